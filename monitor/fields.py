@@ -1,0 +1,289 @@
+"""The field types of settings and tenants files, each with an error that says what is wanted."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from datetime import time, timedelta
+from typing import Annotated, Any, Literal
+from uuid import UUID
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from monitor.model import CredentialRef, Recipient, Relay, Sender
+
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_ADDRESS = re.compile(
+    r"[^@\s\"<>(),:;\\\[\]\x00-\x20\x7f]{1,64}@[^@\s\"<>(),:;\\\[\]\x00-\x20\x7f]+"
+)
+_BIDI_OR_HIDDEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_DURATION = re.compile(r"(\d+)\s*([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+REFERENCE_FORMS = ("env:", "file:", "keyvault:")
+
+
+def looks_like_guid(text: str) -> bool:
+    """Whether `text` has the form of a GUID, as a secret's ID does and its value does not."""
+    return bool(_GUID.fullmatch(text.strip()))
+
+
+def _guid(value: Any) -> str:
+    text = str(value).strip()
+    if not _GUID.fullmatch(text):
+        raise ValueError(
+            "must be a GUID like 7b1c0000-0000-4000-8000-000000000000 "
+            "(in Entra: Overview, Directory (tenant) ID or Application (client) ID)"
+        )
+    return str(UUID(text))
+
+
+def _address(value: Any) -> str:
+    text = str(value).strip()
+    fits = _ADDRESS.fullmatch(text) and len(text) <= 254 and not text.startswith("-")
+    if not fits or _BIDI_OR_HIDDEN.search(text) or ".." in text or text.endswith("."):
+        raise ValueError("must be one mail address like it@contoso.example")
+    return text
+
+
+def _zone(value: Any) -> str:
+    text = str(value).strip()
+    zones = available_timezones()
+    if text not in zones:
+        near = nearest(text, zones)
+        hint = f'; did you mean "{near}"?' if near else ""
+        raise ValueError(f"is not a time zone of the IANA list, like Europe/Berlin{hint}")
+    ZoneInfo(text)
+    return text
+
+
+def _duration(value: Any) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    match = _DURATION.fullmatch(str(value).strip())
+    if not match:
+        raise ValueError('must be a number and a unit, like "6h", "90s", "15m" or "1d"')
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def _wall_time(value: Any) -> time:
+    if isinstance(value, time):
+        return value
+    match = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", str(value).strip())
+    if not match:
+        raise ValueError('must be a time of day like "07:00"')
+    return time(int(match[1]), int(match[2]))
+
+
+def _thresholds(value: Any) -> tuple[int, ...]:
+    items = value if isinstance(value, list | tuple) else [value]
+    days = set()
+    for item in items:
+        if isinstance(item, bool) or not isinstance(item, int) or not 0 <= item <= 3650:
+            raise ValueError("must be whole days from 0 to 3650, like [60, 30, 14, 7, 3, 1, 0]")
+        days.add(item)
+    return tuple(sorted(days, reverse=True))
+
+
+def reference(value: Any) -> str:
+    """Check a secret's reference without ever repeating a value that was put there by mistake."""
+    text = str(value).strip()
+    if text.startswith(REFERENCE_FORMS) and len(text.split(":", 1)[1].strip()) > 0:
+        return text
+    looks = " What stands there looks like a secret's ID." if looks_like_guid(text) else ""
+    raise ValueError(
+        "must be a reference: env:NAME, file:PATH or keyvault:VAULT/NAME."
+        f"{looks} Put the value into a file that only you can read, and name that file here"
+    )
+
+
+def _credential(value: Any) -> CredentialRef:
+    if isinstance(value, CredentialRef):
+        return value
+    forms: tuple[Literal["secret", "certificate", "managed_identity"], ...] = (
+        "secret", "certificate", "managed_identity",
+    )  # fmt: skip
+    if isinstance(value, str):
+        return CredentialRef("secret", reference(value))
+    if not isinstance(value, dict) or len(value) != 1 or next(iter(value)) not in forms:
+        raise ValueError(
+            'must be one of { secret = "file:…" }, { certificate = "file:….pem" }, '
+            '{ managed_identity = "client-id" }'
+        )
+    form, found = next(iter(value.items()))
+    if form == "managed_identity":
+        return CredentialRef("managed_identity", _guid(found))
+    return CredentialRef(form, reference(found))
+
+
+def _recipient(value: Any) -> Recipient:
+    if isinstance(value, Recipient):
+        return value
+    if isinstance(value, dict):
+        known = {"address", "time_zone", "send_hour"}
+        for key in value:
+            if key not in known:
+                raise ValueError(unknown_key(key, known))
+        zone, hour = value.get("time_zone"), value.get("send_hour")
+        return Recipient(
+            _address(value.get("address", "")),
+            _zone(zone) if zone is not None else None,
+            _hour(hour) if hour is not None else None,
+        )
+    return Recipient(_address(value))
+
+
+def _hour(value: Any) -> int:
+    if isinstance(value, bool) or not str(value).strip().isdigit() or not 0 <= int(value) <= 23:
+        raise ValueError("must be a whole hour from 0 to 23")
+    return int(value)
+
+
+def _tls(value: Any) -> str:
+    if isinstance(value, bool):
+        return "starttls" if value else "none"
+    text = str(value).strip().lower()
+    names = {"starttls": "starttls", "tls": "tls", "implicit": "tls", "none": "none", "off": "none"}
+    if text not in names:
+        raise ValueError('must be "starttls", "tls" or "none"')
+    return names[text]
+
+
+Guid = Annotated[str, BeforeValidator(_guid)]
+Address = Annotated[str, BeforeValidator(_address)]
+ZoneName = Annotated[str, BeforeValidator(_zone)]
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+WallTime = Annotated[time, BeforeValidator(_wall_time)]
+Thresholds = Annotated[tuple[int, ...], BeforeValidator(_thresholds)]
+CredentialField = Annotated[CredentialRef, BeforeValidator(_credential)]
+RecipientField = Annotated[Recipient, BeforeValidator(_recipient)]
+Hour = Annotated[int, BeforeValidator(_hour)]
+Tls = Annotated[Literal["starttls", "tls", "none"], BeforeValidator(_tls)]
+
+
+def _positive(value: timedelta) -> timedelta:
+    if value < timedelta(minutes=1):
+        raise ValueError("must be at least one minute")
+    return value
+
+
+Interval = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_positive)]
+
+
+class Strict(BaseModel):
+    """A table whose unknown keys are errors and whose values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class RelayTable(Strict):
+    """`smtp = {…}`: a plain submission server."""
+
+    host: str
+    port: int = 587
+    tls: Tls = "starttls"
+    user: str | None = None
+    credential: CredentialField | None = None
+    ca_file: str | None = None
+
+    def noun(self) -> Relay:
+        """The relay as the other rooms know it."""
+        return Relay(self.host, self.port, self.tls, self.user, self.credential, self.ca_file)
+
+
+class SenderTable(Strict):
+    """`[tenant.sender]` and `[operator.sender]`."""
+
+    mailbox: Address | None = None
+    enterprise_object_id: Guid | None = None
+    client_id: Guid | None = None
+    credential: CredentialField | None = None
+    canary_to: tuple[Address, ...] = ()
+    directory_id: Guid | None = None
+    cloud: str | None = None
+    smtp_host: str | None = None
+    smtp_port: int | None = None
+    smtp: RelayTable | None = None
+
+    def noun(self, *, fallback_mailbox: str | None = None) -> Sender:
+        """The sender as the other rooms know it.
+
+        Raises:
+            ValueError: there is no mailbox to send as.
+        """
+        user = self.smtp.user if self.smtp and self.smtp.user and "@" in self.smtp.user else None
+        mailbox = self.mailbox or user or (fallback_mailbox if self.smtp else None)
+        if mailbox is None:
+            raise ValueError("mailbox: is missing: the address to send as")
+        return Sender(
+            mailbox=mailbox,
+            enterprise_object_id=self.enterprise_object_id,
+            client_id=self.client_id,
+            credential=self.credential,
+            canary_to=self.canary_to,
+            directory_id=self.directory_id,
+            cloud=self.cloud,
+            smtp_host=self.smtp_host,
+            smtp_port=self.smtp_port,
+            relay=self.smtp.noun() if self.smtp else None,
+        )
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that `word` was probably meant to be."""
+    lower = {name.lower(): name for name in known}
+    found = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.6)
+    return lower[found[0]] if found else None
+
+
+def unknown_key(key: str, known: Iterable[str]) -> str:
+    """The message for a key nobody knows, with the nearest known one."""
+    names = sorted(known)
+    near = nearest(key, names)
+    hint = f'did you mean "{near}"?' if near else "known keys: " + ", ".join(names)
+    return f'unknown key "{printable(key)}"; {hint}'
+
+
+def printable(text: str, limit: int = 80) -> str:
+    """`text` in a form that is safe in a terminal: no control or bidi characters, not too long."""
+    safe = "".join(c if c.isprintable() and not _BIDI_OR_HIDDEN.match(c) else "?" for c in text)
+    return safe if len(safe) <= limit else safe[: limit - 1] + "…"
+
+
+def explain(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[str]:
+    """Every problem of a validation as `path: what is wrong`, without the values themselves."""
+    problems = []
+    for item in error.errors(include_url=False, include_input=False, include_context=False):
+        path = ".".join(str(part) for part in item["loc"])
+        where = f"{prefix}{path}" if path else prefix.rstrip(".")
+        if item["type"] == "extra_forbidden":
+            known = _fields_at(model, item["loc"][:-1])
+            parent = ".".join(str(part) for part in item["loc"][:-1])
+            table = f"[{prefix}{parent}]" if parent else prefix.rstrip(".")
+            problems.append(f"{table}: {unknown_key(str(item['loc'][-1]), known)}".lstrip(": "))
+        elif item["type"] == "missing":
+            problems.append(f"{where}: is missing")
+        else:
+            problems.append(f"{where}: {item['msg'].removeprefix('Value error, ')}")
+    return problems
+
+
+def _fields_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    """The keys that a table at `loc` may have."""
+    current: Any = model
+    for part in loc:
+        field = getattr(current, "model_fields", {}).get(part)
+        if field is not None:
+            current = _model_in(field.annotation)
+    return list(getattr(current, "model_fields", {}))
+
+
+def _model_in(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        found = _model_in(inner)
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,95 @@
+"""The one place that turns a reference (env:, file:, keyvault:) into a secret value."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from monitor.errors import SecretError
+from monitor.model import CredentialRef
+
+_TOO_LARGE = 1_000_000
+
+
+class Vault:
+    """Resolves references each time they are needed, so that a rotated file takes effect at once.
+
+    Args:
+        environment: where env: references are looked up.
+        keyvault: reads one Azure Key Vault secret by "VAULT/NAME", where that is installed.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str] | None = None,
+        keyvault: Callable[[str], str] | None = None,
+    ) -> None:
+        self._environment = os.environ if environment is None else environment
+        self._keyvault = keyvault
+
+    def read(self, reference: str) -> bytes:
+        """The bytes behind a reference.
+
+        Raises:
+            SecretError: nothing is there, or it cannot be read; never names the value.
+        """
+        scheme, _, rest = reference.partition(":")
+        if scheme == "env":
+            return self._from_environment(rest.strip())
+        if scheme == "file":
+            return self._from_file(Path(rest.strip()).expanduser())
+        if scheme == "keyvault":
+            return self._from_keyvault(rest.strip().removeprefix("//"))
+        raise SecretError("A credential is not a reference (env:, file: or keyvault:).")
+
+    def text(self, credential: CredentialRef) -> str:
+        """A client secret or password: text without the line end that editors add.
+
+        Raises:
+            SecretError: as `read`, or what is there is empty or not text.
+        """
+        try:
+            value = self.read(credential.reference).decode("utf-8-sig").strip()
+        except UnicodeDecodeError:
+            raise SecretError(
+                f"{_shown(credential.reference)} does not hold text.",
+                remedy="Put the secret's Value there, as one line of text.",
+            ) from None
+        if not value:
+            raise SecretError(f"{_shown(credential.reference)} is empty.")
+        return value
+
+    def _from_environment(self, name: str) -> bytes:
+        value = self._environment.get(name)
+        if value is None:
+            raise SecretError(
+                f"The environment variable {name} is not set.",
+                remedy="Set it for the service, or use file: instead.",
+            )
+        return value.encode()
+
+    def _from_file(self, path: Path) -> bytes:
+        try:
+            if path.stat().st_size > _TOO_LARGE:
+                raise SecretError(f"The file {path} is too large to hold a credential.")
+            return path.read_bytes()
+        except FileNotFoundError:
+            raise SecretError(
+                f"There is no file {path}.",
+                remedy="Put the credential there, readable only by the service.",
+            ) from None
+        except OSError as error:
+            raise SecretError(f"The file {path} cannot be read: {error.strerror}.") from None
+
+    def _from_keyvault(self, name: str) -> bytes:
+        if self._keyvault is None:
+            raise SecretError(
+                f"keyvault:{name} cannot be read: Key Vault is not set up here.",
+                remedy="Use file: or env: until it is.",
+            )
+        return self._keyvault(name).encode()
+
+
+def _shown(reference: str) -> str:
+    return reference.removeprefix("file:").removeprefix("env:")
