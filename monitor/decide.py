@@ -1,0 +1,273 @@
+"""Who is told what, and why not: notices, digests, tenant states and CANNOT CHECK alarms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from monitor.lifecycle import (
+    current_stage,
+    days_left,
+    has_lapsed,
+    is_silenced,
+    successors,
+    weeks_lapsed,
+)
+from monitor.model import (
+    UNKNOWN_AFTER,
+    Credential,
+    MailKind,
+    Notice,
+    ScanRecord,
+    Snooze,
+    Stage,
+    Tenant,
+    TenantHealth,
+    TenantState,
+)
+
+COVERED_DAYS = 7
+
+# A covered notice counts as no stage. Should anyone take its level for one all the same, this is
+# below every threshold, so that it can never silence a warning.
+_NO_LEVEL = Stage.threshold(1_000_000).urgency
+
+Key = tuple[str, str, int]  # tenant, uid, life
+
+
+class Reason(StrEnum):
+    """Why something is said, or why it is not."""
+
+    # said
+    STAGE_REACHED = "stage_reached"  # a threshold was reached that was not told
+    JUST_LAPSED = "just_lapsed"  # the first notice after the end, however late
+    STILL_LAPSED = "still_lapsed"  # a further week after the end
+    OWN_CREDENTIAL = "own_credential"  # told although a newer one exists: we sign in with it
+    COVERED_SOON = "covered_soon"  # superseded, and ends within a week
+    # not said
+    REMOVED = "removed"  # no longer in the directory
+    MANAGED_IDENTITY = "managed_identity"  # Microsoft rotates it
+    NO_END = "no_end"  # it never ends
+    NOT_NEAR = "not_near"  # no stage yet
+    SUPERSEDED = "superseded"  # a valid newer one exists
+    COVERED_TOLD = "covered_told"  # superseded, and that was told
+    SNOOZED = "snoozed"
+    ACKNOWLEDGED = "acknowledged"
+    ALREADY_TOLD = "already_told"  # this very stage was told
+    TOLD_MORE_URGENT = "told_more_urgent"  # a more urgent stage was told
+    AFTER_LAST_STAGE = "after_last_stage"  # the last weekly notice was told
+    # alarms about a tenant
+    NEEDS_FIX = "needs_fix"  # waiting will not mend the cause
+    NEVER_READ = "never_read"  # nothing is known about the tenant at all
+    FAILED_AGAIN = "failed_again"  # the second failure in a row
+    FIRST_FAILURE = "first_failure"  # may mend itself
+    ALARM_STANDS = "alarm_stands"  # this outage was told
+    READ_AGAIN = "read_again"  # a complete scan ends the outage
+    ALL_WELL = "all_well"  # a complete scan, and no alarm stood
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a recipient was told about one life of a credential, and the server accepted.
+
+    `level` is the highest level of its stages (None: none yet), `covered` whether a covered
+    notice was among them; covered notices do not count for the level.
+    """
+
+    level: int | None = None
+    covered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a run does about one credential for one recipient, and why.
+
+    `stage` is the current one. The notice may name another: L0 where the lapse is told late.
+    """
+
+    credential: Credential
+    notice: Notice | None
+    reason: Reason
+    stage: Stage | None
+
+    @property
+    def silenced(self) -> bool:
+        """Whether somebody asked for this silence, by a snooze or an acknowledgement (rule 7)."""
+        return self.reason in (Reason.SNOOZED, Reason.ACKNOWLEDGED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What stays the same for all credentials of one run."""
+
+    tenant: Tenant
+    zone: ZoneInfo
+    told: Mapping[Key, Told]
+    snoozes: Mapping[Key, Snooze]
+    now: datetime
+
+
+def decide(
+    credentials: Sequence[Credential],
+    *,
+    tenant: Tenant,
+    zone: ZoneInfo,
+    told: Mapping[Key, Told],
+    snoozes: Mapping[Key, Snooze],
+    now: datetime,
+) -> list[Decision]:
+    """Return one Decision per credential of a tenant, for one recipient, the soonest end first.
+
+    `zone` is the recipient's, `now` the run's instant (aware, UTC). `told` holds what this
+    recipient was told, `snoozes` what stands for all recipients; both are keyed by tenant, uid
+    and life. Rules 2 to 7.
+    """
+    run = _Run(tenant, zone, told, snoozes, now)
+    newer = successors(credentials, now, include_own=True)
+    decisions = [_judge(one, newer.get((one.tenant, one.uid)), run) for one in credentials]
+    return sorted(decisions, key=_soonest_first)
+
+
+def _soonest_first(decision: Decision) -> tuple[bool, datetime, str, str]:
+    one = decision.credential
+    return one.end is None, one.end or datetime.max.replace(tzinfo=UTC), one.tenant, one.uid
+
+
+def _judge(one: Credential, newer: Credential | None, run: _Run) -> Decision:
+    stage = current_stage(
+        one.end, run.tenant.thresholds, run.tenant.weekly_after_lapse, run.now, run.zone
+    )
+    days = days_left(one.end, run.now, run.zone)
+    if one.removed_at is not None:
+        return Decision(one, None, Reason.REMOVED, stage)
+    if one.managed_identity:
+        return Decision(one, None, Reason.MANAGED_IDENTITY, stage)
+    if days is None:
+        return Decision(one, None, Reason.NO_END, None)
+    if newer is not None and not one.own:
+        return _judge_superseded(one, newer, stage, days, run)
+    return _judge_stage(one, newer, stage, days, run)
+
+
+def _judge_superseded(
+    one: Credential, newer: Credential, stage: Stage | None, days: int, run: _Run
+) -> Decision:
+    """Rule 6: silent, but for one hint in the last week before the end."""
+    if silence := _silence(one, stage, run):
+        return Decision(one, None, silence, stage)
+    if days > COVERED_DAYS or has_lapsed(one.end, run.now):
+        return Decision(one, None, Reason.SUPERSEDED, stage)
+    if _told(one, run).covered:
+        return Decision(one, None, Reason.COVERED_TOLD, stage)
+    notice = Notice(one, MailKind.COVERED, Stage.threshold(days), _NO_LEVEL, days, newer)
+    return Decision(one, notice, Reason.COVERED_SOON, stage)
+
+
+def _judge_stage(
+    one: Credential, newer: Credential | None, stage: Stage | None, days: int, run: _Run
+) -> Decision:
+    """Rules 4, 5 and 7. `newer` is the newer one beside our own credential (rule 6a)."""
+    if silence := _silence(one, stage, run):
+        return Decision(one, None, silence, stage)
+    if stage is None:
+        return Decision(one, None, Reason.NOT_NEAR, None)
+    level = _told(one, run).level
+    if level is not None and level >= stage.urgency:
+        return Decision(one, None, _why_told(stage, level, days, run), stage)
+    kind = MailKind.LAPSED if stage.after_end else MailKind.REMINDER
+    # Rule 5: the lapse itself is told first, however late; its level skips what it came late for.
+    first_after_end = stage.after_end and (level is None or level < Stage.lapsed(0).urgency)
+    shown = Stage.lapsed(0) if first_after_end else stage
+    notice = Notice(one, kind, shown, stage.urgency, days, newer)
+    reason = Reason.OWN_CREDENTIAL if newer is not None else _why_now(shown)
+    return Decision(one, notice, reason, stage)
+
+
+def _told(one: Credential, run: _Run) -> Told:
+    return run.told.get((one.tenant, one.uid, one.life), Told())
+
+
+def _silence(one: Credential, stage: Stage | None, run: _Run) -> Reason | None:
+    snooze = run.snoozes.get((one.tenant, one.uid, one.life))
+    if snooze is None or not is_silenced(snooze, one, stage, run.now):
+        return None
+    return Reason.SNOOZED if snooze.acked_urgency is None else Reason.ACKNOWLEDGED
+
+
+def _why_told(stage: Stage, level: int, days: int, run: _Run) -> Reason:
+    if stage.after_end and weeks_lapsed(days) > run.tenant.weekly_after_lapse:
+        return Reason.AFTER_LAST_STAGE
+    return Reason.ALREADY_TOLD if level == stage.urgency else Reason.TOLD_MORE_URGENT
+
+
+def _why_now(shown: Stage) -> Reason:
+    if not shown.after_end:
+        return Reason.STAGE_REACHED
+    return Reason.JUST_LAPSED if shown == Stage.lapsed(0) else Reason.STILL_LAPSED
+
+
+def digest_kind(notices: Iterable[Notice]) -> MailKind:
+    """Return the kind of a digest: that of the gravest notice in it."""
+    kinds = {notice.kind for notice in notices}
+    if MailKind.LAPSED in kinds:
+        return MailKind.LAPSED
+    return MailKind.REMINDER if MailKind.REMINDER in kinds else MailKind.COVERED
+
+
+# --- tenants --------------------------------------------------------------------------------------
+
+
+def tenant_state(
+    tenant: Tenant, health: TenantHealth | None, scan_every: timedelta, now: datetime
+) -> TenantState:
+    """Return how far the facts about a tenant can be trusted, by the age of the last whole scan.
+
+    `health` is None before the first attempt. A definite failure or an incomplete scan is
+    `unknown` at once; one that may mend itself leaves the state to the age.
+    """
+    if tenant.paused:
+        return TenantState.PAUSED
+    if health is None or health.last_complete is None:
+        return TenantState.UNKNOWN
+    if health.last_failed_definitely or health.last_incomplete:
+        return TenantState.UNKNOWN
+    age = now - health.last_complete
+    if age < 2 * scan_every:
+        return TenantState.OK
+    return TenantState.STALE if age < UNKNOWN_AFTER else TenantState.UNKNOWN
+
+
+class AlarmChange(StrEnum):
+    """What a scan does to the CANNOT CHECK of its tenant."""
+
+    NONE = "none"
+    OPEN = "open"
+    CLOSE = "close"
+
+
+def scan_alarm(before: TenantHealth | None, record: ScanRecord) -> tuple[AlarmChange, Reason]:
+    """Return whether one attempt opens or closes the CANNOT CHECK of its tenant, and why.
+
+    `before` is the health before this attempt. The alarm opens at the second failure in a row,
+    or at once when the cause needs a fix or the tenant was never read; once per outage. A
+    complete scan closes it.
+    """
+    stands = before is not None and before.alarm_opened_at is not None
+    if record.complete:
+        return (AlarmChange.CLOSE, Reason.READ_AGAIN) if stands else _quiet(Reason.ALL_WELL)
+    if stands:
+        return _quiet(Reason.ALARM_STANDS)
+    if record.retry != "later":
+        return AlarmChange.OPEN, Reason.NEEDS_FIX
+    if before is None or before.last_complete is None:
+        return AlarmChange.OPEN, Reason.NEVER_READ
+    if before.failures >= 1:
+        return AlarmChange.OPEN, Reason.FAILED_AGAIN
+    return _quiet(Reason.FIRST_FAILURE)
+
+
+def _quiet(reason: Reason) -> tuple[AlarmChange, Reason]:
+    return AlarmChange.NONE, reason

@@ -1,0 +1,265 @@
+"""The life of a credential: days left, stages, successors, states, silences and renewals."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+from monitor.model import (
+    Credential,
+    CredentialState,
+    Kind,
+    ObservedCredential,
+    ObservedObject,
+    Snooze,
+    Stage,
+)
+
+CRITICAL_DAYS = 7
+WARNING_DAYS = 30
+
+_LAST = datetime.max.replace(tzinfo=UTC)
+_FIRST = datetime.min.replace(tzinfo=UTC)
+
+# --- the end --------------------------------------------------------------------------------------
+
+
+def local_date(instant: datetime, zone: ZoneInfo) -> date:
+    """Return the calendar date of an aware instant in a zone.
+
+    At the very ends of the calendar (year 1, year 9999) the conversion itself would overflow.
+    Graph does send such dates, so the date is held at the first or last day there is.
+    """
+    try:
+        return instant.astimezone(zone).date()
+    except OverflowError:
+        return date.max if instant.year > 1 else date.min
+
+
+def days_left(end: datetime | None, now: datetime, zone: ZoneInfo) -> int | None:
+    """Return the local date of the end minus the local date of now, in days (rule 2).
+
+    None for an end of null. Never raises, whatever year the end is in.
+    """
+    if end is None:
+        return None
+    return (local_date(end, zone) - local_date(now, zone)).days
+
+
+def has_lapsed(end: datetime | None, now: datetime) -> bool:
+    """Return whether the end is at or before now (rule 2); an end of null never comes."""
+    return end is not None and end <= now
+
+
+def renewed_life(old_end: datetime | None, new_end: datetime | None, zone: ZoneInfo) -> bool:
+    """Return whether a new end of the same keyId starts a new life (rule 8).
+
+    It does when it is later by at least one local day; null is later than any date.
+    """
+    if old_end is None or new_end is None:
+        return old_end is not None
+    return local_date(new_end, zone) > local_date(old_end, zone)
+
+
+def _is_valid(start: datetime | None, end: datetime | None, now: datetime) -> bool:
+    return (start is None or start <= now) and not has_lapsed(end, now)
+
+
+# --- stages ---------------------------------------------------------------------------------------
+
+
+def current_stage(
+    end: datetime | None,
+    thresholds: Sequence[int],
+    weekly_after_lapse: int,
+    now: datetime,
+    zone: ZoneInfo,
+) -> Stage | None:
+    """Return the stage that holds at a run, or None while there is none (rule 3).
+
+    Before the end: the smallest of `thresholds` (days) that is not below the days left. After it:
+    L0, L1 … up to Lk with k = `weekly_after_lapse`, one each 7 days from the local date of the
+    end; the last one stays. An end of null has no stage.
+    """
+    days = days_left(end, now, zone)
+    if days is None:
+        return None
+    if has_lapsed(end, now):
+        return Stage.lapsed(min(weeks_lapsed(days), weekly_after_lapse))
+    reached = [threshold for threshold in thresholds if days <= threshold]
+    return Stage.threshold(min(reached)) if reached else None
+
+
+def weeks_lapsed(days: int) -> int:
+    """Return the whole weeks since the end, from the (negative) days left of a lapsed one."""
+    return max(0, -days) // 7
+
+
+# --- successors -----------------------------------------------------------------------------------
+
+
+def successors(
+    credentials: Sequence[Credential], now: datetime, *, include_own: bool = False
+) -> dict[tuple[str, str], Credential]:
+    """Return who supersedes whom: (tenant, uid) of the older one -> its successor (rule 6).
+
+    A successor is of the same kind on the same object, valid at `now`, and ends later; of several
+    it is the one that ends last. Removed credentials take no part. Exceptions: our own
+    credentials are never superseded (a), of SAML signing certificates only the active one counts
+    (b). Managed identities (c) are treated like all others here: it is `decide` that never
+    warns about them.
+
+    `include_own` also names the newer one beside our own credentials, for those who must be
+    told "Entra has a new one, Lapsewatch does not": it does not make them superseded.
+    """
+    groups: dict[tuple[str, str, Kind], list[Credential]] = defaultdict(list)
+    for credential in credentials:
+        if credential.removed_at is None:
+            groups[credential.tenant, credential.object_id, credential.kind].append(credential)
+    found: dict[tuple[str, str], Credential] = {}
+    for group in groups.values():
+        # One pass for the best and one for the rest keeps this linear in the group's size.
+        best = max((one for one in group if _may_succeed(one, now)), key=_rank, default=None)
+        if best is None:
+            continue
+        for one in group:
+            if _is_superseded_by(one, best) and (include_own or not one.own):
+                found[one.tenant, one.uid] = best
+    return found
+
+
+def _may_succeed(credential: Credential, now: datetime) -> bool:
+    if credential.kind is Kind.SAML_SIGNING and credential.active is not True:
+        return False
+    return _is_valid(credential.start, credential.end, now)
+
+
+def _is_superseded_by(one: Credential, best: Credential) -> bool:
+    if one.kind is Kind.SAML_SIGNING and one.active is True:
+        return False
+    return _end_order(one) < _end_order(best)
+
+
+def _end_order(credential: Credential) -> tuple[bool, datetime]:
+    # Null is later than any date, the last date there is included.
+    return credential.end is None, credential.end or _LAST
+
+
+def _rank(credential: Credential) -> tuple[tuple[bool, datetime], datetime, str]:
+    # Among equal ends the newest start, then the uid: any fixed order will do.
+    return _end_order(credential), credential.start or _FIRST, credential.uid
+
+
+# --- states and silences --------------------------------------------------------------------------
+
+
+def credential_state(
+    credential: Credential,
+    successor: Credential | None,
+    snooze: Snooze | None,
+    thresholds: Sequence[int],
+    now: datetime,
+    zone: ZoneInfo,
+) -> CredentialState:
+    """Return the state of a credential: the first that fits, in the order of CredentialState.
+
+    `successor` is what `successors` says, `snooze` what stands for this life of the credential,
+    `thresholds` (days) and `zone` are the tenant's.
+    """
+    if credential.removed_at is not None:
+        return CredentialState.REMOVED
+    if successor is not None:
+        return CredentialState.SUPERSEDED
+    if has_lapsed(credential.end, now):
+        return CredentialState.LAPSED
+    stage = current_stage(credential.end, thresholds, 0, now, zone)
+    if is_silenced(snooze, credential, stage, now):
+        return CredentialState.SNOOZED
+    return _state_by_days(days_left(credential.end, now, zone), thresholds)
+
+
+def _state_by_days(days: int | None, thresholds: Sequence[int]) -> CredentialState:
+    if days is None:
+        return CredentialState.OK
+    if days <= CRITICAL_DAYS:
+        return CredentialState.CRITICAL
+    if days <= WARNING_DAYS:
+        return CredentialState.WARNING
+    if days <= max(thresholds, default=0):
+        return CredentialState.UPCOMING
+    return CredentialState.OK
+
+
+def is_silenced(
+    snooze: Snooze | None, credential: Credential, stage: Stage | None, now: datetime
+) -> bool:
+    """Return whether a snooze or an acknowledgement silences a credential at `now` (rule 7).
+
+    A snooze holds until it ends; without its second confirmation it holds no longer than the
+    credential. An acknowledgement holds until a stage more urgent than the acknowledged one, and
+    silences nothing where there is no stage.
+    """
+    if snooze is None or (snooze.until is not None and snooze.until <= now):
+        return False
+    if snooze.acked_urgency is not None:
+        return stage is not None and stage.urgency <= snooze.acked_urgency
+    return snooze.confirmed or not has_lapsed(credential.end, now)
+
+
+# --- what Lapsewatch itself signs in with ---------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCredential:
+    """What Lapsewatch signs in with to one app, as far as it may be told without its value.
+
+    `hint` is the first three characters of a client secret (None where it could not be read),
+    `thumbprints` are all thumbprints of a certificate in hex.
+    """
+
+    client_id: str
+    hint: str | None = None
+    thumbprints: frozenset[str] = frozenset()
+
+
+def uid_of(object_id: str, kind: Kind, slot: str) -> str:
+    """Return the id of a credential that is unique within its tenant (rule 8)."""
+    return f"{object_id}/{kind}/{slot}"
+
+
+def own_uids(
+    objects: Iterable[ObservedObject], own: Sequence[OwnCredential], now: datetime
+) -> frozenset[str]:
+    """Return the uids of the credentials that Lapsewatch itself signs in with (rule 6a).
+
+    A certificate is known by its thumbprint, a secret by its hint and dates. An app may hold its
+    credentials on the application and on the service principal, so both are looked through.
+    """
+    wanted = {one.client_id.lower() for one in own}
+    by_app: dict[str, list[tuple[str, ObservedCredential]]] = defaultdict(list)
+    for thing in objects:
+        app_id = (thing.app_id or "").lower()
+        if app_id in wanted:
+            by_app[app_id].extend((thing.object_id, each) for each in thing.credentials)
+    found: set[str] = set()
+    for one in own:
+        for object_id, each in _fitting(by_app[one.client_id.lower()], one, now):
+            found.add(uid_of(object_id, each.kind, each.slot))
+    return frozenset(found)
+
+
+def _fitting(
+    held: Sequence[tuple[str, ObservedCredential]], own: OwnCredential, now: datetime
+) -> list[tuple[str, ObservedCredential]]:
+    if own.thumbprints:
+        prints = {each.upper() for each in own.thumbprints}
+        return [pair for pair in held if (pair[1].thumbprint or "").upper() in prints]
+    secrets = [pair for pair in held if pair[1].kind is Kind.SECRET]
+    unknown = [pair for pair in secrets if own.hint is None or not pair[1].hint]
+    exact = [pair for pair in secrets if own.hint is not None and pair[1].hint == own.hint]
+    fit = exact or unknown
+    valid = [pair for pair in fit if _is_valid(pair[1].start, pair[1].end, now)]
+    return valid or fit

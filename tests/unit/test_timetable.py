@@ -1,0 +1,145 @@
+"""Slots: a daily run happens once per local date, whatever the clocks do."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.timetable import daily_instant, latest_daily, latest_interval, next_daily
+
+BERLIN = ZoneInfo("Europe/Berlin")
+ZONES = [
+    "UTC",
+    "Europe/Berlin",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "Asia/Kathmandu",
+    "Pacific/Apia",
+    "America/Havana",  # its clocks change at midnight
+]
+zones = st.sampled_from(ZONES).map(ZoneInfo)
+walls = st.times().map(lambda each: each.replace(second=0, microsecond=0))
+instants = st.integers(1_577_836_800, 2_051_222_400).map(  # the years 2020 to 2034
+    lambda seconds: datetime.fromtimestamp(seconds, UTC)
+)
+
+
+def utc(*parts: int) -> datetime:
+    """An instant in UTC."""
+    return datetime(*parts, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "at", "expected"),
+    [
+        ("Europe/Berlin", date(2026, 3, 29), time(2, 30), utc(2026, 3, 29, 1, 30)),
+        ("Europe/Berlin", date(2026, 3, 28), time(2, 30), utc(2026, 3, 28, 1, 30)),
+        ("America/New_York", date(2026, 3, 8), time(2, 30), utc(2026, 3, 8, 7, 30)),
+        ("Australia/Lord_Howe", date(2026, 10, 4), time(2, 10), utc(2026, 10, 3, 15, 40)),
+    ],
+)
+def test_a_skipped_wall_time_moves_forward_by_the_gap(zone, day, at, expected):
+    """02:30 does not exist in Berlin on 29 March 2026: the run is at 03:30."""
+    assert daily_instant(day, at, ZoneInfo(zone)) == expected
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "at", "expected"),
+    [
+        ("Europe/Berlin", date(2026, 10, 25), time(2, 30), utc(2026, 10, 25, 0, 30)),
+        ("America/New_York", date(2026, 11, 1), time(1, 30), utc(2026, 11, 1, 5, 30)),
+        ("Australia/Lord_Howe", date(2026, 4, 5), time(1, 45), utc(2026, 4, 4, 14, 45)),
+    ],
+)
+def test_a_wall_time_that_happens_twice_is_the_first(zone, day, at, expected):
+    """02:30 comes twice in Berlin on 25 October 2026: the run is at the first."""
+    assert daily_instant(day, at, ZoneInfo(zone)) == expected
+
+
+def test_a_fold_or_a_zone_on_the_wall_time_changes_nothing():
+    """Only the hour and minute of the setting count."""
+    marked = time(2, 30, fold=1, tzinfo=UTC)
+    assert daily_instant(date(2026, 10, 25), marked, BERLIN) == utc(2026, 10, 25, 0, 30)
+
+
+def test_a_run_missed_by_an_outage_is_made_up_on_the_same_local_date_only():
+    """At 23:59 the run of 08:00 is still due; a minute later it is dropped."""
+    assert latest_daily(utc(2026, 6, 1, 5, 59), time(8), BERLIN) is None
+    assert latest_daily(utc(2026, 6, 1, 6, 0), time(8), BERLIN) == utc(2026, 6, 1, 6)
+    assert latest_daily(utc(2026, 6, 1, 21, 59), time(8), BERLIN) == utc(2026, 6, 1, 6)
+    assert latest_daily(utc(2026, 6, 1, 22, 0), time(8), BERLIN) is None
+
+
+def test_the_second_pass_of_a_repeated_hour_is_no_second_slot():
+    """A tick in the repeated hour finds the slot of the first one."""
+    first = latest_daily(utc(2026, 10, 25, 0, 30), time(2, 30), BERLIN)
+    second = latest_daily(utc(2026, 10, 25, 1, 30), time(2, 30), BERLIN)
+    assert first == second == utc(2026, 10, 25, 0, 30)
+
+
+def test_a_run_that_a_gap_pushes_over_midnight_is_not_lost():
+    """In Toronto on 30 March 1919 the clocks went from 23:30 to 00:30."""
+    toronto = ZoneInfo("America/Toronto")
+    pushed = daily_instant(date(1919, 3, 30), time(23, 45), toronto)
+    assert pushed.astimezone(toronto).date() == date(1919, 3, 31)
+    assert latest_daily(pushed + timedelta(hours=1), time(23, 45), toronto) == pushed
+
+
+def test_a_date_that_a_zone_skips_has_no_slot_of_its_own():
+    """Apia had no 30 December 2011: its slot is that of the 31st."""
+    apia = ZoneInfo("Pacific/Apia")
+    skipped = daily_instant(date(2011, 12, 30), time(8), apia)
+    assert skipped == daily_instant(date(2011, 12, 31), time(8), apia)
+
+
+@pytest.mark.parametrize("name", ZONES)
+@pytest.mark.parametrize("at", [time(0, 0), time(0, 30), time(2, 10), time(2, 30), time(8, 0)])
+def test_ticks_through_a_year_find_exactly_one_slot_per_local_date(name, at):
+    """All hours of 2026, both clock changes included."""
+    zone = ZoneInfo(name)
+    found: dict[date, set[datetime]] = {}
+    tick = daily_instant(date(2026, 1, 1), time(0), zone)
+    while (here := tick.astimezone(zone).date()) < date(2027, 1, 1):
+        slot = latest_daily(tick, at, zone)
+        if slot is not None:
+            found.setdefault(here, set()).add(slot)
+        tick += timedelta(minutes=30)
+    assert len(found) == 365
+    assert all(len(slots) == 1 for slots in found.values())
+    assert len(set().union(*found.values())) == 365
+
+
+@given(now=instants, at=walls, zone=zones)
+@settings(deadline=None)
+def test_the_next_slot_is_after_now_and_is_due_when_it_comes(now, at, zone):
+    """What `next_daily` promises, `latest_daily` keeps, within a day and an hour."""
+    upcoming = next_daily(now, at, zone)
+    assert now < upcoming <= now + timedelta(hours=25)
+    assert latest_daily(upcoming, at, zone) == upcoming
+    assert latest_daily(upcoming - timedelta(seconds=1), at, zone) != upcoming
+
+
+@given(now=instants, every=st.timedeltas(timedelta(seconds=1), timedelta(days=30)))
+def test_an_interval_slot_is_not_after_now_and_less_than_one_interval_old(now, every):
+    """The grid has no holes, and depends on the interval alone."""
+    slot = latest_interval(now, every)
+    assert slot <= now < slot + every
+    assert latest_interval(slot, every) == slot
+    assert slot.utcoffset() == timedelta(0)
+
+
+def test_an_interval_grid_is_the_same_for_every_zone_of_now():
+    """Six hours: 0, 6, 12 and 18 o'clock UTC."""
+    now = utc(2026, 6, 1, 13, 5)
+    assert latest_interval(now, timedelta(hours=6)) == utc(2026, 6, 1, 12)
+    assert latest_interval(now.astimezone(BERLIN), timedelta(hours=6)) == utc(2026, 6, 1, 12)
+
+
+def test_an_interval_of_nothing_is_refused():
+    """A slot every zero seconds would never end."""
+    with pytest.raises(ValueError, match="longer than nothing"):
+        latest_interval(utc(2026, 1, 1), timedelta(0))
