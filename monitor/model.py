@@ -481,6 +481,13 @@ STAGES = (
     "dns", "tcp", "greeting", "starttls", "ehlo", "token", "auth", "mail", "rcpt", "data",
 )  # fmt: skip
 
+_STAGE_LABELS = {"greeting": "greeting", "token": "token", "graph": "Graph"}
+
+
+def stage_label(stage: str | None) -> str | None:
+    """A stage as people and scripts see it: protocol verbs in capitals, as in the RFCs."""
+    return None if stage is None else _STAGE_LABELS.get(stage, stage.upper())
+
 
 @dataclass(frozen=True, slots=True)
 class StageTiming:

@@ -1,0 +1,76 @@
+"""The only door to the database: it takes and returns the nouns of `monitor.model`."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from monitor.model import credential_uid
+from monitor.store import schema
+from monitor.store.alarms import AlarmWrite
+from monitor.store.engine import Database
+from monitor.store.facts import Facts
+from monitor.store.outbox import Outbox
+from monitor.store.probes import Probes
+from monitor.store.roster import Roster
+from monitor.store.runs import Runs, Told
+from monitor.store.slots import Slots
+from monitor.store.snoozes import Snoozes
+
+__all__ = ["AlarmWrite", "Store", "Told", "credential_uid"]
+
+
+class Store(Roster, Facts, Runs, Outbox, Slots, Probes, Snoozes):
+    """Everything Lapsewatch remembers. Safe to use from several threads.
+
+    Each call is one transaction: it happens whole, or (StoreError) not at all.
+
+    Args:
+        database: the connections; use `Store.open`.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """A store on the database of that URL. Nothing is connected or created yet.
+
+        Args:
+            url: `sqlite:///FILE` or `postgresql+psycopg://USER:PASSWORD@HOST/NAME`.
+
+        Raises:
+            StoreError: the URL cannot be used.
+        """
+        return cls(Database(url))
+
+    def upgrade(self) -> None:
+        """Create the database file (SQLite) and bring the tables to this version.
+
+        Raises:
+            StoreError: the database cannot be used, or is newer; nothing was changed.
+        """
+        schema.upgrade(self._database)
+
+    def check(self) -> None:
+        """Make sure that the database can be used and has the tables of this version.
+
+        Raises:
+            StoreError: it cannot, or has not; says what to do.
+        """
+        schema.check(self._database)
+
+    def close(self) -> None:
+        """Close all connections; the store can be used again afterwards."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

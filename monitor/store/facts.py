@@ -1,0 +1,246 @@
+"""What complete scans proved: objects and credentials, and the ledger they come from."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Row, Select, Table, bindparam, select, update
+
+from monitor.model import (
+    Credential,
+    FederatedCredential,
+    Kind,
+    ObjectType,
+    ObservedCredential,
+    ObservedObject,
+    Scan,
+    ScanRecord,
+    TenantHealth,
+)
+from monitor.store import fold
+from monitor.store.alarms import AlarmWrite, apply_alarm
+from monitor.store.engine import Database, upsert
+from monitor.store.ledger import all_health, last_complete, record_attempt, scan_records
+from monitor.store.roster import hold_tenant
+from monitor.store.tables import CREDENTIAL, OBJECT
+from monitor.store.text import load
+
+_CHUNK = 500  # objects compared at a time: bounds the memory, and the number of parameters
+
+
+class Facts:
+    """The part of the store that keeps what was read from the directories."""
+
+    _database: Database
+
+    def record_scan(
+        self,
+        scan: Scan,
+        *,
+        zone: ZoneInfo,
+        own: frozenset[str] = frozenset(),
+        alarm: AlarmWrite | None = None,
+    ) -> None:
+        """Write the outcome of one attempt in one transaction; facts only if it was complete.
+
+        Rows that did not change are not written again, so a quiet rescan costs little.
+
+        Args:
+            scan: the ledger row and what was seen.
+            zone: the tenant's zone; a renewal is an end later by a local day.
+            own: the `credential_uid` of those that Lapsewatch itself signs in with.
+            alarm: an alarm to open or close together with it.
+
+        Raises:
+            StoreError: the tenant is gone, or the database cannot be used. Nothing was written.
+        """
+        record = scan.record
+        with self._database.write() as connection:
+            hold_tenant(connection, record.tenant)
+            record_attempt(connection, record)
+            if record.complete:
+                _record_facts(connection, scan, zone, own)
+            if alarm is not None:
+                apply_alarm(connection, alarm)
+
+    def credentials(
+        self, tenant: str | None = None, *, include_removed: bool = False
+    ) -> list[Credential]:
+        """The credentials of one tenant or of all, by tenant and uid.
+
+        Args:
+            tenant: its name, or None for all.
+            include_removed: also those that a later complete scan no longer saw.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        # Joined here: on a freshly filled table, without statistics, PostgreSQL plans this join
+        # in quadratic time.
+        holders = _narrow(select(OBJECT), OBJECT, tenant, include_removed)
+        query = _narrow(select(CREDENTIAL), CREDENTIAL, tenant, include_removed)
+        with self._database.read() as connection:
+            observed = last_complete(connection)
+            held = {(row.tenant, row.object_id): row for row in connection.execute(holders)}
+            found = [
+                _credential(row, held[row.tenant, row.object_id], observed[row.tenant])
+                for row in connection.execute(query)
+            ]
+        return sorted(found, key=lambda credential: (credential.tenant, credential.uid))
+
+    def objects(self, tenant: str | None = None) -> list[tuple[str, ObservedObject]]:
+        """The objects of one tenant or of all, each with the name of its tenant.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        held: dict[tuple[str, str], list[ObservedCredential]] = defaultdict(list)
+        with self._database.read() as connection:
+            for row in connection.execute(_narrow(select(CREDENTIAL), CREDENTIAL, tenant)):
+                held[row.tenant, row.object_id].append(_observed(row))
+            found = [
+                (row.tenant, _object(row, tuple(held.get((row.tenant, row.object_id), ()))))
+                for row in connection.execute(_narrow(select(OBJECT), OBJECT, tenant))
+            ]
+        return sorted(found, key=lambda pair: (pair[0], pair[1].object_id))
+
+    def health(self) -> dict[str, TenantHealth]:
+        """What the ledger says about each tenant, those never tried too, by name.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        with self._database.read() as connection:
+            return all_health(connection)
+
+    def scans(self, tenant: str | None = None, limit: int = 50) -> list[ScanRecord]:
+        """The ledger, newest first.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        with self._database.read() as connection:
+            return scan_records(connection, tenant, limit)
+
+
+def _record_facts(connection: Connection, scan: Scan, zone: ZoneInfo, own: frozenset[str]) -> None:
+    at = scan.record.finished_at
+    objects = {seen.object_id: seen for seen in scan.objects}  # one listed twice counts once
+    seen_objects: set[str] = set()
+    seen_uids: set[str] = set()
+    for chunk in _chunks(list(objects.values())):
+        tenant = scan.record.tenant
+        rows = [fold.object_row(tenant, seen, at) for seen in chunk]
+        ids = [row["object_id"] for row in rows]
+        known = _known(connection, OBJECT, "object_id", tenant, ids)
+        upsert(connection, OBJECT, fold.changed_objects(rows, known), keep=("first_seen",))
+        held = [row for seen in chunk for row in fold.credential_rows(tenant, seen, own, at)]
+        known = _known(connection, CREDENTIAL, "uid", tenant, ids)
+        changed = fold.changed_credentials(held, known, zone)
+        upsert(connection, CREDENTIAL, changed, keep=("first_seen",))
+        seen_objects.update(ids)
+        seen_uids.update(row["uid"] for row in held)
+    _remove_missing(connection, CREDENTIAL, "uid", scan.record.tenant, seen_uids, at)
+    _remove_missing(connection, OBJECT, "object_id", scan.record.tenant, seen_objects, at)
+
+
+def _chunks(objects: Sequence[ObservedObject]) -> Iterator[Sequence[ObservedObject]]:
+    for start in range(0, len(objects), _CHUNK):
+        yield objects[start : start + _CHUNK]
+
+
+def _known(
+    connection: Connection, table: Table, key: str, tenant: str, object_ids: Sequence[str]
+) -> dict[str, Any]:
+    """The stored rows of some objects, removed ones too, by key."""
+    query = select(table).where(table.c.tenant == tenant, table.c.object_id.in_(object_ids))
+    return {row[key]: row for row in connection.execute(query).mappings()}
+
+
+def _remove_missing(
+    connection: Connection, table: Table, key: str, tenant: str, seen: set[str], at: datetime
+) -> None:
+    """Mark what the scan did not see; only called for complete scans."""
+    keys = [column for column in table.primary_key if column.name != "tenant"]
+    present = select(*keys).where(table.c.tenant == tenant, table.c.removed_at.is_(None))
+    missing = [
+        {f"missing_{name}": value for name, value in row.items()}
+        for row in connection.execute(present).mappings()
+        if row[key] not in seen
+    ]
+    if missing:
+        these = [column == bindparam(f"missing_{column.name}") for column in keys]
+        gone = update(table).where(table.c.tenant == tenant, *these).values(removed_at=at)
+        connection.execute(gone, missing)
+
+
+def _narrow(
+    query: Select[Any], table: Table, tenant: str | None, include_removed: bool = False
+) -> Select[Any]:
+    if tenant is not None:
+        query = query.where(table.c.tenant == tenant)
+    return query if include_removed else query.where(table.c.removed_at.is_(None))
+
+
+def _credential(row: Row[Any], holder: Row[Any], observed_at: datetime | None) -> Credential:
+    return Credential(
+        tenant=row.tenant,
+        uid=row.uid,
+        object_type=ObjectType(holder.object_type),
+        object_id=row.object_id,
+        app_id=holder.app_id,
+        app_name=holder.name,
+        kind=Kind(row.kind),
+        key_id=row.key_id,
+        name=row.name,
+        start=row.starts_at,
+        end=row.ends_at,
+        life=row.life,
+        thumbprint=row.thumbprint,
+        hint=row.hint,
+        active=row.active,
+        own=row.own,
+        managed_identity=holder.managed_identity,
+        owners=_owners(holder.owners),
+        enabled=holder.enabled,
+        first_seen=row.first_seen,
+        observed_at=observed_at if row.removed_at is None else None,
+        removed_at=row.removed_at,
+    )
+
+
+def _observed(row: Row[Any]) -> ObservedCredential:
+    return ObservedCredential(
+        kind=Kind(row.kind),
+        slot=row.slot,
+        key_id=row.key_id,
+        name=row.name,
+        start=row.starts_at,
+        end=row.ends_at,
+        thumbprint=row.thumbprint,
+        hint=row.hint,
+        active=row.active,
+    )
+
+
+def _object(row: Row[Any], credentials: tuple[ObservedCredential, ...]) -> ObservedObject:
+    return ObservedObject(
+        object_type=ObjectType(row.object_type),
+        object_id=row.object_id,
+        app_id=row.app_id,
+        name=row.name,
+        credentials=credentials,
+        federated=load(row.federated, tuple[FederatedCredential, ...]),
+        owners=_owners(row.owners),
+        enabled=row.enabled,
+        managed_identity=row.managed_identity,
+        home_tenant=row.home_tenant,
+    )
+
+
+def _owners(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else load(text, tuple[str, ...])

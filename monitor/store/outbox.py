@@ -1,0 +1,281 @@
+"""The outbox: claiming mails under a lease, and recording what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+    update,
+)
+
+from monitor.model import OutboxMail, OutboxState, Receipt
+from monitor.store.engine import Database
+from monitor.store.mails import insert_mails, read_mails
+from monitor.store.tables import NOTICE, OUTBOX
+
+_NO_LEASE: dict[str, Any] = {"lease_token": None, "lease_owner": None, "lease_until": None}
+
+
+class Outbox:
+    """The part of the store that keeps mails until a server has accepted them."""
+
+    _database: Database
+
+    def enqueue(self, mails: Sequence[OutboxMail]) -> None:
+        """Add mails, all or none.
+
+        Raises:
+            StoreError: an id is taken already, or the database cannot be used.
+        """
+        with self._database.write() as connection:
+            insert_mails(connection, mails)
+
+    def outbox(
+        self, *, states: Collection[OutboxState] | None = None, limit: int = 200
+    ) -> list[OutboxMail]:
+        """Mails, newest first.
+
+        Args:
+            states: only those in one of these; None for all.
+            limit: at most so many.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        query = select(OUTBOX).order_by(OUTBOX.c.id.desc()).limit(limit)
+        if states is not None:
+            query = query.where(OUTBOX.c.state.in_([state.value for state in states]))
+        with self._database.read() as connection:
+            return read_mails(connection, connection.execute(query).all())
+
+    def outbox_counts(self) -> dict[OutboxState, int]:
+        """How many mails are in each state; states without one count 0.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        counts = dict.fromkeys(OutboxState, 0)
+        query = select(OUTBOX.c.state, func.count()).group_by(OUTBOX.c.state)
+        with self._database.read() as connection:
+            for state, count in connection.execute(query):
+                counts[OutboxState(state)] = count
+        return counts
+
+    def claim(
+        self,
+        now: datetime,
+        *,
+        owner: str,
+        lease: timedelta,
+        owner_is_dead: Callable[[str], bool],
+        limit: int = 50,
+        force: bool = False,
+    ) -> list[OutboxMail]:
+        """Take mails that are due, for this owner alone, until the lease ends.
+
+        A mail whose former owner died, or whose lease ended, may have been accepted without our
+        knowing: it comes marked as a possible duplicate, with the same Message-ID and date.
+
+        Args:
+            now: the instant that leases and due times are measured with.
+            owner: who takes them; shown to `owner_is_dead` of the next.
+            lease: how long they are this owner's.
+            owner_is_dead: whether an owner of a running lease is known to be gone. Called
+                within the transaction, so it must not use the store.
+            limit: at most so many; alarms first, then the oldest.
+            force: also those that are to wait for a later time.
+
+        Raises:
+            StoreError: the database cannot be used; nothing was taken.
+        """
+        with self._database.write() as connection:
+            rows = connection.execute(
+                select(OUTBOX.c.id, OUTBOX.c.state)
+                .where(_claimable(now, force, _dead_owners(connection, owner_is_dead)))
+                .order_by(OUTBOX.c.scope.is_(None), OUTBOX.c.id)
+                .limit(limit)
+                .with_for_update(skip_locked=True)
+            ).all()
+            if not rows:
+                return []
+            _lease(connection, [(row.id, row.state) for row in rows], owner, now + lease)
+            taken = select(OUTBOX).where(OUTBOX.c.id.in_([row.id for row in rows]))
+            order = (OUTBOX.c.scope.is_(None), OUTBOX.c.id)
+            return read_mails(connection, connection.execute(taken.order_by(*order)).all())
+
+    def mark_sent(self, mail_id: str, token: str, receipt: Receipt) -> bool:
+        """Record that a server accepted the mail; from now on its notices are told.
+
+        Args:
+            mail_id: which mail.
+            token: of the claim it was sent under.
+            receipt: the server's answer.
+
+        Returns:
+            False when the claim is no longer current: nothing was changed.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        values = {
+            "state": OutboxState.SENT.value,
+            "sent_at": receipt.accepted_at,
+            "reply": receipt.reply,
+            "last_error": None,
+            "last_cause": None,
+        }
+        with self._database.write() as connection:
+            if not _finish(connection, mail_id, token, values):
+                return False
+            connection.execute(
+                update(NOTICE)
+                .where(NOTICE.c.mail_id == mail_id)
+                .values(told_at=receipt.accepted_at)
+            )
+            return True
+
+    def mark_retry(
+        self,
+        mail_id: str,
+        token: str,
+        *,
+        not_before: datetime,
+        error: str,
+        cause: str,
+        path: str | None = None,
+        uncertain: bool = False,
+    ) -> bool:
+        """Put the mail back, to be tried again.
+
+        Args:
+            mail_id: which mail.
+            token: of the claim it was tried under.
+            not_before: when to try again.
+            error: what happened, for people.
+            cause: the same as an id of the vocabulary.
+            path: the path to take from now on, if it is another one.
+            uncertain: the server may have accepted it: the next copy is a possible duplicate.
+
+        Returns:
+            False when the claim is no longer current: nothing was changed.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        values: dict[str, Any] = {
+            "state": OutboxState.PENDING.value,
+            "not_before": not_before,
+            "last_error": error,
+            "last_cause": cause,
+        }
+        if path is not None:
+            values["path"] = path
+        if uncertain:
+            values["possible_duplicate"] = True
+        with self._database.write() as connection:
+            return _finish(connection, mail_id, token, values)
+
+    def mark_dead(self, mail_id: str, token: str, *, error: str, cause: str) -> bool:
+        """Give the mail up: trying again cannot help until somebody changes something.
+
+        Args:
+            mail_id: which mail.
+            token: of the claim it was tried under.
+            error: what happened, for people.
+            cause: the same as an id of the vocabulary.
+
+        Returns:
+            False when the claim is no longer current: nothing was changed.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        values = {"state": OutboxState.DEAD.value, "last_error": error, "last_cause": cause}
+        with self._database.write() as connection:
+            return _finish(connection, mail_id, token, values)
+
+    def release(self, mail_id: str, token: str) -> bool:
+        """Put back a mail that was claimed but not tried, as if it had not been claimed.
+
+        Returns:
+            False when the claim is no longer current: nothing was changed.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        values = {"state": OutboxState.PENDING.value, "attempt": OUTBOX.c.attempt - 1}
+        with self._database.write() as connection:
+            return _finish(connection, mail_id, token, values)
+
+
+def _dead_owners(connection: Connection, owner_is_dead: Callable[[str], bool]) -> list[str]:
+    query = select(OUTBOX.c.lease_owner).where(OUTBOX.c.state == OutboxState.SENDING.value)
+    owners = connection.execute(query.distinct()).scalars().all()
+    return [owner for owner in owners if owner is not None and owner_is_dead(owner)]
+
+
+def _claimable(now: datetime, force: bool, dead: list[str]) -> ColumnElement[bool]:
+    waiting = OUTBOX.c.state == OutboxState.PENDING.value
+    if not force:
+        waiting &= or_(OUTBOX.c.not_before.is_(None), OUTBOX.c.not_before <= now)
+    orphaned = and_(
+        OUTBOX.c.state == OutboxState.SENDING.value,
+        or_(
+            OUTBOX.c.lease_until.is_(None),
+            OUTBOX.c.lease_until <= now,
+            OUTBOX.c.lease_owner.in_(dead),
+        ),
+    )
+    return or_(waiting, orphaned)
+
+
+def _lease(
+    connection: Connection, rows: Sequence[tuple[int, str]], owner: str, until: datetime
+) -> None:
+    connection.execute(
+        update(OUTBOX)
+        .where(OUTBOX.c.id == bindparam("number"))
+        .values(
+            state=OutboxState.SENDING.value,
+            lease_token=bindparam("token"),
+            lease_owner=owner,
+            lease_until=until,
+            attempt=OUTBOX.c.attempt + 1,
+            possible_duplicate=or_(
+                OUTBOX.c.possible_duplicate, bindparam("orphaned", type_=Boolean())
+            ),
+        ),
+        [
+            {
+                "number": number,
+                "token": str(uuid4()),
+                "orphaned": state == OutboxState.SENDING.value,
+            }
+            for number, state in rows
+        ],
+    )
+
+
+def _finish(connection: Connection, mail_id: str, token: str, values: dict[str, Any]) -> bool:
+    """End a claim. The token guards against an owner that was slower than its lease."""
+    done = connection.execute(
+        update(OUTBOX)
+        .where(
+            OUTBOX.c.mail_id == mail_id,
+            OUTBOX.c.lease_token == token,
+            OUTBOX.c.state == OutboxState.SENDING.value,
+        )
+        .values(**values, **_NO_LEASE)
+    )
+    return bool(done.rowcount == 1)
