@@ -1,0 +1,243 @@
+"""What the mails about Lapsewatch's own work say: unreadable tenants and canaries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from monitor.mail import words
+from monitor.mail.views import Fact
+from monitor.model import OPERATOR, Probe, StageTiming, Tenant, TenantHealth
+
+_WHY = "You get this mail because this address receives Lapsewatch's alarms."
+_CODE = re.compile(r"\b[245]\d\d(?:[ -][245]\.\d{1,3}\.\d{1,3})?\b|\bAADSTS\d{4,8}\b")
+_STAGE_WORDS = {"dns": "DNS", "tcp": "TCP", "ehlo": "EHLO", "starttls": "STARTTLS", "auth": "AUTH",
+                "mail": "MAIL FROM", "rcpt": "RCPT TO", "data": "DATA"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class StageView:
+    """One stage of a canary: what it is called, how long it took, what came back."""
+
+    name: str
+    result: str
+    seconds: str
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmView:
+    """A mail about one tenant or one sender."""
+
+    word: str
+    tone: str
+    subject: str
+    where: str
+    verdict: str
+    action: str
+    facts: tuple[Fact, ...]
+    explanation: tuple[str, ...] = ()
+    fix: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    stages: tuple[StageView, ...] = ()
+    foot: tuple[str, ...] = ()
+    sender: bool = False
+    link: str = ""
+    link_label: str = ""
+
+
+def cannot_check_view(
+    tenant: Tenant,
+    health: TenantHealth,
+    explanation: str,
+    fix: str,
+    *,
+    zone: ZoneInfo,
+    now: datetime,
+) -> AlarmView:
+    """A tenant that cannot be read, so that nobody takes silence for good news."""
+    name = words.plain(tenant.name, 40)
+    since = health.first_failure_at or health.last_complete
+    cause = words.cause_words(health.cause)
+    how_long = f"unreadable for {words.span(now - since)}" if since else "unreadable"
+    if health.last_complete is None:
+        how_long = "never read"
+    facts = [
+        Fact("Last read in full", _ago(health.last_complete, zone, now)),
+        Fact("Failing since", _date(health.first_failure_at, zone, "not known")),
+        Fact("Attempts since then", str(health.failures)),
+        Fact("Directory id", words.plain(tenant.directory_id), code=True),
+        Fact("Lapsewatch's app id", words.plain(tenant.client_id), code=True),
+    ]
+    if health.problem:
+        facts.append(Fact("What was seen", words.defang(health.problem, words.EVIDENCE_CAP)))
+    return AlarmView(
+        word="CANNOT CHECK",
+        tone="lapsed",
+        subject=how_long + (f" ({cause})" if cause else ""),
+        where=name,
+        verdict=f"{words.defang(name)} cannot be read{f': {cause}' if cause else ''}.",
+        action=_blind_action(health),
+        facts=tuple(facts),
+        explanation=tuple(words.lines(explanation)),
+        fix=tuple(words.lines(fix)),
+        foot=("A mail says RECOVERED when the tenant can be read again.", _WHY),
+    )
+
+
+def _blind_action(health: TenantHealth) -> str:
+    if health.last_complete is None:
+        return "Nothing is known about its credentials. They may lapse without a warning."
+    return "Reminders go on from the last facts. New and renewed credentials are not seen."
+
+
+def _ago(instant: datetime | None, zone: ZoneInfo, now: datetime) -> str:
+    if instant is None:
+        return "never"
+    return f"{words.long_date(instant, zone)} ({words.span(now - instant)} ago)"
+
+
+def _date(instant: datetime | None, zone: ZoneInfo, otherwise: str) -> str:
+    return otherwise if instant is None else words.long_date(instant, zone)
+
+
+def recovered_view(
+    name: str, mailbox: str | None, since: datetime, *, zone: ZoneInfo, now: datetime
+) -> AlarmView:
+    """The end of an alarm: of a sender where a mailbox is given, else of a tenant."""
+    where, length = words.plain(name, 40), words.span(now - since)
+    sender = mailbox is not None
+    facts = (
+        Fact("Failing since", words.long_date(since, zone)),
+        Fact("Working again since", words.long_date(now, zone)),
+    )
+    again = "can send mail" if sender else "can be read"
+    caught_up = "Credentials that were renewed or removed meanwhile are up to date."
+    return AlarmView(
+        word="RECOVERED",
+        tone="good",
+        subject=f"{'canary OK' if sender else 'readable'} again after {length}",
+        where=where,
+        verdict=f"{_who(name)} {again} again, after {length}.",
+        action="Nothing is left to do.",
+        facts=(Fact("Mailbox", words.address(mailbox or "")), *facts) if sender else facts,
+        foot=(_WHY,) if sender else (caught_up, _WHY),
+        sender=sender,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryFacts:
+    """What a test mail carries: how it went out and how long that stays possible."""
+
+    tenant_name: str
+    mailbox: str
+    host: str
+    port: int
+    number: int
+    canary_id: str
+    token_expires: datetime | None
+    credential_ends: datetime | None
+
+
+def canary_view(canary: CanaryFacts, *, zone: ZoneInfo, now: datetime) -> AlarmView:
+    """The daily test mail: boring, so that rules and people can rely on it."""
+    name = words.plain(canary.tenant_name, 40)
+    there = words.local(now, zone)
+    ends = "no end date known"
+    if canary.credential_ends is not None:
+        left = words.relative_days(words.days_between(canary.credential_ends, now, zone))
+        ends = f"{words.long_date(canary.credential_ends, zone)} ({left})"
+    return AlarmView(
+        word="CANARY OK",
+        tone="good",
+        subject=f"{there.date().isoformat()} #{canary.number:04d}",
+        where=name,
+        verdict=f"{_who(canary.tenant_name)} can send mail through OAuth SMTP.",
+        action="Nothing is to be done. If this mail stops arriving, sending is broken.",
+        facts=(
+            Fact("Sent", f"{words.long_date(now, zone)} ({now:%H:%M:%S}Z)"),
+            Fact("Mailbox", words.address(canary.mailbox)),
+            Fact("Server", f"{words.plain(canary.host)}:{canary.port}, STARTTLS, XOAUTH2"),
+            Fact("Token valid to", _date(canary.token_expires, zone, "not known")),
+            Fact("The app's credential ends", ends),
+            Fact("Number", f"#{canary.number:04d}"),
+            Fact("Canary id", words.plain(canary.canary_id, 120), code=True),
+        ),
+        foot=("You get this mail because this address receives the daily canary.",),
+    )
+
+
+def canary_failed_view(
+    name: str,
+    mailbox: str,
+    probe: Probe,
+    title: str,
+    explanation: str,
+    fix: str,
+    *,
+    also: Sequence[str],
+    last_ok: datetime | None,
+    since: datetime | None,
+    zone: ZoneInfo,
+    now: datetime,
+    path_note: str,
+) -> AlarmView:
+    """A mail path that is broken, with the server's own words as evidence."""
+    where = words.plain(name, 40)
+    start = since or probe.started_at
+    stage = _stage(probe.stage)
+    facts = [
+        Fact("Mailbox", words.address(mailbox)),
+        Fact("Failed at", stage or "not known"),
+        Fact("The answer", words.defang(probe.evidence, words.EVIDENCE_CAP) or "none", code=True),
+        Fact("Failing since", words.long_date(start, zone)),
+        Fact("Last OK", _ago(last_ok, zone, now)),
+        Fact("Tried", f"{words.long_date(probe.finished_at, zone)}, attempt {probe.attempt}"),
+    ]
+    at = f" at {stage}" if stage else ""
+    return AlarmView(
+        word="CANARY FAILED",
+        tone="lapsed",
+        subject=f"{_short_evidence(probe)}{at} since {words.local(start, zone):%H:%M}",
+        where=where,
+        verdict=f"{_who(name)} cannot send mail: {_sentence(title)}",
+        action="No warning leaves by this mailbox until this is fixed.",
+        facts=tuple(facts),
+        explanation=tuple(words.lines(explanation)),
+        fix=tuple(words.lines(fix)),
+        also=tuple(words.cause_words(other) for other in also),
+        stages=tuple(_stage_view(timing) for timing in probe.timings),
+        foot=(*words.lines(path_note), "A mail says RECOVERED when the canary is OK again.", _WHY),
+    )
+
+
+def _who(name: str) -> str:
+    return "The operator" if name == OPERATOR else words.defang(name, 40)
+
+
+def _sentence(title: str) -> str:
+    shown = words.plain(title, 160)
+    return shown if shown.endswith(".") else f"{shown}."
+
+
+def _stage(stage: str | None) -> str:
+    return _STAGE_WORDS.get(stage, words.plain(stage)) if stage else ""
+
+
+def _short_evidence(probe: Probe) -> str:
+    """The reply's code, which is what people search for; else the cause in words."""
+    found = _CODE.search(probe.evidence)
+    return found.group() if found else words.cause_words(probe.cause)
+
+
+def _stage_view(timing: StageTiming) -> StageView:
+    return StageView(
+        name=_stage(timing.stage),
+        result="ok" if timing.ok else "FAILED",
+        seconds=f"{timing.seconds:.2f} s",
+        reply=words.defang(timing.reply, 160),
+    )

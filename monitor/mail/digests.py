@@ -1,0 +1,296 @@
+"""A whole digest as plain words: headline, what needs action, what stands beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from monitor.mail import guides, views, words
+from monitor.mail.guides import Guide
+from monitor.mail.views import TONES, BlindView, DigestItem, Frame, ItemView, is_lapsed
+from monitor.model import Credential, MailKind, Notice, Tenant, TenantHealth
+
+# What needs action: more would bury the first ones. Fewer where names make the mail too big.
+SHOWN = (25, 18, 12, 6)
+SHOWN_ASIDE = 10  # what is only good to know
+CARDS = 4  # up to so many items get a card each; more are easier to scan as rows
+
+_WORDS = {MailKind.LAPSED: "LAPSED", MailKind.COVERED: "COVERED"}
+
+
+Covered = tuple[Tenant, Credential, Credential | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A list beside the main one; `more` counts what is left out."""
+
+    title: str
+    lead: str
+    items: tuple[ItemView, ...]
+    more: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The words of the subject, the banner and the first sentence."""
+
+    word: str
+    tone: str
+    verdict: str
+    action: str
+    app: str
+    kind: str
+    ending: str
+    short_date: str
+    counted: str
+    first: str
+    rest: int
+    where: str
+    single: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DigestView:
+    """A whole digest."""
+
+    head: Headline
+    main: Section
+    cards: bool
+    guides: tuple[Guide, ...]
+    aside: tuple[Section, ...]
+    blind: tuple[BlindView, ...]
+    blind_more: int
+    foot: tuple[str, ...]
+
+
+# --- assembly ------------------------------------------------------------------------------------
+
+
+def digest_view(
+    kind: MailKind,
+    items: Sequence[DigestItem],
+    frame: Frame,
+    *,
+    covered: Sequence[Covered],
+    still_lapsed: Sequence[tuple[Tenant, Credential]],
+    blind: Sequence[tuple[Tenant, TenantHealth]],
+    shown: int = SHOWN[0],
+) -> DigestView:
+    """Everything that one digest says; `items` are its notices, soonest first.
+
+    `shown` caps what needs action; what is only good to know gets less room than that.
+    """
+    beside = min(SHOWN_ASIDE, shown // 2)
+    main = [
+        item
+        for item in items
+        if (item.notice.kind is MailKind.COVERED) is (kind is MailKind.COVERED)
+    ]
+    return DigestView(
+        head=headline(kind, main, frame),
+        main=_main(kind, main, frame, shown),
+        cards=len(main) <= CARDS,
+        guides=_guides(kind, main, shown),
+        aside=_aside(kind, items, covered, still_lapsed, frame, beside),
+        blind=tuple(views.blind_view(*pair, frame) for pair in blind[:beside]),
+        blind_more=max(len(blind) - beside, 0),
+        foot=_foot(kind, main, frame),
+    )
+
+
+def is_urgent(items: Sequence[DigestItem]) -> bool:
+    """Whether the mail is marked as important: something has lapsed or ends within a week."""
+    return any(
+        is_lapsed(item.notice) or item.notice.days_left <= 7
+        for item in items
+        if item.notice.kind is not MailKind.COVERED
+    )
+
+
+def _main(kind: MailKind, items: Sequence[DigestItem], frame: Frame, cap: int) -> Section:
+    if kind is MailKind.COVERED:
+        shown = [_covered(item, frame) for item in items]
+        return section("What can go", "", shown, cap)
+    title = "What has lapsed or ends soon" if kind is MailKind.LAPSED else "What needs renewal"
+    return section(title, "", [views.warned(item, frame) for item in items], cap)
+
+
+def _covered(item: DigestItem, frame: Frame) -> ItemView:
+    return views.covered(item.tenant, item.notice.credential, item.notice.successor, frame)
+
+
+def _guides(kind: MailKind, items: Sequence[DigestItem], cap: int) -> tuple[Guide, ...]:
+    if kind is not MailKind.COVERED:
+        return shared_guides(items[:cap])
+    word = words.kind_word(items[0].notice.credential.kind)
+    same = len({item.notice.credential.kind for item in items}) == 1
+    return (Guide("covered", "", guides.covered_steps(word if same else "one")),)
+
+
+def _aside(
+    kind: MailKind,
+    items: Sequence[DigestItem],
+    covered: Sequence[Covered],
+    still_lapsed: Sequence[tuple[Tenant, Credential]],
+    frame: Frame,
+    cap: int,
+) -> tuple[Section, ...]:
+    noticed = [item for item in items if item.notice.kind is MailKind.COVERED]
+    told = {(item.tenant.name, item.notice.credential.uid) for item in noticed}
+    newer = [] if kind is MailKind.COVERED else [_covered(item, frame) for item in noticed]
+    newer += [
+        views.covered(tenant, old, new, frame)
+        for tenant, old, new in covered
+        if (tenant.name, old.uid) not in told
+    ]
+    lapsed = [views.still_lapsed(*pair, frame) for pair in still_lapsed]
+    sections = (
+        section("Still lapsed", "These get no reminder of their own any more.", lapsed, cap),
+        section(
+            "Covered by a newer one", "Make sure that everything uses the newer one.", newer, cap
+        ),
+    )
+    return tuple(part for part in sections if part.items)
+
+
+def _foot(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> tuple[str, ...]:
+    where = words.defang(place(items))
+    first = "Already renewed? The next scan sees it, and the reminders end."
+    if kind is MailKind.COVERED:
+        first = "There is no further reminder of an old one while a newer one is in place."
+    foot = [
+        first,
+        f"You get this mail because {words.address(frame.recipient)} receives the warnings "
+        f"for {where}.",
+    ]
+    if frame.next_run is not None:
+        run = words.long_date(frame.next_run, frame.zone)
+        foot.append(f"The next mail can come on {run}, if something new is due.")
+    return tuple(foot)
+
+
+# --- order and counting ---------------------------------------------------------------------------
+
+
+def digest_kind(items: Sequence[DigestItem]) -> MailKind:
+    """The kind of a digest: that of its gravest notice."""
+    if any(is_lapsed(item.notice) for item in items):
+        return MailKind.LAPSED
+    if all(item.notice.kind is MailKind.COVERED for item in items):
+        return MailKind.COVERED
+    return MailKind.REMINDER
+
+
+def soonest_first(items: Sequence[DigestItem]) -> list[DigestItem]:
+    """By end, then by name, so that equal digests look equal."""
+
+    def order(item: DigestItem) -> tuple[bool, float, str, str, str]:
+        credential = item.notice.credential
+        end = credential.end.timestamp() if credential.end else 0.0
+        return credential.end is None, end, item.tenant.name, credential.app_name, credential.uid
+
+    return sorted(items, key=order)
+
+
+def section(title: str, lead: str, views: Sequence[ItemView], cap: int) -> Section:
+    """A list with its cap."""
+    return Section(title, lead, tuple(views[:cap]), max(len(views) - cap, 0))
+
+
+def shared_guides(items: Sequence[DigestItem]) -> tuple[Guide, ...]:
+    """The steps for every sort of credential in the list, each once, in the list's order."""
+    tenants = {item.tenant.name: item.tenant for item in items}
+    only = next(iter(tenants.values())) if len(tenants) == 1 else None
+    found: dict[str, Guide] = {}
+    for item in items:
+        steps = guides.guide(only, item.notice.credential)
+        found.setdefault(steps.key, steps)
+    return tuple(found.values())
+
+
+# --- the headline --------------------------------------------------------------------------------
+
+
+def headline(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> Headline:
+    """The headline of a digest; `items` are its main ones, soonest first."""
+    # The subject of LAPSED speaks of what has lapsed, and only counts the rest.
+    lead = [item for item in items if kind is not MailKind.LAPSED or is_lapsed(item.notice)]
+    notice = lead[0].notice
+    rest = len(items) - len(lead)
+    return Headline(
+        word=_WORDS.get(kind, "ACTION"),
+        tone=tone(kind, notice),
+        verdict=_one(kind, lead[0], rest) if len(lead) == 1 else _many(kind, lead, rest),
+        action=_action(kind, items),
+        app=words.plain(notice.credential.app_name) or "(no name)",
+        kind=words.kind_word(notice.credential.kind),
+        ending=words.ending(notice.days_left, is_lapsed(notice)),
+        short_date=_short_date(notice, frame),
+        counted=_counted(lead),
+        first=words.relative_days(notice.days_left),
+        rest=rest,
+        where=place(items),
+        single=len(lead) == 1,
+    )
+
+
+def tone(kind: MailKind, notice: Notice) -> str:
+    """The colour of the banner; the word beside it says the same."""
+    return (
+        "good"
+        if kind is MailKind.COVERED
+        else TONES[words.state_word(notice.stage, notice.days_left)]
+    )
+
+
+def place(items: Sequence[DigestItem]) -> str:
+    """The tenant's name, or how many tenants there are."""
+    names = {item.tenant.name for item in items}
+    return words.plain(min(names), 40) if len(names) == 1 else f"{len(names)} tenants"
+
+
+def _short_date(notice: Notice, frame: Frame) -> str:
+    if notice.credential.end is None:
+        return "no end date"
+    today = words.local(frame.now, frame.zone).date()
+    return words.short_day(words.local(notice.credential.end, frame.zone).date(), today)
+
+
+def _counted(items: Sequence[DigestItem]) -> str:
+    return words.counted([item.notice.credential.kind for item in items])
+
+
+def _one(kind: MailKind, item: DigestItem, rest: int) -> str:
+    notice, word = item.notice, words.kind_word(item.notice.credential.kind)
+    app = words.defang(notice.credential.app_name) or "(no name)"
+    what = f'{word} of "{app}" in {words.defang(item.tenant.name)}'
+    if kind is MailKind.COVERED:
+        return (
+            f"The old {what} ends {words.relative_days(notice.days_left)}. A newer one is in place."
+        )
+    return f"The {what} {words.ending(notice.days_left, is_lapsed(notice))}.{_others(rest)}"
+
+
+def _many(kind: MailKind, items: Sequence[DigestItem], rest: int) -> str:
+    where = words.defang(place(items))
+    counted, first = _counted(items), words.relative_days(items[0].notice.days_left)
+    if kind is MailKind.LAPSED:
+        return f"{counted} in {where} have expired.{_others(rest)}"
+    if kind is MailKind.COVERED:
+        return f"{counted} in {where} end soon, the first {first}. Newer ones are in place."
+    return f"{counted} in {where} need renewal. The first expires {first}."
+
+
+def _others(rest: int) -> str:
+    return f" {rest} more {'needs' if rest == 1 else 'need'} renewal." if rest else ""
+
+
+def _action(kind: MailKind, items: Sequence[DigestItem]) -> str:
+    it, one = ("it", "the old one") if len(items) == 1 else ("them", "the old ones")
+    if kind is MailKind.COVERED:
+        return f"Make sure that nothing uses {one} any more, then delete {it}."
+    when = "now" if kind is MailKind.LAPSED else "before the end"
+    if all(item.notice.credential.own for item in items):
+        return f"Renew {it} {when}, and put the new value into Lapsewatch."
+    return f"Renew {it} {when}, or delete what nobody uses."

@@ -1,0 +1,191 @@
+"""What each kind of credential means for an admin: portal links, what breaks, renewal steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from monitor.mail.words import kind_word, plain
+from monitor.model import Cloud, Credential, Kind, ObjectType, Tenant
+
+# Blades as they stand in the address bar of the portal.
+_APPS = "#view/Microsoft_AAD_RegisteredApps"
+_ENTERPRISE = "#view/Microsoft_AAD_IAM/ManagedAppMenuBlade/~"
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """How to renew one sort of credential; `key` groups those that share the steps."""
+
+    key: str
+    title: str
+    steps: tuple[str, ...]
+
+
+def portal_link(cloud: Cloud, tenant: Tenant, credential: Credential) -> str:
+    """The portal page, in the right tenant, where this credential is seen or renewed."""
+    return f"{_tenant_base(cloud, tenant)}/{_blade(credential)}"
+
+
+def _tenant_base(cloud: Cloud, tenant: Tenant) -> str:
+    base = cloud.portal if "://" in cloud.portal else f"https://{cloud.portal}"
+    return f"{base.rstrip('/')}/{_part(tenant.directory_id)}"
+
+
+def _blade(credential: Credential) -> str:
+    app = _part(credential.app_id or "")
+    if credential.object_type is ObjectType.SERVICE_PRINCIPAL:
+        saml = credential.kind is Kind.SAML_SIGNING
+        blade = f"{_ENTERPRISE}/{'SignOn' if saml else 'Overview'}"
+        link = f"{blade}/objectId/{_part(credential.object_id)}/appId/{app}"
+        return f"{link}/preferredSingleSignOnMode/saml" if saml else link
+    if not app:
+        return f"{_APPS}/ApplicationsListBlade"
+    page = "Manifest" if credential.kind is Kind.TOKEN_ENCRYPTION else "Credentials"
+    return f"{_APPS}/ApplicationMenuBlade/~/{page}/appId/{app}/isMSAApp~/false"
+
+
+def _part(value: str) -> str:
+    return quote(plain(value), safe="")
+
+
+_PERMISSIONS = frozenset({"consent_missing", "permission_missing", "wrong_api_permission"})
+_CREDENTIALS = frozenset({"wrong_secret", "expired_secret", "cert_not_registered"})
+_EXCHANGE_STAGES = frozenset({"auth", "mail", "rcpt", "data"})
+
+
+def alarm_link(
+    cloud: Cloud, tenant: Tenant, client_id: str, cause: str | None, stage: str | None
+) -> tuple[str, str]:
+    """Where an alarm is most likely mended: the address, and what that page is called."""
+    if stage in _EXCHANGE_STAGES and cloud.name == "global":
+        return "https://admin.exchange.microsoft.com/#/mailboxes", "the Exchange admin center"
+    base = _tenant_base(cloud, tenant)
+    if tenant.app and client_id == tenant.client_id:
+        # A shared app is registered elsewhere; here it is an enterprise application only.
+        blade = "StartboardApplicationsMenuBlade/~/AppAppsPreview"
+        return f"{base}/#view/Microsoft_AAD_IAM/{blade}", "Enterprise applications"
+    page, label = "Overview", "the app registration"
+    if cause in _PERMISSIONS:
+        page, label = "CallAnAPI", "API permissions"
+    elif cause in _CREDENTIALS:
+        page, label = "Credentials", "Certificates & secrets"
+    link = f"{base}/{_APPS}/ApplicationMenuBlade/~/{page}/appId/{_part(client_id)}/isMSAApp~/false"
+    return link, label
+
+
+def link_label(credential: Credential) -> str:
+    """What the page behind `portal_link` is called in the portal."""
+    if credential.object_type is ObjectType.SERVICE_PRINCIPAL:
+        saml = credential.kind is Kind.SAML_SIGNING
+        return "Single sign-on" if saml else "the enterprise application"
+    if not credential.app_id:
+        return "App registrations"
+    token = credential.kind is Kind.TOKEN_ENCRYPTION
+    return "the app's manifest" if token else "Certificates & secrets"
+
+
+def what_breaks(credential: Credential, lapsed: bool) -> str:
+    """What the end of this credential does, in one sentence or two."""
+    word = kind_word(credential.kind)
+    if credential.kind is Kind.SAML_SIGNING:
+        when = "Users cannot" if lapsed else "From then on users cannot"
+        return f"{when} sign in to this app by single sign-on."
+    if credential.kind is Kind.TOKEN_ENCRYPTION:
+        return "The app may refuse the tokens that Entra encrypts with this certificate."
+    code = {Kind.SECRET: "AADSTS7000222", Kind.CERTIFICATE: "AADSTS700027"}.get(credential.kind)
+    how = f"token requests fail with {code}." if code else "token requests fail."
+    still = "still signs in with this" if lapsed else "signs in with this"
+    return f"Whatever {still} {word} {'fails' if lapsed else 'stops'}: {how}"
+
+
+OWN = (
+    "Lapsewatch itself signs in with this. After renewal put the new value into Lapsewatch, "
+    "or this tenant goes dark."
+)
+
+
+def guide(tenant: Tenant | None, credential: Credential) -> Guide:
+    """The renewal steps for this credential; no tenant where the mail is about several."""
+    service = credential.object_type is ObjectType.SERVICE_PRINCIPAL
+    word = kind_word(credential.kind)
+    place = "a service principal" if service else "an app registration"
+    own = " that Lapsewatch signs in with" if credential.own else ""
+    use = _use_own(tenant) if credential.own else _use(credential.kind)
+    return Guide(
+        key=f"{credential.kind}/{credential.object_type}/{credential.own}",
+        title=f"{word[0].upper()}{word[1:]} of {place}{own}",
+        steps=(*_create(credential.kind, service), *use, _delete(word)),
+    )
+
+
+def _create(kind: Kind, service: bool) -> tuple[str, ...]:
+    if kind is Kind.SAML_SIGNING:
+        return (
+            "Open Single sign-on in the portal. Under SAML Certificates choose Edit.",
+            "Add a new certificate and save it. Leave the old one active for now.",
+        )
+    if kind is Kind.TOKEN_ENCRYPTION:
+        return (
+            "Ask whoever runs the app for its new certificate.",
+            "Open the app in the portal. Import the certificate under Token encryption.",
+        )
+    if kind is Kind.SECRET and not service:
+        return (
+            "Open Certificates & secrets in the portal. Add a new client secret.",
+            "Copy its value at once. The portal shows it only this one time.",
+        )
+    if kind is Kind.SECRET:
+        return (
+            "The portal does not show this secret. Open PowerShell with Microsoft Graph.",
+            "Run Add-MgServicePrincipalPassword -ServicePrincipalId with the object id above. "
+            "Copy the secretText at once.",
+        )
+    if kind is Kind.CERTIFICATE and not service:
+        return (
+            "Create a new key and its certificate.",
+            "Open Certificates & secrets in the portal. Upload the certificate.",
+        )
+    return (
+        f"Create a new {'key' if kind is Kind.SYMMETRIC_KEY else 'key and its certificate'}.",
+        "The portal does not manage this one. Add the new one with Microsoft Graph, "
+        "beside the old one.",
+    )
+
+
+def _use_own(tenant: Tenant | None) -> tuple[str, ...]:
+    name = plain(tenant.name) if tenant else "NAME, with the tenant's name"
+    return (
+        "Put the new value where Lapsewatch reads it.",
+        f"Check it: lapsewatch run scan --tenant {name}",
+    )
+
+
+def _use(kind: Kind) -> tuple[str, ...]:
+    if kind is Kind.SAML_SIGNING:
+        return (
+            "Give the new certificate to whoever runs the app.",
+            "Agree on a time, make the new certificate active, and test a sign-in.",
+        )
+    if kind is Kind.TOKEN_ENCRYPTION:
+        return (
+            "When the app holds the new private key, activate the new certificate.",
+            "Test a sign-in to the app.",
+        )
+    return (
+        "Put the new one where the old one is used.",
+        "Check that it signs in. The app's sign-in log shows the key id in use.",
+    )
+
+
+def _delete(word: str) -> str:
+    return f"Delete the old {word}. Its key id begins as shown above."
+
+
+def covered_steps(word: str) -> tuple[str, ...]:
+    """What is left to do when a newer credential is already there."""
+    return (
+        "Make sure that everything uses the newer one. The app's sign-in log shows the key id "
+        "in use.",
+        f"Delete the old {word}.",
+    )

@@ -1,0 +1,261 @@
+"""What each mail says, as plain words: the views that the templates lay out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from monitor.mail import guides, words
+from monitor.model import (
+    UNKNOWN_AFTER,
+    Cloud,
+    Credential,
+    CredentialState,
+    MailKind,
+    Notice,
+    ObjectType,
+    Tenant,
+    TenantHealth,
+)
+
+TONES = {
+    CredentialState.LAPSED: "lapsed",
+    CredentialState.CRITICAL: "critical",
+    CredentialState.WARNING: "warning",
+    CredentialState.UPCOMING: "calm",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DigestItem:
+    """One notice and the tenant it is about."""
+
+    tenant: Tenant
+    notice: Notice
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One label and its value; `code` marks what is read letter by letter."""
+
+    label: str
+    value: str
+    code: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ItemView:
+    """One credential in a digest."""
+
+    state: str
+    tone: str
+    when: str
+    date: str
+    app: str
+    app_id: str
+    what: str
+    facts: tuple[Fact, ...]
+    link: str
+    link_label: str
+
+
+@dataclass(frozen=True, slots=True)
+class BlindView:
+    """A tenant whose facts are old."""
+
+    tenant: str
+    as_of: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What a digest is seen from: the recipient, the zone, the clock and the age of the facts."""
+
+    recipient: str
+    zone: ZoneInfo
+    now: datetime
+    clouds: Mapping[str, Cloud]
+    as_of: Mapping[str, datetime]
+    next_run: datetime | None = None
+
+    def days_left(self, end: datetime | None) -> int | None:
+        """Local days to an end; None where there is none."""
+        return None if end is None else words.days_between(end, self.now, self.zone)
+
+    def date(self, end: datetime | None) -> str:
+        """An end with its zone, or that there is none."""
+        return "no end date" if end is None else words.long_date(end, self.zone)
+
+
+# --- one credential ------------------------------------------------------------------------------
+
+
+def warned(item: DigestItem, frame: Frame) -> ItemView:
+    """A credential that needs action."""
+    credential, notice = item.notice.credential, item.notice
+    lapsed = is_lapsed(notice)
+    state = words.state_word(notice.stage, notice.days_left)
+    facts = [
+        Fact("Ended" if lapsed else "Ends", frame.date(credential.end)),
+        *_identity(credential),
+        Fact("What breaks", guides.what_breaks(credential, lapsed)),
+    ]
+    if credential.own:
+        facts.append(Fact("Take care", guides.OWN))
+    facts += [
+        Fact("Owner", _owners(credential)),
+        Fact("Facts as of", _as_of(item.tenant, credential, frame)),
+        Fact("Next reminder", _next_reminder(item, frame)),
+    ]
+    when = words.ending(notice.days_left, lapsed)
+    return _view(item.tenant, credential, frame, state.upper(), TONES[state], when, tuple(facts))
+
+
+def covered(tenant: Tenant, old: Credential, new: Credential | None, frame: Frame) -> ItemView:
+    """A credential that a newer one has taken over from."""
+    left = frame.days_left(old.end)
+    ended = old.end is not None and old.end <= frame.now
+    word = words.kind_word(old.kind)
+    newer = "gone from the last scan" if new is None else _newer(new, frame)
+    facts = (
+        Fact("Ended" if ended else "Ends", frame.date(old.end)),
+        *_identity(old),
+        Fact("Newer one", newer),
+        Fact("What breaks", f"Whatever still uses the old {word}."),
+        Fact("Owner", _owners(old)),
+        Fact("Facts as of", _as_of(tenant, old, frame)),
+    )
+    when = f"old one {'ended' if ended else 'ends'} {words.relative_days(left)}"
+    return _view(tenant, old, frame, "COVERED", "good", when, facts)
+
+
+def still_lapsed(tenant: Tenant, credential: Credential, frame: Frame) -> ItemView:
+    """A credential that has lapsed and gets no reminder of its own any more."""
+    facts = (
+        Fact("Ended", frame.date(credential.end)),
+        *_identity(credential),
+        Fact("Owner", _owners(credential)),
+    )
+    when = words.ending(frame.days_left(credential.end), lapsed=True)
+    return _view(tenant, credential, frame, "LAPSED", "lapsed", when, facts)
+
+
+def _view(
+    tenant: Tenant,
+    credential: Credential,
+    frame: Frame,
+    state: str,
+    tone: str,
+    when: str,
+    facts: tuple[Fact, ...],
+) -> ItemView:
+    cloud = frame.clouds.get(tenant.cloud)  # a warning without its link is better than none
+    return ItemView(
+        state=state,
+        tone=tone,
+        when=when,
+        date=frame.date(credential.end),
+        app=words.defang(credential.app_name) or "(no name)",
+        app_id=words.defang(credential.app_id or "none"),
+        what=f"{_what(credential)} in {words.defang(tenant.name)}",
+        facts=facts,
+        link=guides.portal_link(cloud, tenant, credential) if cloud else "",
+        link_label=guides.link_label(credential),
+    )
+
+
+def _what(credential: Credential) -> str:
+    name = words.defang(credential.name or "", 60)
+    shown = (
+        f'{words.kind_word(credential.kind)} "{name}"'
+        if name
+        else f"{words.kind_word(credential.kind)} without a name"
+    )
+    return f"{shown} ({_key(credential)})"
+
+
+def _key(credential: Credential) -> str:
+    if credential.key_id:
+        return f"key id {words.defang(credential.key_id[:8])}"
+    if credential.thumbprint:
+        return f"thumbprint {words.defang(credential.thumbprint[:8])}"
+    return "no key id"
+
+
+def _newer(new: Credential, frame: Frame) -> str:
+    name = words.defang(new.name or "", 60)
+    shown = f'"{name}" ({_key(new)})' if name else _key(new)
+    if new.end is None:
+        return f"{shown}, without an end date"
+    return f"{shown}, valid to {frame.date(new.end)}"
+
+
+def _identity(credential: Credential) -> tuple[Fact, ...]:
+    """The ids of what the portal cannot find by app id; names can be faked, ids cannot."""
+    if credential.object_type is ObjectType.SERVICE_PRINCIPAL:
+        return (Fact("Object id", words.defang(credential.object_id), code=True),)
+    return ()
+
+
+def _owners(credential: Credential) -> str:
+    if credential.owners is None:
+        return "not known"
+    if not credential.owners:
+        return "nobody owns this app"
+    shown = [words.address(owner) for owner in credential.owners[:3]]
+    rest = len(credential.owners) - len(shown)
+    return ", ".join(shown) + (f" and {rest} more" if rest else "")
+
+
+def _as_of(tenant: Tenant, credential: Credential, frame: Frame) -> str:
+    read = frame.as_of.get(tenant.name) or credential.observed_at
+    if read is None:
+        return "not known"
+    shown = words.long_date(read, frame.zone)
+    age = frame.now - read
+    return f"{shown} ({words.span(age)} old)" if age >= UNKNOWN_AFTER else shown
+
+
+# --- the next reminder ---------------------------------------------------------------------------
+
+
+def _next_reminder(item: DigestItem, frame: Frame) -> str:
+    day = next_day(item, frame)
+    if day is None:
+        return "none of its own; it stays in every digest until it is renewed or deleted"
+    return words.day(day)
+
+
+def next_day(item: DigestItem, frame: Frame) -> date | None:
+    """The local date of the next reminder if nothing changes; None after the last one."""
+    notice, tenant = item.notice, item.tenant
+    if notice.credential.end is None:
+        return None
+    end = words.local(notice.credential.end, frame.zone)
+    urgency = max(notice.stage.urgency, notice.level)
+    if urgency > 0:
+        # Lk has urgency 1 + k and comes 7k days after the end; so the next is L(urgency).
+        after = urgency <= tenant.weekly_after_lapse
+        return end.date() + timedelta(days=7 * urgency) if after else None
+    smaller = [days for days in tenant.thresholds if days < -urgency]
+    if smaller:
+        return end.date() - timedelta(days=max(smaller))
+    run = words.local(frame.next_run or frame.now, frame.zone).time()
+    late = end.time() > run and end.date() < date.max
+    return end.date() + timedelta(days=1) if late else end.date()
+
+
+def is_lapsed(notice: Notice) -> bool:
+    """Whether the notice is about a credential that has ended."""
+    return notice.kind is MailKind.LAPSED or notice.stage.after_end
+
+
+def blind_view(tenant: Tenant, health: TenantHealth, frame: Frame) -> BlindView:
+    """One line about a tenant that could not be read."""
+    read = health.last_complete or frame.as_of.get(tenant.name)
+    as_of = "never read" if read is None else f"facts as of {words.long_date(read, frame.zone)}"
+    problem = health.problem or words.cause_words(health.cause) or "the reason is not known"
+    return BlindView(words.defang(tenant.name), as_of, words.defang(problem, words.EVIDENCE_CAP))

@@ -1,0 +1,254 @@
+"""Turns what must be said into mails: subject, text and HTML from templates/email/."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from css_inline import CSSInliner
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from monitor.mail import alarms, digests, words
+from monitor.mail.alarms import AlarmView, CanaryFacts
+from monitor.mail.digests import DigestView
+from monitor.mail.guides import alarm_link, portal_link
+from monitor.mail.views import DigestItem, Frame
+from monitor.mail.words import long_date, relative_days
+from monitor.model import (
+    Cloud,
+    Credential,
+    Mail,
+    MailKind,
+    Probe,
+    Tenant,
+    TenantHealth,
+)
+
+__all__ = ["DigestItem", "Renderer", "long_date", "portal_link", "relative_days"]
+
+SIZE = 95_000  # bytes of HTML; some mail programs cut at 100 kB
+REFERENCES = 10  # a thread needs few of them, and the header must stay short
+MIN_NAME = 20  # a shorter name in a subject would say nothing
+
+
+class Renderer:
+    """Renders every kind of mail; the same input gives the same mail.
+
+    Args:
+        clouds: where the portal of each cloud is, by the cloud's name.
+        operator_name: who runs this Lapsewatch, for the foot of the mails.
+        base_url: the status page, if people can reach one.
+    """
+
+    def __init__(
+        self,
+        *,
+        clouds: Mapping[str, Cloud],
+        operator_name: str | None = None,
+        base_url: str | None = None,
+    ) -> None:
+        self._clouds = clouds
+        self._operator = words.defang(operator_name) if operator_name else ""
+        self._base_url = base_url.rstrip("/") if base_url else ""
+        self._html = _environment(autoescape=True)
+        self._text = _environment(autoescape=False)
+        # @media carries dark mode and narrow screens; nothing is ever fetched.
+        self._inliner = CSSInliner(
+            keep_at_rules=True, minify_css=True, load_remote_stylesheets=False
+        )
+
+    def digest(
+        self,
+        items: Sequence[DigestItem],
+        *,
+        recipient: str,
+        zone: ZoneInfo,
+        now: datetime,
+        as_of: Mapping[str, datetime],
+        covered: Sequence[tuple[Tenant, Credential, Credential]] = (),
+        still_lapsed: Sequence[tuple[Tenant, Credential]] = (),
+        blind: Sequence[tuple[Tenant, TenantHealth]] = (),
+        next_run: datetime | None = None,
+    ) -> Mail:
+        """One recipient's mail of one run: `reminder`, `lapsed` or `covered`."""
+        if not items:
+            raise ValueError("a digest needs at least one notice")
+        frame = Frame(recipient, zone, now, self._clouds, as_of, next_run)
+        ordered = digests.soonest_first(items)
+        kind = digests.digest_kind(ordered)
+        for shown in digests.SHOWN:
+            view = digests.digest_view(
+                kind,
+                ordered,
+                frame,
+                covered=covered,
+                still_lapsed=still_lapsed,
+                blind=blind,
+                shown=shown,
+            )
+            mail = self._mail(kind, view, app=view.head.app)
+            if len(mail.html.encode()) < SIZE:
+                break
+        return replace(mail, references=_references(ordered), urgent=digests.is_urgent(ordered))
+
+    def cannot_check(
+        self,
+        tenant: Tenant,
+        *,
+        health: TenantHealth,
+        explanation: str,
+        fix: str,
+        zone: ZoneInfo,
+        now: datetime,
+    ) -> Mail:
+        """The alarm that a tenant cannot be read."""
+        view = alarms.cannot_check_view(tenant, health, explanation, fix, zone=zone, now=now)
+        view = self._linked(view, tenant, tenant.client_id, health.cause, None)
+        return self._alarm(MailKind.CANNOT_CHECK, view, thread=("scan", tenant.name), urgent=True)
+
+    def recovered_tenant(
+        self, tenant: Tenant, *, blind_since: datetime, zone: ZoneInfo, now: datetime
+    ) -> Mail:
+        """The end of a `cannot_check`."""
+        view = alarms.recovered_view(tenant.name, None, blind_since, zone=zone, now=now)
+        return self._alarm(MailKind.RECOVERED, view, thread=("scan", tenant.name))
+
+    def canary(
+        self,
+        *,
+        tenant_name: str,
+        mailbox: str,
+        host: str,
+        port: int,
+        number: int,
+        canary_id: str,
+        token_expires: datetime | None,
+        credential_ends: datetime | None,
+        zone: ZoneInfo,
+        now: datetime,
+    ) -> Mail:
+        """The daily test mail of a sender."""
+        facts = CanaryFacts(
+            tenant_name, mailbox, host, port, number, canary_id, token_expires, credential_ends
+        )
+        view = alarms.canary_view(facts, zone=zone, now=now)
+        return self._alarm(MailKind.CANARY, view, thread=("canary", tenant_name, mailbox))
+
+    def canary_failed(
+        self,
+        *,
+        tenant_name: str,
+        mailbox: str,
+        probe: Probe,
+        title: str,
+        explanation: str,
+        fix: str,
+        also: Sequence[str],
+        last_ok: datetime | None,
+        zone: ZoneInfo,
+        now: datetime,
+        path_note: str = "",
+        since: datetime | None = None,
+        tenant: Tenant | None = None,
+    ) -> Mail:
+        """The alarm that a sender's mail path is broken; it goes by another path.
+
+        `since` is the first failure in a row (else this one); `tenant` adds the portal link.
+        """
+        view = alarms.canary_failed_view(
+            tenant_name, mailbox, probe, title, explanation, fix,
+            also=also, last_ok=last_ok, since=since, zone=zone, now=now,
+            path_note=path_note,
+        )  # fmt: skip
+        if tenant is not None:
+            client_id = (tenant.sender and tenant.sender.client_id) or tenant.client_id
+            view = self._linked(view, tenant, client_id, probe.cause, probe.stage)
+        thread = ("canary", tenant_name, mailbox)
+        return self._alarm(MailKind.CANARY_FAILED, view, thread=thread, urgent=True)
+
+    def recovered_sender(
+        self,
+        *,
+        tenant_name: str,
+        mailbox: str,
+        broken_since: datetime,
+        zone: ZoneInfo,
+        now: datetime,
+    ) -> Mail:
+        """The end of a `canary_failed`."""
+        view = alarms.recovered_view(tenant_name, mailbox, broken_since, zone=zone, now=now)
+        return self._alarm(MailKind.RECOVERED, view, thread=("canary", tenant_name, mailbox))
+
+    def _linked(
+        self, view: AlarmView, tenant: Tenant, client_id: str, cause: str | None, stage: str | None
+    ) -> AlarmView:
+        cloud = self._clouds.get(tenant.cloud)
+        if cloud is None:
+            return view
+        link, label = alarm_link(cloud, tenant, client_id, cause, stage)
+        return replace(view, link=link, link_label=label)
+
+    def _alarm(
+        self, kind: MailKind, view: AlarmView, *, thread: tuple[str, ...], urgent: bool = False
+    ) -> Mail:
+        mail = self._mail(kind, view, app="")
+        return replace(mail, references=(_reference(*thread),), urgent=urgent)
+
+    def _mail(self, kind: MailKind, view: DigestView | AlarmView, *, app: str) -> Mail:
+        facts = {"v": view, "operator": self._operator, "base_url": self._base_url}
+        subject = self._subject(kind, facts, app)
+        page = self._html.get_template(f"{kind}/body.html").render(facts, subject=subject)
+        text = self._text.get_template(f"{kind}/body.txt").render(facts, subject=subject)
+        return Mail(kind, subject, text.strip() + "\n", self._inliner.inline(page))
+
+    def _subject(self, kind: MailKind, facts: Mapping[str, object], app: str) -> str:
+        template = self._text.get_template(f"{kind}/subject.txt")
+        subject = words.plain(template.render(facts, app=app), 200)
+        over = len(subject) - words.SUBJECT_CAP
+        if not app or over <= 0:
+            return subject
+        short = words.shorten(app, max(len(app) - over, MIN_NAME))
+        return words.plain(template.render(facts, app=short), 200)
+
+
+def _environment(*, autoescape: bool) -> Environment:
+    return Environment(
+        loader=FileSystemLoader(_templates()),
+        autoescape=autoescape,  # noqa: S701 (off for the text part only, which is not HTML)
+        undefined=StrictUndefined,
+        finalize=_last_look,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _templates() -> Path:
+    """The folder of a checkout, or the one that the wheel carries."""
+    here = Path(__file__).resolve().parent
+    packed = here / "_templates" / "email"
+    return packed if packed.is_dir() else here.parent / "templates" / "email"
+
+
+def _last_look(value: object) -> object:
+    """Whatever a template prints is one harmless line, even if a view forgot to see to it."""
+    return value if hasattr(value, "__html__") else words.plain(str(value), 2000)
+
+
+def _references(items: Sequence[DigestItem]) -> tuple[str, ...]:
+    """One stable id per credential, so that its reminders make one thread."""
+    seen = dict.fromkeys(
+        _reference(
+            "cred", item.tenant.name, item.notice.credential.uid, life=item.notice.credential.life
+        )
+        for item in items
+    )
+    return tuple(seen)[:REFERENCES]
+
+
+def _reference(what: str, *scope: str, life: int | None = None) -> str:
+    digest = hashlib.sha256("\0".join(scope).encode("utf-8", "replace")).hexdigest()[:16]
+    return f"<{what}-{digest}{'' if life is None else f'.{life}'}@lapsewatch>"

@@ -1,0 +1,388 @@
+"""What the mails say: subjects, dates, order, links and the words for hostile names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from monitor.mail.words import days_between, defang, plain, span
+from monitor.model import OPERATOR, Kind, MailKind, Notice, ObjectType, Stage, TenantHealth
+from monitor.render import DigestItem, Renderer, long_date, portal_link, relative_days
+from tests import mail_samples as sample
+from tests.mail_samples import BERLIN, CLOUDS, NOW
+
+# --- dates ---------------------------------------------------------------------------------------
+
+
+def test_a_date_names_day_hour_and_zone() -> None:
+    """Winter and summer time have their own names."""
+    assert long_date(datetime(2026, 11, 30, 8, tzinfo=UTC), BERLIN) == "Mon 30 Nov 2026, 09:00 CET"
+    assert long_date(datetime(2026, 7, 1, 8, tzinfo=UTC), BERLIN) == "Wed 1 Jul 2026, 10:00 CEST"
+
+
+def test_a_zone_without_a_name_shows_its_offset() -> None:
+    """A bare "-03" would not be understood."""
+    shown = long_date(datetime(2026, 11, 30, 8, tzinfo=UTC), ZoneInfo("America/Sao_Paulo"))
+    assert shown == "Mon 30 Nov 2026, 05:00 UTC-03"
+
+
+@pytest.mark.parametrize("year", [1, 9999])
+def test_the_ends_of_the_calendar_are_shown_in_utc(year: int) -> None:
+    """Graph has both of them; a zone would leave the calendar."""
+    edge = datetime(year, 12, 31, 23, 59, tzinfo=UTC) if year > 1 else datetime(1, 1, 1, tzinfo=UTC)
+    zone = ZoneInfo("Pacific/Auckland") if year > 1 else ZoneInfo("America/New_York")
+    assert long_date(edge, zone).endswith("UTC")
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [(7, "in 7 days"), (1, "tomorrow"), (0, "today"), (-1, "yesterday"), (-6, "6 days ago"),
+     (-21, "3 weeks ago"), (-100, "100 days ago"), (2_900_000, "in 7945 years"), (None, "never")],
+)  # fmt: skip
+def test_days_are_told_in_words(days: int | None, words: str) -> None:
+    """The words of the subjects."""
+    assert relative_days(days) == words
+
+
+def test_days_are_counted_by_the_local_calendar_across_a_clock_change() -> None:
+    """23:30 in winter is one day after 00:30 the day before, whatever the clock did."""
+    before = datetime(2026, 10, 24, 22, 30, tzinfo=UTC)  # Sun 25 Oct, 00:30 CEST
+    after = datetime(2026, 10, 25, 22, 30, tzinfo=UTC)  # Sun 25 Oct, 23:30 CET
+    assert days_between(after, before, BERLIN) == 0
+    assert days_between(after + timedelta(hours=1), before, BERLIN) == 1
+
+
+@pytest.mark.parametrize(
+    ("hours", "words"), [(0.2, "12 min"), (3.2, "3 h 12 min"), (26, "26 h"), (96, "4 days")]
+)
+def test_a_span_is_as_exact_as_it_needs_to_be(hours: float, words: str) -> None:
+    """Minutes matter in the first day only."""
+    assert span(timedelta(hours=hours)) == words
+
+
+# --- names ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a\r\nBcc: x@y", "a Bcc: x@y"),
+        ("safe\u202etxt.exe", "safetxt[.]exe"),
+        ("z\u200bero\u2066", "zero"),
+        ("\x1b[2Jx\x00y", "[2Jx y"),
+        ("\ud800", "\ufffd"),
+        ("\u3164\u2028", ""),
+        ("http://evil.example/x", "http[:]//evil[.]example/x"),
+        ("www.evil.example", "www[.]evil[.]example"),
+        ("mailto:x", "mailto[:]x"),
+        ("v1.2.3", "v1.2.3"),
+    ],
+)
+def test_a_name_shows_what_it_holds_and_is_never_a_link(name: str, shown: str) -> None:
+    """Anyone who may register an app chooses its name."""
+    assert defang(name) == shown
+
+
+def test_a_long_name_is_cut_with_dots() -> None:
+    """10 kB of name must not hide the rest."""
+    assert plain("a" * 10_000) == "a" * 77 + "..."
+
+
+# --- subjects ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "subject"),
+    [
+        ("reminder-one", 'ACTION: "Backup SMTP" secret expires in 7 days (30 Nov) - Contoso'),
+        ("reminder-three", "ACTION: 3 credentials need renewal, first in 3 days - 3 tenants"),
+        ("reminder-many", "ACTION: 26 credentials need renewal, first today - 3 tenants"),
+        ("lapsed-one", 'LAPSED: "Backup SMTP" secret expired yesterday - Contoso'),
+        ("lapsed-many", "LAPSED: 2 secrets expired, 2 more need renewal - 2 tenants"),
+        (
+            "covered-one",
+            'COVERED: old secret of "Report mailer" ends in 6 days, a newer one is in place'
+            " - Tailspin",
+        ),
+        (
+            "covered-many",
+            "COVERED: 3 secrets end, first in 2 days, newer ones are in place - Tailspin",
+        ),
+        ("cannot-check", "CANNOT CHECK: Contoso unreadable for 26 h (admin consent missing)"),
+        ("recovered-tenant", "RECOVERED: Contoso readable again after 26 h"),
+        ("recovered-sender", "RECOVERED: canary OK again after 3 h 12 min - Contoso"),
+        ("canary", "CANARY OK - Contoso - 2026-11-23 #0412"),
+        ("canary-failed", "CANARY FAILED: 535 5.7.139 at AUTH since 08:00 - Contoso"),
+    ],
+)
+def test_the_subject_says_what_where_and_when(name: str, subject: str) -> None:
+    """Filters and sleepy people rely on the exact words."""
+    assert sample.every_mail()[name].subject == f"[Lapsewatch] {subject}"
+
+
+def test_a_long_app_name_gives_way_to_the_facts_of_the_subject() -> None:
+    """The name is shortened; date and tenant stay."""
+    subject = sample.digest(sample.item(app_name=sample.LONG_NAME)).subject
+    assert subject.endswith('..." secret expires in 7 days (30 Nov) - Contoso')
+    assert len(subject) < 100
+
+
+def test_one_lapsed_among_others_is_named_and_the_rest_counted() -> None:
+    """LAPSED leads, whatever else is in the digest."""
+    mail = sample.digest(sample.item(-1), sample.item(2), sample.item(3))
+    assert mail.subject == (
+        '[Lapsewatch] LAPSED: "Backup SMTP" secret expired yesterday, 2 more need renewal - Contoso'
+    )
+    assert mail.kind is MailKind.LAPSED
+
+
+def test_covered_notices_do_not_count_as_needing_renewal() -> None:
+    """They stand in their own section of a reminder."""
+    mail = sample.digest(sample.item(), sample.covered_item(app_name="Report mailer"))
+    assert mail.kind is MailKind.REMINDER
+    assert '"Backup SMTP" secret expires in 7 days' in mail.subject
+    assert mail.text.index("Covered by a newer one") < mail.text.index("Report mailer")
+
+
+def test_a_tenant_that_was_never_read_says_so() -> None:
+    """There is no age to tell."""
+    health = TenantHealth(tenant="Contoso", cause="app_disabled", failures=1, first_failure_at=NOW)
+    mail = sample.cannot_check(health=health)
+    assert mail.subject == "[Lapsewatch] CANNOT CHECK: Contoso never read (the app is disabled)"
+    assert "Last read in full: never" in mail.text
+
+
+def test_a_canary_without_a_code_tells_its_cause() -> None:
+    """A name that does not resolve has no SMTP reply."""
+    probe = replace(
+        sample.failed_probe(), stage="dns", cause="name_not_found", evidence="no such host"
+    )
+    mail = sample.canary_failed(probe=probe, since=NOW - timedelta(hours=2))
+    assert mail.subject == "[Lapsewatch] CANARY FAILED: name not found at DNS since 06:00 - Contoso"
+
+
+def test_the_operators_own_sender_is_called_the_operator() -> None:
+    """Its stand-in for a tenant name reads badly in a sentence."""
+    assert "The operator cannot send mail" in sample.canary_failed(tenant_name=OPERATOR).text
+
+
+# --- what a digest says --------------------------------------------------------------------------
+
+
+def test_a_reminder_says_all_that_ends_the_work() -> None:
+    """What, which, when, as of when, what breaks, who, where to click, and what comes next."""
+    text = sample.digest(sample.item()).text
+    for fact in (
+        "Backup SMTP",
+        f"App id: {sample.APP_ID}",
+        'secret "smtp-2024" (key id ab12cd34) in Contoso',
+        "expires in 7 days",
+        "Ends: Mon 30 Nov 2026, 09:00 CET",
+        "token requests fail with AADSTS7000222",
+        "Owner: ada.lovelace@contoso.example",
+        "Facts as of: Mon 23 Nov 2026, 06:12 CET",
+        "Next reminder: Fri 27 Nov 2026",
+        f"/~/Credentials/appId/{sample.APP_ID}",
+        "1. Open Certificates & secrets in the portal.",
+        "5. Delete the old secret.",
+        "because it@contoso.example receives the warnings for Contoso",
+        "run by Example MSP",
+    ):
+        assert fact in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "where", "words"),
+    [
+        (Kind.CERTIFICATE, ObjectType.APPLICATION, "AADSTS700027"),
+        (Kind.SAML_SIGNING, ObjectType.SERVICE_PRINCIPAL, "users cannot sign in to this app"),
+        (Kind.TOKEN_ENCRYPTION, ObjectType.APPLICATION, "The app may refuse the tokens"),
+        (Kind.SYMMETRIC_KEY, ObjectType.SERVICE_PRINCIPAL, "this symmetric key stops"),
+        (Kind.SECRET, ObjectType.SERVICE_PRINCIPAL, "Add-MgServicePrincipalPassword"),
+    ],
+)
+def test_each_kind_says_what_breaks_and_has_its_own_steps(
+    kind: Kind, where: ObjectType, words: str
+) -> None:
+    """A SAML certificate is not renewed like a secret."""
+    assert words in sample.digest(sample.item(kind=kind, object_type=where)).text
+
+
+def test_lapsewatchs_own_credential_asks_for_the_new_value() -> None:
+    """Renewing it in Entra is half the work."""
+    text = sample.digest(sample.item(own=True)).text
+    assert "Lapsewatch itself signs in with this." in text
+    assert "lapsewatch run scan --tenant Contoso" in text
+
+
+@pytest.mark.parametrize(
+    ("owners", "words"),
+    [((), "nobody owns this app"), (None, "not known"), (tuple("abcde"), "a, b, c and 2 more")],
+)
+def test_owners_are_named_or_their_absence_is(owners: tuple[str, ...] | None, words: str) -> None:
+    """Nobody and not asked are different facts."""
+    assert f"Owner: {words}\n" in sample.digest(sample.item(owners=owners)).text
+
+
+def test_old_facts_say_how_old_they_are() -> None:
+    """A reminder from old facts goes out, and says so."""
+    item = sample.item()
+    mail = sample.digest(item, as_of={"Contoso": NOW - timedelta(days=5)})
+    assert "Facts as of: Wed 18 Nov 2026, 08:00 CET (5 days old)" in mail.text
+
+
+def test_the_soonest_comes_first() -> None:
+    """At seven in the morning only the first lines are read."""
+    text = sample.digest(*(sample.item(day, app_name=f"App-{day}") for day in (20, 3, 11))).text
+    assert text.index("App-3\n") < text.index("App-11\n") < text.index("App-20\n")
+
+
+def test_twenty_five_are_shown_and_the_rest_counted() -> None:
+    """One more would be one too many."""
+    assert "more.\n" not in sample.digest(*sample.many(26)[1:]).text
+    mail = sample.digest(*sample.many(27)[1:])
+    assert "and 1 more." in mail.text
+    assert "and 1 more." in mail.html
+
+
+def test_what_stands_beside_the_main_list_is_told_in_its_sections() -> None:
+    """Still lapsed, covered and unread tenants."""
+    text = sample.every_mail()["reminder-three"].text
+    assert "Still lapsed" in text
+    assert 'Newer one: "smtp-2024" (key id 0f1e2d3c), valid to Sun 19 Sep 2027' in text
+    assert "Fabrikam: facts as of Sat 21 Nov 2026, 08:00 CET" in text
+
+
+def test_an_end_in_year_9999_and_no_end_are_shown() -> None:
+    """Neither is warned about, and neither may break a digest."""
+    far = sample.credential(end=datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC))
+    old = sample.credential(3, app_name="Old")
+    pairs = [
+        (sample.tenant(), old, far),
+        (sample.tenant(), replace(old, uid="b"), sample.credential(None)),
+    ]
+    text = sample.digest(sample.item(), covered=pairs).text
+    assert "valid to Fri 31 Dec 9999, 23:59 UTC" in text
+    assert "without an end date" in text
+    never = DigestItem(
+        sample.tenant(),
+        Notice(sample.credential(None), MailKind.REMINDER, Stage.threshold(60), -60, 60),
+    )
+    assert "Ends: no end date" in sample.digest(never).text
+
+
+def test_a_tenant_in_an_unknown_cloud_is_warned_without_a_link() -> None:
+    """A warning without its link is better than none."""
+    mail = sample.digest(sample.item(who=sample.tenant(cloud="gone")))
+    assert "Backup SMTP" in mail.text
+    assert "Portal," not in mail.text
+
+
+def test_without_notices_there_is_no_digest() -> None:
+    """Silence is the caller's decision."""
+    with pytest.raises(ValueError, match="at least one notice"):
+        sample.digest()
+
+
+# --- the next reminder ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [
+        (60, "Wed 23 Dec 2026"),  # at 30 days
+        (1, "Tue 24 Nov 2026"),  # at 0 days, the day of the end
+        (0, "Tue 24 Nov 2026"),  # ends at 09:00, an hour after today's run
+        (-1, "Sun 29 Nov 2026"),  # a week after the end
+        (-28, "none of its own; it stays in every digest until it is renewed or deleted"),
+    ],
+)
+def test_the_next_reminder_is_the_next_stage(days: int, words: str) -> None:
+    """Thresholds before the end, weeks after it."""
+    assert f"Next reminder: {words}\n" in sample.digest(sample.item(days)).text
+
+
+def test_stages_that_are_skipped_for_good_are_not_announced() -> None:
+    """First told on day 15 after the end: L1 and L2 are gone, L3 comes on day 21."""
+    item = sample.item(-15)
+    notice = replace(item.notice, stage=Stage.lapsed(0), level=Stage.lapsed(2).urgency)
+    assert "Next reminder: Sun 29 Nov 2026" in sample.digest(replace(item, notice=notice)).text
+
+
+# --- links, threads, urgency ---------------------------------------------------------------------
+
+
+def test_the_portal_link_opens_the_right_blade_in_the_right_tenant() -> None:
+    """Credentials of an app registration, single sign-on of an enterprise application."""
+    tenant, app = sample.tenant(), sample.credential()
+    base = f"https://portal.azure.com/{tenant.directory_id}/#view"
+    link = portal_link(CLOUDS["global"], tenant, app)
+    blade = "Microsoft_AAD_RegisteredApps/ApplicationMenuBlade/~/Credentials/appId"
+    assert link == f"{base}/{blade}/{sample.APP_ID}/isMSAApp~/false"
+    saml = replace(app, kind=Kind.SAML_SIGNING, object_type=ObjectType.SERVICE_PRINCIPAL)
+    assert portal_link(CLOUDS["global"], tenant, saml) == (
+        f"{base}/Microsoft_AAD_IAM/ManagedAppMenuBlade/~/SignOn/objectId/{sample.OBJECT_ID}"
+        f"/appId/{sample.APP_ID}/preferredSingleSignOnMode/saml"
+    )
+
+
+def test_a_hostile_id_cannot_leave_its_place_in_the_link() -> None:
+    """Ids come from outside too."""
+    link = portal_link(CLOUDS["global"], sample.tenant(), sample.credential(app_id='"/><x&#'))
+    assert "appId/%22%2F%3E%3Cx%26%23/isMSAApp" in link
+
+
+def test_alarms_lead_to_where_they_are_mended() -> None:
+    """Consent at API permissions, SMTP AUTH at Exchange, a shared app where it is listed."""
+    assert "/~/CallAnAPI/appId/" in sample.cannot_check().text
+    assert "StartboardApplicationsMenuBlade" in sample.cannot_check(sample.tenant(app="msp")).text
+    assert "https://admin.exchange.microsoft.com/#/mailboxes" in sample.canary_failed().text
+
+
+def test_reminders_of_one_credential_make_one_thread_and_a_new_life_another() -> None:
+    """The id depends on tenant, credential and life, not on the stage."""
+    first = sample.digest(sample.item(7, uid="a")).references
+    assert first == sample.digest(sample.item(3, uid="a")).references
+    assert first != sample.digest(sample.item(7, uid="a", life=2)).references
+    assert first != sample.digest(sample.item(7, uid="a", who=sample.tenant("Other"))).references
+    assert first[0].startswith("<cred-")
+    assert first[0].endswith(".1@lapsewatch>")
+
+
+def test_an_alarm_and_its_end_make_one_thread() -> None:
+    """Per tenant, and per sender."""
+    assert sample.cannot_check().references == sample.recovered_tenant().references
+    assert sample.canary_failed().references == sample.recovered_sender().references
+
+
+@pytest.mark.parametrize(
+    ("name", "urgent"),
+    [("reminder-one", True), ("lapsed-one", True), ("covered-one", False), ("canary", False),
+     ("cannot-check", True), ("canary-failed", True), ("recovered-tenant", False)],
+)  # fmt: skip
+def test_urgent_is_kept_for_what_cannot_wait(name: str, urgent: bool) -> None:
+    """If everything is urgent nothing is."""
+    assert sample.every_mail()[name].urgent is urgent
+
+
+def test_a_reminder_with_more_than_a_week_left_is_not_urgent() -> None:
+    """Eight days are not seven."""
+    assert not sample.digest(sample.item(8)).urgent
+
+
+def test_the_same_input_gives_the_same_mail() -> None:
+    """A mail that is rendered again after a crash is the same mail."""
+    assert sample.every_mail() == sample.every_mail()
+
+
+def test_a_renderer_without_operator_or_page_names_neither() -> None:
+    """Both are optional settings."""
+    item = sample.item()
+    mail = Renderer(clouds=CLOUDS).digest(
+        [item], recipient="a@b.example", zone=BERLIN, now=NOW, as_of={}
+    )
+    assert "run by" not in mail.text
+    assert "Status page" not in mail.text + mail.html
