@@ -1,0 +1,294 @@
+"""Signing in: credentials for Graph (azure-identity) and fresh tokens for SMTP (msal)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from monitor.entra.claims import claims_of, refuse_other_directory
+from monitor.entra.failures import (
+    Diagnose,
+    connection_words,
+    looks_like_html,
+    refused_token,
+    token_error,
+    unusable_ca,
+)
+from monitor.entra.network import connection_cause, is_loopback
+from monitor.entra.secrets import ResolvedCredential
+from monitor.errors import TokenError
+from monitor.model import Cloud
+
+if TYPE_CHECKING:
+    from azure.core.credentials import AccessToken as AzureToken
+    from azure.core.credentials_async import AsyncTokenCredential
+    from requests import Response
+
+CONNECT_S = 10.0  # design: connect 10 s
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """A token for SMTP. `claims` are unverified; {} where the token is opaque."""
+
+    value: str = field(repr=False)
+    expires_at: datetime
+    claims: Mapping[str, Any] = field(default_factory=dict)
+
+
+def graph_credential(
+    tenant_id: str,
+    client_id: str,
+    cloud: Cloud,
+    value: ResolvedCredential,
+    *,
+    timeout: float,
+) -> AsyncTokenCredential:
+    """A new azure-identity credential, with an empty cache, for one tenant's Graph.
+
+    Args:
+        tenant_id: the directory's GUID or domain.
+        client_id: the app's.
+        cloud: whose authority and CA are used, whatever REQUESTS_CA_BUNDLE says.
+        value: the secret, certificate or managed identity.
+        timeout: seconds for one answer.
+
+    Raises:
+        TokenError: the tenant id or the certificate cannot be used at all.
+    """
+    from azure.identity.aio import CertificateCredential, ClientSecretCredential
+
+    options = _azure_options(cloud, timeout)
+    try:
+        if value.form == "secret":
+            return ClientSecretCredential(tenant_id, client_id, value.secret, **options)
+        if value.form == "certificate":
+            return CertificateCredential(
+                tenant_id, client_id, certificate_data=value.pem, password=value.password, **options
+            )
+        return FederatedIdentity(tenant_id, client_id, cloud, value.client_id, options)
+    except ValueError as exc:
+        raise token_error("bad_tenant_id", f"The tenant cannot be signed in to: {exc}") from exc
+
+
+class FederatedIdentity:
+    """An app that trusts a managed identity: its token is the app's assertion.
+
+    Fact: https://learn.microsoft.com/entra/workload-id/workload-identity-federation-config-app-trust-managed-identity
+    """
+
+    def __init__(
+        self,
+        tenant_id: str,
+        client_id: str,
+        cloud: Cloud,
+        identity: str,
+        options: dict[str, Any],
+    ) -> None:
+        from azure.identity.aio import ClientAssertionCredential, ManagedIdentityCredential
+
+        self._assertion = ""
+        self._audience = exchange_audience(cloud)
+        self._identity = ManagedIdentityCredential(client_id=identity, retry_total=1)
+        # azure-identity asks for the assertion on the event loop, so it is fetched before.
+        self._app = ClientAssertionCredential(
+            tenant_id, client_id, lambda: self._assertion, **options
+        )
+
+    async def get_token(self, *scopes: str, **options: Any) -> AzureToken:
+        """A token for the app (the interface of azure-core's AsyncTokenCredential)."""
+        from azure.core.exceptions import AzureError
+
+        try:
+            self._assertion = (await self._identity.get_token(self._audience)).token
+        except AzureError as exc:
+            raise _no_managed_identity(exc) from exc
+        return await self._app.get_token(*scopes, **options)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._identity.close()
+        await self._app.close()
+
+    async def __aenter__(self) -> FederatedIdentity:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+def smtp_token(
+    tenant_id: str,
+    client_id: str,
+    cloud: Cloud,
+    value: ResolvedCredential,
+    *,
+    timeout_s: float,
+    diagnose: Diagnose | None = None,
+) -> AccessToken:
+    """A token for SMTP that was issued just now; blocks, so call it in a thread.
+
+    It is never a cached one: that would hide a dead secret for an hour.
+
+    Args:
+        tenant_id: the directory's GUID or domain.
+        client_id: of the app that sends.
+        cloud: whose authority, scope and CA are used.
+        value: the secret, certificate or managed identity.
+        timeout_s: seconds for one answer.
+        diagnose: names the cause of a refusal; without it the cause is `unknown` and the
+            error's evidence is the answer as it came.
+
+    Raises:
+        TokenError: no token, for whatever reason.
+    """
+    import msal
+
+    where = urlsplit(cloud.authority).netloc
+    if cloud.ca_file is not None and not os.path.isfile(cloud.ca_file):
+        raise unusable_ca(cloud.ca_file)
+    http = _Http(cloud, timeout_s)
+    try:
+        app = msal.ConfidentialClientApplication(
+            client_id,
+            client_credential=_msal_credential(cloud, value),
+            authority=f"{cloud.authority.rstrip('/')}/{tenant_id}",
+            # The authority is ours to trust: it comes from a preset or from the settings.
+            instance_discovery=False,
+            http_client=http,
+        )
+        asked_at = datetime.now(UTC)
+        answer = app.acquire_token_for_client([cloud.smtp_scope])
+    except TokenError:
+        raise
+    except Exception as exc:  # msal passes on whatever requests, json and its own code raise
+        raise _msal_failure(exc, http.last, where, diagnose) from exc
+    finally:
+        http.close()
+    return _msal_answer(answer, asked_at, tenant_id, where, diagnose)
+
+
+def exchange_audience(cloud: Cloud) -> str:
+    """What a managed identity's token must be for, to be exchanged in this cloud.
+
+    Fact: https://learn.microsoft.com/entra/workload-id/workload-identity-federation-config-app-trust-managed-identity
+    """
+    host = urlsplit(cloud.authority).hostname or ""
+    suffix = "USGov" if host.endswith(".us") else "China" if host.endswith(".cn") else ""
+    return f"api://AzureADTokenExchange{suffix}/.default"
+
+
+class _Http:
+    """What msal calls: a requests session with a deadline, a CA and a memory of the last answer."""
+
+    def __init__(self, cloud: Cloud, timeout_s: float) -> None:
+        import requests
+
+        self.last: Response | None = None
+        self._timeouts = (min(CONNECT_S, timeout_s), timeout_s)
+        self._session = requests.Session()
+        if cloud.ca_file is not None:
+            # REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE would win over `verify` otherwise.
+            self._session.trust_env = False
+            self._session.verify = cloud.ca_file
+            self._session.proxies.update(requests.utils.get_environ_proxies(cloud.authority))
+        if is_loopback(cloud.authority):
+            self._session.trust_env = False
+            self._session.proxies.clear()
+
+    def post(self, url: str, **options: Any) -> Response:
+        """POST (msal's HttpClient interface)."""
+        return self._keep(self._session.post(url, timeout=self._timeouts, **options))
+
+    def get(self, url: str, **options: Any) -> Response:
+        """GET (msal's HttpClient interface)."""
+        return self._keep(self._session.get(url, timeout=self._timeouts, **options))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def _keep(self, response: Response) -> Response:
+        self.last = response
+        return response
+
+
+def _azure_options(cloud: Cloud, timeout: float) -> dict[str, Any]:
+    return {
+        "authority": cloud.authority,
+        "disable_instance_discovery": True,
+        "connection_verify": cloud.ca_file or True,
+        "connection_timeout": min(CONNECT_S, timeout),
+        "read_timeout": timeout,
+        "retry_total": 0,  # the scan tries again itself, within the token's deadline
+        "use_env_settings": not is_loopback(cloud.authority),
+    }
+
+
+def _msal_credential(cloud: Cloud, value: ResolvedCredential) -> str | dict[str, Any]:
+    if value.form == "secret":
+        return value.secret
+    if value.form == "certificate":
+        pem = value.pem.decode("ascii", "replace")
+        credential: dict[str, Any] = {"private_key": pem, "public_certificate": pem}
+        if value.password is not None:
+            credential["passphrase"] = value.password.decode()
+        return credential
+    return {"client_assertion": _identity_assertion(cloud, value.client_id)}
+
+
+def _identity_assertion(cloud: Cloud, identity: str) -> str:
+    from azure.core.exceptions import AzureError
+    from azure.identity import ManagedIdentityCredential
+
+    try:
+        with ManagedIdentityCredential(client_id=identity, retry_total=1) as credential:
+            return str(credential.get_token(exchange_audience(cloud)).token)
+    except AzureError as exc:
+        raise _no_managed_identity(exc) from exc
+
+
+def _no_managed_identity(error: Exception) -> TokenError:
+    return token_error(
+        "managed_identity_missing",
+        "The managed identity gave no token on this machine.",
+        evidence=str(error),
+    )
+
+
+def _msal_failure(
+    error: Exception, last: Response | None, where: str, diagnose: Diagnose | None
+) -> TokenError:
+    """The error for what msal raised: the last answer explains it better than the exception."""
+    if connection_cause(error) is not None:
+        cause, message = connection_words(error, where)
+        return token_error(cause, message, evidence=str(error))
+    text = last.text if last is not None else ""
+    if last is None or not text.strip():
+        return token_error("transient", f"{where} gave no usable answer.", evidence=str(error))
+    if last.status_code >= 500 and not text.lstrip().startswith("{"):
+        return token_error("transient", f"{where} answered {last.status_code}.", evidence=text)
+    if last.status_code == 200 and not looks_like_html(text):
+        return token_error("malformed_page", f"{where} sent no readable answer.", evidence=text)
+    return refused_token(text, where, diagnose)
+
+
+def _msal_answer(
+    answer: Any, asked_at: datetime, tenant_id: str, where: str, diagnose: Diagnose | None
+) -> AccessToken:
+    import msgspec
+
+    value = answer.get("access_token") if isinstance(answer, dict) else None
+    if not isinstance(value, str) or not value:
+        raise refused_token(msgspec.json.encode(answer).decode(), where, diagnose)
+    claims = claims_of(value)
+    refuse_other_directory(claims, tenant_id)
+    try:
+        lifetime = timedelta(seconds=int(answer.get("expires_in") or 0))
+    except (TypeError, ValueError, OverflowError):
+        lifetime = timedelta(0)
+    return AccessToken(value, asked_at + lifetime, claims)

@@ -1,0 +1,114 @@
+"""What is nice to know of an application: owners and federated credentials, read one by one.
+
+Nothing here decides whether a scan is complete: what fails makes one note and is left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from monitor.entra.calls import GraphCalls, RefusedError
+from monitor.entra.decode import Report, federated_credentials, read_page, unpack
+from monitor.entra.failures import graph_error
+from monitor.entra.values import clean
+from monitor.errors import RemoteError
+from monitor.model import FederatedCredential, ObjectType, ObservedObject
+
+AT_MOST = 200  # applications that are asked about in one scan
+AT_ONCE = 4
+OWNERS_AHEAD = timedelta(days=60)  # the owners matter when a warning is near
+_OWNER_FIELDS = ("id", "displayName", "mail", "userPrincipalName")
+
+Objects = dict[str, ObservedObject]
+
+
+async def add_owners(calls: GraphCalls, objects: Objects, now: datetime, report: Report) -> None:
+    """Ask for the owners of applications with a credential that lapses soon or has lapsed."""
+
+    async def ask(app: ObservedObject) -> ObservedObject:
+        builder = calls.graph.applications.by_application_id(app.object_id).owners
+
+        async def use(body: bytes) -> tuple[str, ...]:
+            return tuple(_owner(unpack(item)) for item in read_page(body, "owners").value)
+
+        owners = await calls.read(builder, "owners", use, tries=1, select=_OWNER_FIELDS)
+        return replace(app, owners=owners)
+
+    await _ask_each(calls, objects, _soonest_first(objects, now), ask, "owners", report)
+
+
+async def add_federated(calls: GraphCalls, objects: Objects, report: Report) -> None:
+    """Ask for the federated credentials, where the list of applications came without them."""
+
+    async def ask(app: ObservedObject) -> ObservedObject:
+        builder = calls.graph.applications.by_application_id(
+            app.object_id
+        ).federated_identity_credentials
+
+        async def use(body: bytes) -> tuple[FederatedCredential, ...]:
+            entries = [unpack(item) for item in read_page(body, "federated credentials").value]
+            return federated_credentials(entries, app.name, report)
+
+        return replace(
+            app, federated=await calls.read(builder, "federated credentials", use, tries=1)
+        )
+
+    apps = [app for app in objects.values() if app.object_type is ObjectType.APPLICATION]
+    await _ask_each(calls, objects, apps, ask, "federated credentials", report)
+
+
+async def _ask_each(
+    calls: GraphCalls,
+    objects: Objects,
+    apps: Sequence[ObservedObject],
+    ask: Callable[[ObservedObject], Awaitable[ObservedObject]],
+    what: str,
+    report: Report,
+) -> None:
+    """Ask about each, a few at once; the first failure that is not one object's ends it."""
+    failures: list[str] = []
+    if len(apps) > AT_MOST:
+        report.odd(f"The {what} of {len(apps) - AT_MOST} applications were not asked for.")
+    waiting = iter(apps[:AT_MOST])
+
+    async def work() -> None:
+        for app in waiting:
+            if failures:
+                return
+            try:
+                objects[app.object_id] = await ask(app)
+            except RemoteError as error:
+                if not (isinstance(error, RefusedError) and error.status == 404):
+                    failures.append(error.message)
+            except (ValueError, TypeError, RecursionError):
+                failures.append("an answer could not be read")
+
+    try:
+        async with calls.clock.extras(), asyncio.TaskGroup() as group:
+            for _ in range(AT_ONCE):
+                group.create_task(work())
+    except TimeoutError:
+        failures.append("the tenant's time ran out")
+    if failures:
+        report.odd(f"Not all {what} could be read: {failures[0]}")
+
+
+def _soonest_first(objects: Objects, now: datetime) -> list[ObservedObject]:
+    due = []
+    for app in objects.values():
+        ends = [each.end for each in app.credentials if each.end is not None]
+        if app.object_type is ObjectType.APPLICATION and ends and min(ends) <= now + OWNERS_AHEAD:
+            due.append((min(ends), app.object_id, app))
+    return [app for *_, app in sorted(due, key=lambda entry: entry[:2])]
+
+
+def _owner(entry: Any) -> str:
+    for attribute in ("mail", "userPrincipalName", "displayName", "id"):
+        text = clean(entry.get(attribute)) if isinstance(entry, dict) else None
+        if text and text.strip():
+            return text
+    raise graph_error("malformed_page", "An owner has neither a name nor an id.")
