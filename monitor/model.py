@@ -269,7 +269,11 @@ class ScanRecord:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """The outcome of one attempt: the ledger row, and the objects if it was complete."""
+    """The outcome of one attempt: the ledger row, and what was read.
+
+    A scan that broke off has no objects. One that read every page, but could not make out some
+    entry, has the others: they are facts, while what is missing proves nothing.
+    """
 
     record: ScanRecord
     objects: tuple[ObservedObject, ...] = ()
@@ -347,11 +351,13 @@ class TenantHealth:
     """What the scan ledger says about one tenant.
 
     `failures` counts attempts since the last complete scan. `alarm_opened_at` is set while a
-    CANNOT CHECK stands.
+    CANNOT CHECK stands. `facts_at` is when the facts were read last: by the last complete scan,
+    or by a later one that read every page but could not make out some entry.
     """
 
     tenant: str
     last_complete: datetime | None = None
+    facts_at: datetime | None = None
     last_attempt: datetime | None = None
     failures: int = 0
     last_failed_definitely: bool = False

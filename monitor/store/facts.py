@@ -24,7 +24,7 @@ from monitor.model import (
 from monitor.store import fold
 from monitor.store.alarms import AlarmWrite, apply_alarm
 from monitor.store.engine import Database, upsert
-from monitor.store.ledger import all_health, last_complete, record_attempt, scan_records
+from monitor.store.ledger import all_health, facts_read_at, record_attempt, scan_records
 from monitor.store.roster import hold_tenant
 from monitor.store.tables import CREDENTIAL, OBJECT
 from monitor.store.text import load
@@ -45,7 +45,7 @@ class Facts:
         own: frozenset[str] = frozenset(),
         alarm: AlarmWrite | None = None,
     ) -> None:
-        """Write the outcome of one attempt in one transaction; facts only if it was complete.
+        """Write the outcome of one attempt in one transaction; only a complete one removes.
 
         Rows that did not change are not written again, so a quiet rescan costs little.
 
@@ -61,8 +61,11 @@ class Facts:
         record = scan.record
         with self._database.write() as connection:
             hold_tenant(connection, record.tenant)
-            record_attempt(connection, record)
-            if record.complete:
+            # Readable objects of a scan that read every page are facts even where some entry
+            # could not be made out; only a complete one proves that something is gone.
+            facts = record.complete or bool(scan.objects)
+            record_attempt(connection, record, facts=facts)
+            if facts:
                 _record_facts(connection, scan, zone, own)
             if alarm is not None:
                 apply_alarm(connection, alarm)
@@ -84,7 +87,7 @@ class Facts:
         holders = _narrow(select(OBJECT), OBJECT, tenant, include_removed)
         query = _narrow(select(CREDENTIAL), CREDENTIAL, tenant, include_removed)
         with self._database.read() as connection:
-            observed = last_complete(connection)
+            observed = facts_read_at(connection)
             held = {(row.tenant, row.object_id): row for row in connection.execute(holders)}
             found = [
                 _credential(row, held[row.tenant, row.object_id], observed[row.tenant])
@@ -144,6 +147,8 @@ def _record_facts(connection: Connection, scan: Scan, zone: ZoneInfo, own: froze
         upsert(connection, CREDENTIAL, changed, keep=("first_seen",))
         seen_objects.update(ids)
         seen_uids.update(row["uid"] for row in held)
+    if not scan.record.complete:
+        return
     _remove_missing(connection, CREDENTIAL, "uid", scan.record.tenant, seen_uids, at)
     _remove_missing(connection, OBJECT, "object_id", scan.record.tenant, seen_objects, at)
 

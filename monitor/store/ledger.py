@@ -14,13 +14,19 @@ from monitor.store.tables import SCAN, TENANT, TENANT_HEALTH
 from monitor.store.text import dump, load
 
 
-def record_attempt(connection: Connection, record: ScanRecord) -> None:
-    """Add the row to the ledger and bring the tenant's health up to date."""
+def record_attempt(connection: Connection, record: ScanRecord, *, facts: bool) -> None:
+    """Add the row to the ledger and bring the tenant's health up to date.
+
+    Args:
+        connection: of the transaction.
+        record: the attempt.
+        facts: whether facts are taken from it.
+    """
     number = add(connection, SCAN, _scan_row(record))
     old = connection.execute(
         select(TENANT_HEALTH).where(TENANT_HEALTH.c.tenant == record.tenant)
     ).one_or_none()
-    upsert(connection, TENANT_HEALTH, [_health_row(record, number, old)])
+    upsert(connection, TENANT_HEALTH, [_health_row(record, number, old, facts=facts)])
 
 
 def all_health(connection: Connection) -> dict[str, TenantHealth]:
@@ -38,6 +44,7 @@ def all_health(connection: Connection) -> dict[str, TenantHealth]:
         found[row.tenant] = TenantHealth(
             tenant=row.tenant,
             last_complete=row.last_complete,
+            facts_at=row.facts_at,
             last_attempt=row.last_attempt,
             failures=row.failures,
             last_failed_definitely=row.last_failed_definitely,
@@ -51,10 +58,10 @@ def all_health(connection: Connection) -> dict[str, TenantHealth]:
     return found
 
 
-def last_complete(connection: Connection) -> dict[str, datetime | None]:
-    """When the last complete scan of each tenant that was ever tried ended, by name."""
-    query = select(TENANT_HEALTH.c.tenant, TENANT_HEALTH.c.last_complete)
-    return {row.tenant: row.last_complete for row in connection.execute(query)}
+def facts_read_at(connection: Connection) -> dict[str, datetime | None]:
+    """When the facts about each tenant that was ever tried were read last, by name."""
+    query = select(TENANT_HEALTH.c.tenant, TENANT_HEALTH.c.facts_at)
+    return {row.tenant: row.facts_at for row in connection.execute(query)}
 
 
 def scan_records(connection: Connection, tenant: str | None, limit: int) -> list[ScanRecord]:
@@ -65,10 +72,13 @@ def scan_records(connection: Connection, tenant: str | None, limit: int) -> list
     return [_record(row) for row in connection.execute(query)]
 
 
-def _health_row(record: ScanRecord, number: int, old: Row[Any] | None) -> dict[str, Any]:
+def _health_row(
+    record: ScanRecord, number: int, old: Row[Any] | None, *, facts: bool
+) -> dict[str, Any]:
     row = {
         "tenant": record.tenant,
         "last_complete": record.finished_at,
+        "facts_at": record.finished_at if facts else (old and old.facts_at),
         "last_attempt": record.finished_at,
         "failures": 0,
         "last_failed_definitely": False,

@@ -91,6 +91,7 @@ class TenantHealthRow(Row, table=True):
     __tablename__ = "tenant_health"
     tenant: str = _tenant(primary_key=True)
     last_complete: datetime | None = None
+    facts_at: datetime | None = None
     last_attempt: datetime
     failures: int
     last_failed_definitely: bool

@@ -69,14 +69,27 @@ def test_what_a_complete_scan_saw_is_known_in_full(store: Store, make) -> None:
     assert record == make.record(pages=3, calls={"200": 3}, request_ids=("r1",), notes=("odd",))
 
 
-def test_an_incomplete_scan_changes_no_fact(store: Store, make) -> None:
-    """Absence, change and appearance all need the proof of a complete scan."""
+def test_a_scan_that_broke_off_changes_no_fact(store: Store, make) -> None:
+    """Absence, change and appearance all need every page."""
     see(store, make, make.secret("key-1"))
     before = store.credentials()
-    other = make.app("app-2", make.secret("key-2"))
-    store.record_scan(make.scan(other, hours=6, complete=False), zone=make.zone)
+    store.record_scan(make.scan(hours=6, complete=False), zone=make.zone)
     assert store.credentials(include_removed=True) == before
     assert [record.complete for record in store.scans()] == [False, True]
+
+
+def test_an_unreadable_entry_costs_the_others_nothing_and_removes_nothing(
+    store: Store, make
+) -> None:
+    """All pages read, one entry unreadable: the rest are facts, and what is missing stays."""
+    see(store, make, make.secret("key-1"))
+    other = make.app("app-2", make.secret("key-2"))
+    store.record_scan(make.scan(other, hours=6, complete=False), zone=make.zone)
+    found = store.credentials(include_removed=True)
+    assert [(c.key_id, c.removed_at) for c in found] == [("key-1", None), ("key-2", None)]
+    health = store.health()["contoso"]
+    assert (health.last_complete, health.failures) == (make.now, 1)
+    assert health.facts_at == found[1].observed_at == make.now + timedelta(hours=6)
 
 
 def test_a_rescan_moves_only_the_time_of_observation(store: Store, make) -> None:

@@ -248,6 +248,7 @@ def _tenant_health() -> None:
         "tenant_health",
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("last_complete", INSTANT, nullable=True),
+        sa.Column("facts_at", INSTANT, nullable=True),
         sa.Column("last_attempt", INSTANT, nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("last_failed_definitely", sa.Boolean(), nullable=False),
