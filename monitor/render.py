@@ -80,7 +80,7 @@ class Renderer:
         frame = Frame(recipient, zone, now, self._clouds, as_of, next_run)
         ordered = digests.soonest_first(items)
         kind = digests.digest_kind(ordered)
-        for shown in digests.SHOWN:
+        for shown, lines in digests.SHOWN:
             view = digests.digest_view(
                 kind,
                 ordered,
@@ -89,6 +89,7 @@ class Renderer:
                 still_lapsed=still_lapsed,
                 blind=blind,
                 shown=shown,
+                lines=lines,
             )
             mail = self._mail(kind, view, app=view.head.app)
             if len(mail.html.encode()) < SIZE:

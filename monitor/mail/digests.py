@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from monitor.mail import guides, views, words
 from monitor.mail.guides import Guide
 from monitor.mail.views import TONES, BlindView, DigestItem, Frame, ItemView, is_lapsed
 from monitor.model import Credential, MailKind, Notice, Tenant, TenantHealth
 
-# What needs action: more would bury the first ones. Fewer where names make the mail too big.
-SHOWN = (25, 18, 12, 6)
+# What needs action in full: more would bury the first ones. The rest follow in a line each, all
+# of them in the text part. The HTML part gets fewer of both where it would become too big.
+SHOWN = ((25, 400), (25, 100), (18, 40), (12, 0), (6, 0))
 SHOWN_ASIDE = 10  # what is only good to know
 CARDS = 4  # up to so many items get a card each; more are easier to scan as rows
 
@@ -23,12 +24,17 @@ Covered = tuple[Tenant, Credential, Credential | None]
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A list beside the main one; `more` counts what is left out."""
+    """A list; `more` counts what is not shown in full, and `brief` has a line for each of it.
+
+    `lines` is how many of those lines the HTML part has room for.
+    """
 
     title: str
     lead: str
     items: tuple[ItemView, ...]
     more: int = 0
+    brief: tuple[str, ...] = ()
+    lines: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +81,13 @@ def digest_view(
     covered: Sequence[Covered],
     still_lapsed: Sequence[tuple[Tenant, Credential]],
     blind: Sequence[tuple[Tenant, TenantHealth]],
-    shown: int = SHOWN[0],
+    shown: int = SHOWN[0][0],
+    lines: int = SHOWN[0][1],
 ) -> DigestView:
     """Everything that one digest says; `items` are its notices, soonest first.
 
-    `shown` caps what needs action; what is only good to know gets less room than that.
+    `shown` caps what is told in full, `lines` the lines that follow in the HTML part; what is
+    only good to know gets less room than that.
     """
     beside = min(SHOWN_ASIDE, shown // 2)
     main = [
@@ -89,7 +97,7 @@ def digest_view(
     ]
     return DigestView(
         head=headline(kind, main, frame),
-        main=_main(kind, main, frame, shown),
+        main=replace(_main(kind, main, frame, shown), lines=lines),
         cards=len(main) <= CARDS,
         guides=_guides(kind, main, shown),
         aside=_aside(kind, items, covered, still_lapsed, frame, beside),
@@ -194,8 +202,9 @@ def soonest_first(items: Sequence[DigestItem]) -> list[DigestItem]:
 
 
 def section(title: str, lead: str, views: Sequence[ItemView], cap: int) -> Section:
-    """A list with its cap."""
-    return Section(title, lead, tuple(views[:cap]), max(len(views) - cap, 0))
+    """A list with its cap; nothing is left out, but what is beyond the cap gets one line."""
+    brief = tuple(f"{view.when} ({view.date}): {view.app}, {view.what}" for view in views[cap:])
+    return Section(title, lead, tuple(views[:cap]), len(brief), brief)
 
 
 def shared_guides(items: Sequence[DigestItem]) -> tuple[Guide, ...]:

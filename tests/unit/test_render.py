@@ -240,12 +240,18 @@ def test_the_soonest_comes_first() -> None:
     assert text.index("App-3\n") < text.index("App-11\n") < text.index("App-20\n")
 
 
-def test_twenty_five_are_shown_and_the_rest_counted() -> None:
-    """One more would be one too many."""
-    assert "more.\n" not in sample.digest(*sample.many(26)[1:]).text
+def test_twenty_five_are_told_in_full_and_each_other_one_in_a_line() -> None:
+    """A digest that counts as told names every credential, in both parts, however many."""
+    assert "more:\n" not in sample.digest(*sample.many(26)[1:]).text
     mail = sample.digest(*sample.many(27)[1:])
-    assert "and 1 more." in mail.text
-    assert "and 1 more." in mail.html
+    assert "And 1 more:" in mail.text
+    items = sample.many(300)
+    mail = sample.digest(*items)
+    for item in items:
+        key = (item.notice.credential.key_id or "")[:8]
+        assert key in mail.text
+    assert len(mail.html.encode()) < 100_000
+    assert "more in the text part" in mail.html
 
 
 def test_what_stands_beside_the_main_list_is_told_in_its_sections() -> None:
