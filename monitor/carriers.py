@@ -1,0 +1,242 @@
+"""Every way out: resolves senders to sending paths, opens their channels, sends their canaries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from monitor import senders
+from monitor.compose import CanaryFacts, Composer
+from monitor.config import Configuration
+from monitor.deliver import Channel
+from monitor.diagnose import Diagnosis
+from monitor.errors import DeliveryError, LapsewatchError, SettingsError
+from monitor.log import get
+from monitor.model import OPERATOR, CanaryResult, CredentialRef, Kind, Probe, Relay, Tenant
+from monitor.routes import OPERATOR_PATH, Paths
+from monitor.senders import OAuthSender
+from monitor.store import Store
+from monitor.vault import Vault
+
+if TYPE_CHECKING:
+    from monitor.channels.probe import Path as SmtpPath
+    from monitor.entra.secrets import ResolvedCredential
+
+log = get("lapsewatch.carriers")
+
+
+class Diagnose(Protocol):
+    """Names the cause behind a reply."""
+
+    def __call__(self, text: str, stage: str | None = None) -> Diagnosis:
+        """Diagnose `text`, which came at `stage`."""
+        ...
+
+
+class Carriers:
+    """All sending paths of this installation.
+
+    Args:
+        configuration: clouds, the operator's sender, deadlines.
+        store: which tenants there are and what their canaries showed.
+        vault: reads a relay's password.
+        credential: resolves a credential reference.
+        diagnose: names the cause behind a reply.
+        clock: the current instant, aware UTC.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        store: Store,
+        *,
+        vault: Vault,
+        credential: Callable[[CredentialRef], ResolvedCredential],
+        diagnose: Diagnose,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._configuration = configuration
+        self._store = store
+        self._vault = vault
+        self._credential = credential
+        self._diagnose = diagnose
+        self._clock = clock
+
+    def senders(self, tenants: Iterable[Tenant] | None = None) -> list[OAuthSender]:
+        """Every sender that is proven daily: the tenants' and the operator's.
+
+        An operator's sender that cannot be resolved is logged and left out, because everything
+        else has to go on; mail that needs it waits, and the status says so.
+        """
+        known = list(self._store.tenants() if tenants is None else tenants)
+        clouds = self._configuration.clouds
+        found = [senders.of_tenant(tenant, clouds) for tenant in known if not tenant.paused]
+        operator = None
+        try:
+            operator = senders.of_operator(
+                self._configuration.operator_sender,
+                known,
+                clouds,
+                time_zone=self._configuration.operator_zone,
+            )
+        except SettingsError as error:
+            log.error("operator_sender_unusable", error=str(error))
+        return [sender for sender in (*found, operator) if sender is not None]
+
+    def paths(self) -> Paths:
+        """Which sending paths exist, and which of them the last canary found broken."""
+        resolved = self.senders()
+        identity = {sender.path: sender.identity for sender in resolved}
+        operator = self._configuration.operator_sender
+        if operator is not None and operator.relay is not None:
+            identity[OPERATOR_PATH] = senders.relay_identity(operator)
+        health = self._store.sender_health()
+        broken = {
+            sender.path
+            for sender in resolved
+            if (known := health.get((sender.tenant, sender.mailbox))) is not None
+            and known.last is not None
+            and known.last.result is CanaryResult.FAILED
+        }
+        return Paths(identity, frozenset(broken))
+
+    def connect(self, path: str) -> Channel:
+        """The channel of a path id.
+
+        Raises:
+            RemoteError: its credential cannot be read.
+        """
+        operator = self._configuration.operator_sender
+        if path == OPERATOR_PATH and operator is not None and operator.relay is not None:
+            from monitor.channels.relay import RelayChannel
+
+            credential = operator.relay.credential
+            password = self._vault.text(credential) if credential else None
+            return RelayChannel(
+                operator.relay,
+                mailbox=operator.mailbox,
+                password=password,
+                diagnose=self._diagnose,
+                clock=self._clock,
+                ca_file=self._relay_ca(operator.relay),
+                connect_s=self._seconds("connect"),
+                reply_s=self._seconds("read"),
+            )
+        for sender in self.senders():
+            if sender.path == path:
+                return self._oauth_channel(sender)
+        raise DeliveryError(f"There is no sending path {path}.", cause="unknown")
+
+    def _oauth_channel(self, sender: OAuthSender) -> Channel:
+        from monitor.channels.smtp_oauth import SmtpOAuthChannel
+
+        return SmtpOAuthChannel(
+            self.smtp_path(sender),
+            token=lambda: self.smtp_token(sender),
+            diagnose=self._diagnose,
+            clock=self._clock,
+            connect_s=self._seconds("connect"),
+            reply_s=self._seconds("read"),
+        )
+
+    def _relay_ca(self, relay: Relay) -> str | None:
+        """The CA of a relay: its own, or that of the cloud whose submission host it is."""
+        if relay.ca_file:
+            return str(self._configuration.folder / relay.ca_file)
+        hosts = {cloud.smtp_host: cloud.ca_file for cloud in self._configuration.clouds.values()}
+        return hosts.get(relay.host)
+
+    def smtp_token(self, sender: OAuthSender) -> str:
+        """A fresh SMTP token: a cached one would hide a dead secret for an hour.
+
+        Raises:
+            RemoteError: the credential is missing, or the token endpoint refused.
+        """
+        from monitor.entra.auth import smtp_token
+
+        token = smtp_token(
+            sender.directory_id,
+            sender.client_id,
+            sender.cloud,
+            self._credential(sender.credential),
+            timeout_s=self._seconds("token"),
+            diagnose=self._diagnose,
+        )
+        return token.value
+
+    def _seconds(self, name: str) -> float:
+        value: timedelta = getattr(self._configuration.settings.deadlines, name)
+        return value.total_seconds()
+
+    def domain(self, path: str) -> str:
+        """The domain of Message-IDs on a path."""
+        mailboxes = {sender.path: sender.mailbox for sender in self.senders()}
+        operator = self._configuration.operator_sender
+        if operator is not None:
+            mailboxes.setdefault(OPERATOR_PATH, operator.mailbox)
+        return mailboxes.get(path, "lapsewatch.invalid").rpartition("@")[2]
+
+    def smtp_path(self, sender: OAuthSender) -> SmtpPath:
+        """Where and as whom a sender submits."""
+        from monitor.channels.probe import Path as SmtpPath
+
+        return SmtpPath(
+            host=sender.host,
+            port=sender.port,
+            mailbox=sender.mailbox,
+            ca_file=sender.cloud.ca_file,
+        )
+
+    def probe(self, sender: OAuthSender, composer: Composer) -> Probe:
+        """Send one canary, stage by stage; it never raises for trouble outside.
+
+        With several canary recipients each gets its own, and the first failure is the verdict.
+        """
+        from monitor.channels.message import build
+        from monitor.channels.probe import run_probe
+
+        number = self._store.next_canary_number(sender.tenant, sender.mailbox)
+        facts = CanaryFacts(credential_ends=self._credential_end(sender))
+        verdict: Probe | None = None
+        for recipient in sender.canary_to:
+            row = composer.canary(sender, recipient, number=number, facts=facts, now=self._clock())
+            probe = run_probe(
+                self.smtp_path(sender),
+                tenant=sender.tenant,
+                token=lambda: self.smtp_token(sender),
+                message=build(row, sender=sender.mailbox),
+                message_id=row.message_id,
+                number=number,
+                rcpt_to=recipient,
+                diagnose=self._diagnose,
+                now=self._clock,
+                connect_s=self._seconds("connect"),
+                reply_s=self._seconds("read"),
+            )
+            if verdict is None or probe.result is CanaryResult.FAILED:
+                verdict = probe
+            if probe.result is CanaryResult.FAILED:
+                break
+        if verdict is None:
+            raise LapsewatchError(f"{sender.mailbox} has nobody to send its canary to.")
+        return verdict
+
+    def _credential_end(self, sender: OAuthSender) -> datetime | None:
+        """When the sending credential ends, as far as a scan has seen it."""
+        if sender.tenant == OPERATOR:
+            tenants = [
+                t.name for t in self._store.tenants() if t.directory_id == sender.directory_id
+            ]
+        else:
+            tenants = [sender.tenant]
+        ends = [
+            found.end
+            for name in tenants
+            for found in self._store.credentials(name)
+            if found.own
+            and found.app_id == sender.client_id
+            and found.end is not None
+            and found.kind in (Kind.SECRET, Kind.CERTIFICATE)
+        ]
+        return min(ends) if ends else None

@@ -1,0 +1,71 @@
+"""Which sending path may carry which mail, and which of them to take. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from monitor.model import OPERATOR, MailKind
+
+OPERATOR_PATH = "operator"
+NO_PATH = ""
+_ALARMS = (
+    MailKind.CANNOT_CHECK,
+    MailKind.RECOVERED,
+    MailKind.CANARY_FAILED,
+    MailKind.MAIL_PATH_BROKEN,
+)
+
+
+def tenant_path(tenant: str) -> str:
+    """The id of the path through a tenant's own sender; "(operator)" is the operator's."""
+    return OPERATOR_PATH if tenant == OPERATOR else f"tenant:{tenant}"
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """The paths that exist, and those known to be broken at the moment.
+
+    `identity` says what a path really is (host, port, mailbox, app): two ids with the same
+    identity are one path, and break together.
+    """
+
+    identity: dict[str, tuple[str, ...]]
+    broken: frozenset[str] = frozenset()
+
+    def is_broken(self, path: str, also: Collection[str] = ()) -> bool:
+        """Whether `path`, or another name of the same path, is broken."""
+        bad = {self.identity[name] for name in (*self.broken, *also) if name in self.identity}
+        return self.identity.get(path) in bad
+
+
+def choose(
+    kind: MailKind,
+    tenants: Sequence[str],
+    paths: Paths,
+    *,
+    about_sender: str | None = None,
+    avoid: Collection[str] = (),
+) -> str:
+    """The path a mail takes, or "" when nothing may carry it.
+
+    A tenant's warnings go by that tenant's sender, else by the operator's; alarms the other way
+    round. A tenant's sender carries that tenant's name only. What is broken is passed over; if
+    all are broken a warning waits at its first path, because that path may heal. An alarm about
+    a sender never waits at the very path it is about.
+
+    Args:
+        kind: the kind of mail.
+        tenants: every tenant whose name the mail holds.
+        paths: what exists and what is broken.
+        about_sender: for alarms about a sender: the path id of that sender.
+        avoid: paths that have just failed.
+    """
+    own = [tenant_path(tenants[0])] if len(set(tenants)) == 1 else []
+    order = [OPERATOR_PATH, *own] if kind in _ALARMS else [*own, OPERATOR_PATH]
+    possible = [path for path in dict.fromkeys(order) if path in paths.identity]
+    if about_sender is not None:
+        subject = paths.identity.get(about_sender)
+        possible = [path for path in possible if paths.identity[path] != subject]
+    working = [path for path in possible if not paths.is_broken(path, avoid)]
+    return (working or possible or [NO_PATH])[0]

@@ -1,0 +1,140 @@
+"""Every sending path in full: a sender with what it inherits from its tenant and cloud. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from monitor.errors import SettingsError
+from monitor.model import OPERATOR, Cloud, CredentialRef, Sender, Tenant
+from monitor.routes import OPERATOR_PATH, tenant_path
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthSender:
+    """All that is needed to get a token and send as a mailbox.
+
+    `tenant` is the tenant's name, or "(operator)".
+    """
+
+    tenant: str
+    mailbox: str
+    directory_id: str
+    client_id: str
+    credential: CredentialRef
+    cloud: Cloud
+    host: str
+    port: int
+    canary_to: tuple[str, ...]
+    time_zone: str
+    enterprise_object_id: str | None = None
+
+    @property
+    def path(self) -> str:
+        """The id of this sending path."""
+        return tenant_path(self.tenant)
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What makes two paths one: server, mailbox and app."""
+        return (self.host, str(self.port), self.mailbox.lower(), self.client_id)
+
+
+def of_tenant(tenant: Tenant, clouds: Mapping[str, Cloud]) -> OAuthSender | None:
+    """The sender of a tenant, or None when it has none (or its cloud is no longer configured)."""
+    sender = tenant.sender
+    cloud = clouds.get((sender.cloud if sender else None) or tenant.cloud)
+    if sender is None or sender.relay is not None or cloud is None:
+        return None
+    return _resolve(
+        sender,
+        tenant.name,
+        cloud,
+        directory_id=sender.directory_id or tenant.directory_id,
+        client_id=sender.client_id or tenant.client_id,
+        credential=sender.credential or tenant.credential,
+        time_zone=tenant.time_zone,
+    )
+
+
+def of_operator(
+    sender: Sender | None,
+    tenants: Sequence[Tenant],
+    clouds: Mapping[str, Cloud],
+    *,
+    time_zone: str,
+) -> OAuthSender | None:
+    """The operator's OAuth sender, or None when there is none or it is a plain relay.
+
+    Where [operator.sender] names no directory, it is that of the one watched tenant that uses
+    the same app.
+
+    Raises:
+        SettingsError: the directory cannot be told.
+    """
+    if sender is None or sender.relay is not None:
+        return None
+    if sender.client_id is None or sender.credential is None:
+        raise SettingsError(["operator.sender: needs client_id and credential"])
+    home = _home(sender.client_id, tenants)
+    directory_id = sender.directory_id or (home.directory_id if home else None)
+    if directory_id is None:
+        raise SettingsError(
+            ["operator.sender.directory_id: is missing, and no watched tenant uses the same app"]
+        )
+    name = sender.cloud or (home.cloud if home else "global")
+    if name not in clouds:
+        raise SettingsError([f'operator.sender.cloud: there is no cloud "{name}"'])
+    return _resolve(
+        sender,
+        OPERATOR,
+        clouds[name],
+        directory_id=directory_id,
+        client_id=sender.client_id,
+        credential=sender.credential,
+        time_zone=time_zone,
+    )
+
+
+def _home(client_id: str, tenants: Sequence[Tenant]) -> Tenant | None:
+    def uses(tenant: Tenant) -> bool:
+        return client_id in (tenant.client_id, tenant.sender.client_id if tenant.sender else None)
+
+    found = [tenant for tenant in tenants if uses(tenant)]
+    return found[0] if len(found) == 1 else None
+
+
+def _resolve(
+    sender: Sender,
+    tenant: str,
+    cloud: Cloud,
+    *,
+    directory_id: str,
+    client_id: str,
+    credential: CredentialRef,
+    time_zone: str,
+) -> OAuthSender:
+    return OAuthSender(
+        tenant=tenant,
+        mailbox=sender.mailbox,
+        directory_id=directory_id,
+        client_id=client_id,
+        credential=credential,
+        cloud=cloud,
+        host=sender.smtp_host or cloud.smtp_host,
+        port=sender.smtp_port or cloud.smtp_port,
+        canary_to=sender.canary_to or (sender.mailbox,),
+        time_zone=time_zone,
+        enterprise_object_id=sender.enterprise_object_id,
+    )
+
+
+def relay_identity(sender: Sender) -> tuple[str, ...]:
+    """What the operator's plain relay really is, for comparing paths."""
+    relay = sender.relay
+    if relay is None:
+        return ()
+    return (relay.host, str(relay.port), sender.mailbox.lower(), relay.user or "")
+
+
+__all__ = ["OPERATOR_PATH", "OAuthSender", "of_operator", "of_tenant", "relay_identity"]

@@ -1,0 +1,251 @@
+"""The composition root: builds every room once and hands them to jobs, CLI and page."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from importlib import import_module, resources
+from typing import TYPE_CHECKING, Self
+
+from monitor import process, status
+from monitor.carriers import Carriers
+from monitor.compose import Audience, Composer, Knowledge, RecipientRun
+from monitor.config import Configuration
+from monitor.deliver import Deliverer
+from monitor.diagnose import Diagnosis, Rulebook
+from monitor.errors import SecretError, SettingsError
+from monitor.lifecycle import OwnCredential
+from monitor.model import Cloud, CredentialRef, OutboxState, Tenant
+from monitor.render import Renderer
+from monitor.store import Store
+from monitor.vault import Vault
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from monitor.entra.graph import GraphReader
+    from monitor.entra.secrets import ResolvedCredential
+
+Clock = Callable[[], datetime]
+
+
+def system_clock() -> datetime:
+    """The machine's clock, aware UTC."""
+    return datetime.now(UTC)
+
+
+class App:
+    """All rooms, wired. Use as a context manager: it closes the store.
+
+    Args:
+        configuration: the settings with everything resolved.
+        clock: the current instant; another one lets the demo travel in time.
+    """
+
+    def __init__(self, configuration: Configuration, *, clock: Clock = system_clock) -> None:
+        self.configuration = configuration
+        self.clock = clock
+        self.owner = process.identity()
+        self.vault = Vault()
+        self.started_at = clock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        if "store" in self.__dict__:
+            self.store.close()
+
+    def make_database(self) -> None:
+        """Create the database where there is none yet, and bring it to this version."""
+        with Store.open(self.configuration.database_url) as store:
+            store.upgrade()
+
+    # --- rooms ---------------------------------------------------------------------------------
+
+    @cached_property
+    def store(self) -> Store:
+        """The database; its schema is checked, not changed."""
+        store = Store.open(self.configuration.database_url)
+        store.check()
+        return store
+
+    @cached_property
+    def rulebook(self) -> Rulebook:
+        """The rules that name causes, from the data file beside the code."""
+        text = resources.files("monitor").joinpath("diagnose_rules.toml").read_text("utf-8")
+        return Rulebook.parse(text)
+
+    def diagnose(self, text: str, stage: str | None = None) -> Diagnosis:
+        """The cause behind a reply or error body."""
+        return self.rulebook.diagnose(text, stage=stage)
+
+    @cached_property
+    def composer(self) -> Composer:
+        """Writes outbox rows."""
+        renderer = Renderer(
+            clouds=self.configuration.clouds,
+            operator_name=self.configuration.operator_name,
+            base_url=self.configuration.base_url,
+        )
+        return Composer(
+            renderer=renderer,
+            rulebook=self.rulebook,
+            audience=self.audience,
+            domain=self.carriers.domain,
+        )
+
+    @cached_property
+    def audience(self) -> Audience:
+        """The operator, as far as mails care."""
+        operator = self.configuration.settings.operator
+        hour = operator.send_hour if operator else None
+        return Audience(
+            recipients=self.configuration.operator_recipients,
+            time_zone=self.configuration.operator_zone,
+            send_hour=self.configuration.default_send_hour if hour is None else hour,
+            scan_every=self.scan_every,
+        )
+
+    @cached_property
+    def carriers(self) -> Carriers:
+        """Every way out."""
+        return Carriers(
+            self.configuration,
+            self.store,
+            vault=self.vault,
+            credential=self.credential,
+            diagnose=self.diagnose,
+            clock=self.clock,
+        )
+
+    def deliverer(self) -> Deliverer:
+        """Empties the outbox."""
+        return Deliverer(
+            self.store,
+            paths=self.carriers.paths,
+            connect=self.carriers.connect,
+            clock=self.clock,
+            owner=self.owner,
+        )
+
+    @property
+    def scan_every(self) -> timedelta:
+        """How often each tenant is read."""
+        return self.configuration.settings.defaults.scan_every
+
+    # --- credentials ---------------------------------------------------------------------------
+
+    def credential(self, reference: CredentialRef) -> ResolvedCredential:
+        """The value behind a reference, hidden in an object that does not print it.
+
+        Raises:
+            SecretError: it is not there or cannot be used.
+        """
+        from monitor.entra.secrets import ResolvedCredential
+
+        if reference.form == "managed_identity":
+            return ResolvedCredential.managed_identity(reference.reference)
+        if reference.form == "certificate":
+            try:
+                return ResolvedCredential.from_pem(self.vault.read(reference.reference))
+            except ValueError as error:
+                raise SecretError(
+                    f"{reference.reference} is no PEM file with a private key and a certificate: "
+                    f"{error}."
+                ) from None
+        return ResolvedCredential.from_secret(self.vault.text(reference))
+
+    def own_credentials(self, tenant: Tenant) -> list[OwnCredential]:
+        """What Lapsewatch signs in with that may be found in this tenant (rule 6a)."""
+        pairs = [(tenant.client_id, tenant.credential)]
+        pairs += [
+            (sender.client_id, sender.credential)
+            for sender in self.carriers.senders()
+            if sender.directory_id == tenant.directory_id
+        ]
+        return [self._own(client_id, ref) for client_id, ref in dict.fromkeys(pairs)]
+
+    def _own(self, client_id: str, reference: CredentialRef) -> OwnCredential:
+        try:
+            value = self.credential(reference)
+        except SecretError:
+            return OwnCredential(client_id=client_id, hint=None, thumbprints=frozenset())
+        return OwnCredential(
+            client_id=client_id, hint=value.hint, thumbprints=frozenset(value.thumbprints)
+        )
+
+    # --- reading -------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def graph(self) -> AsyncIterator[GraphReader]:
+        """The door to Graph, with one HTTP client for all tenants."""
+        # In a thread, because importing msgraph takes half a second and would block the loop.
+        module = await asyncio.to_thread(import_module, "monitor.entra.graph")
+        limits = self.configuration.settings.deadlines
+        reader: GraphReader = module.GraphReader(
+            deadlines=module.Deadlines(
+                connect=limits.connect.total_seconds(),
+                read=limits.read.total_seconds(),
+                token=limits.token.total_seconds(),
+                tenant=limits.tenant.total_seconds(),
+                page=limits.page.total_seconds(),
+            ),
+            diagnose=self.diagnose,
+            concurrency=limits.tenants_at_once,
+        )
+        try:
+            yield reader
+        finally:
+            await reader.close()
+
+    def cloud(self, tenant: Tenant) -> Cloud:
+        """The cloud a tenant lives in.
+
+        Raises:
+            SettingsError: the settings no longer know it.
+        """
+        try:
+            return self.configuration.clouds[tenant.cloud]
+        except KeyError:
+            raise SettingsError(
+                [f'The settings know no cloud "{tenant.cloud}", which {tenant.name} needs.'],
+                remedy=f"Add [clouds.{tenant.cloud}] to the settings, or import the tenant anew.",
+            ) from None
+
+    # --- knowing -------------------------------------------------------------------------------
+
+    def knowledge(self, run: RecipientRun) -> Knowledge:
+        """What the store knows that a digest for this run needs."""
+        names = [tenant.name for tenant in run.tenants]
+        return Knowledge(
+            credentials={name: self.store.credentials(name) for name in names},
+            health=self.store.health(),
+            told=self.store.told(run.address, names),
+            snoozes=self.store.snoozes(),
+        )
+
+    def report(self) -> status.StatusReport:
+        """The status at this instant."""
+        tenants = self.store.tenants()
+        resolved = self.carriers.senders(tenants)
+        open_states = (OutboxState.PENDING, OutboxState.SENDING, OutboxState.DEAD)
+        facts = status.Facts(
+            tenants=tenants,
+            credentials=self.store.credentials(include_removed=True),
+            health=self.store.health(),
+            senders=[(sender.tenant, sender.mailbox) for sender in resolved],
+            sender_health=self.store.sender_health(),
+            snoozes=self.store.snoozes(),
+            outbox=self.store.outbox(states=open_states),
+            beats=self.store.beats(),
+            scan_every=self.scan_every,
+        )
+        return status.build_report(facts, now=self.clock())
