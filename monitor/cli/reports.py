@@ -1,0 +1,184 @@
+"""`status`, `diagnose` and `health`: what the product knows."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from monitor.cli.terminal import print_json, print_table, wired
+from monitor.fields import printable
+from monitor.model import stage_label
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from monitor.model import Credential
+    from monitor.status import StatusReport
+
+SHOWN = 40
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("status")(status)
+    app.command("diagnose")(diagnose)
+    app.command("health")(health)
+
+
+def status(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a line a credential.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Write the page to this file.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="List what is fine as well.")] = False,
+) -> None:
+    """Say what needs action and what is unknown.
+
+    Exit code: 0 fine, 3 something needs action, 4 something lapsed, 5 a tenant is unknown,
+    6 a canary fails (the highest that applies).
+    """
+    with wired(context) as app:
+        report = app.report()
+        zone = ZoneInfo(app.configuration.operator_zone)
+        operator_name = app.configuration.operator_name
+    if html is not None:
+        from monitor import __version__
+        from monitor.web.page import render_page
+
+        page = render_page(
+            report, zone=zone, operator_name=operator_name, version=__version__, standalone=True
+        )
+        html.write_text(page, encoding="utf-8")
+        print(f"Wrote {html}.", file=sys.stderr)
+    if as_json:
+        from monitor.status import as_json as shape
+
+        print_json(shape(report))
+    elif as_csv:
+        from monitor.export import to_csv
+
+        sys.stdout.write(to_csv(report))
+    elif html is None:
+        print_report(report, zone, everything=everything)
+    raise typer.Exit(report.exit_code)
+
+
+def print_report(report: StatusReport, zone: ZoneInfo, *, everything: bool = False) -> None:
+    """The report for a terminal: the verdict, then what is unknown, then what needs action."""
+    print(report.verdict)
+    tenants = [row for row in report.tenants if everything or row.problem]
+    if tenants:
+        print_table(
+            "Tenants",
+            ("State", "Tenant", "Last complete scan", "Problem"),
+            [
+                (str(row.state), row.tenant.name, when(row.last_complete, zone), row.problem or "")
+                for row in tenants
+            ],
+        )
+    rows = [row for row in report.credentials if everything or row.needs_action]
+    if rows:
+        print_table(
+            "Credentials" if everything else "Needs action, soonest first",
+            ("State", "Days", "Ends", "Tenant", "Application", "Credential"),
+            [
+                (
+                    str(row.state),
+                    "-" if row.days_left is None else str(row.days_left),
+                    when(row.credential.end, zone),
+                    row.tenant.name,
+                    row.credential.app_name,
+                    _credential_name(row.credential),
+                )
+                for row in (rows if everything else rows[:SHOWN])
+            ],
+        )
+        if not everything and len(rows) > SHOWN:
+            print(f"… and {len(rows) - SHOWN} more (see --all or --json).")
+    if report.canaries:
+        print_table(
+            "Mail paths",
+            ("Result", "Tenant", "Mailbox", "Last good", "Stage", "Reply"),
+            [
+                (
+                    str(row.result),
+                    row.tenant,
+                    row.mailbox,
+                    when(row.last_ok, zone),
+                    stage_label(row.stage) or "",
+                    (row.evidence or "") if row.cause != "ok" else "",
+                )
+                for row in report.canaries
+            ],
+        )
+    print(f"As of {when(report.generated_at, zone)}. Nothing shown as ok is older than it says.")
+
+
+def _credential_name(credential: Credential) -> str:
+    return f"{credential.kind} {credential.name or ''} {(credential.key_id or '')[:8]}"
+
+
+def when(instant: datetime | None, zone: ZoneInfo) -> str:
+    """An instant in the reader's zone; dates at the end of time stay as they are."""
+    if instant is None:
+        return "never"
+    if 1 < instant.year < 9999:
+        instant = instant.astimezone(zone)
+    return f"{instant:%Y-%m-%d %H:%M %Z}"
+
+
+def diagnose(
+    context: typer.Context,
+    text: Annotated[
+        list[str] | None, typer.Argument(help="The reply or error; - reads it.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Explain any SMTP reply, token error or Graph error: cause, evidence and fix."""
+    from importlib import resources
+
+    from monitor.diagnose import Rulebook
+
+    del context
+    pasted = " ".join(text or ["-"])
+    if pasted == "-":
+        pasted = sys.stdin.read()
+    rules = resources.files("monitor").joinpath("diagnose_rules.toml").read_text("utf-8")
+    found = Rulebook.parse(rules).diagnose(pasted)
+    if as_json:
+        print_json(
+            {
+                "cause": found.cause,
+                "also": list(found.also),
+                "stage": stage_label(found.stage),
+                "retry": found.retry,
+                "certain": found.certain,
+                "explanation": found.explanation,
+                "fix": found.fix,
+                "rule": found.rule,
+            }
+        )
+        return
+    sure = "" if found.certain else " (not certain)"
+    print(f"Cause: {found.cause}{sure}")
+    if found.also:
+        print(f"Or: {', '.join(found.also)}")
+    print(printable(found.explanation, 2000))
+    print(f"Fix: {printable(found.fix, 2000)}")
+
+
+def health(context: typer.Context) -> None:
+    """Say whether the service is alive: its database answers and its clock ticked lately.
+
+    Exit code: 0 alive, 1 not. For container health checks.
+    """
+    from jobs.scheduler import why_not_ready
+
+    with wired(context) as app:
+        reasons = why_not_ready(app)
+    print("alive" if not reasons else "; ".join(reasons))
+    raise typer.Exit(1 if reasons else 0)

@@ -1,0 +1,151 @@
+"""`run`: one job, now."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from monitor.cli.tenants import named
+from monitor.cli.terminal import print_json, wired
+from monitor.fields import printable
+from monitor.model import stage_label
+
+run = typer.Typer(name="run", help="Run one job now.", no_args_is_help=True)
+Only = Annotated[str | None, typer.Option("--tenant", help="Only this tenant.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", "-n", help="Say what would happen; store and send nothing.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.add_typer(run)
+
+
+@run.command("scan")
+def scan(
+    context: typer.Context, only: Only = None, dry_run: DryRun = False, as_json: AsJson = False
+) -> None:
+    """Read the tenants and record what was found. The outcome is in `lapsewatch status`."""
+    from jobs.scan_tenants import scan_tenants
+    from jobs.send_warnings import deliver
+
+    with wired(context) as app:
+        name = named(app, only).name if only else None
+        scans = asyncio.run(scan_tenants(app, only=name, dry_run=dry_run))
+        if not dry_run:
+            deliver(app)
+    if as_json:
+        print_json(
+            [
+                {
+                    "tenant": found.tenant,
+                    "complete": found.complete,
+                    "cause": found.cause,
+                    "problem": found.problem,
+                    "objects": found.objects,
+                    "credentials": found.credentials,
+                    "pages": found.pages,
+                    "notes": list(found.notes),
+                }
+                for found in scans
+            ]
+        )
+        return
+    for found in scans:
+        if found.complete:
+            text = f"read: {found.credentials} credentials on {found.objects} objects"
+        else:
+            text = f"NOT READ: {found.problem} [{found.cause}]"
+        print(f"{found.tenant}: {printable(text, 1000)}")
+        for note in found.notes:
+            print(f"  note: {printable(note, 1000)}")
+    if not scans:
+        print("No tenant to read.")
+
+
+@run.command("warn")
+def warn(
+    context: typer.Context, only: Only = None, dry_run: DryRun = False, as_json: AsJson = False
+) -> None:
+    """Decide who must be told what, and send it. Running it again sends nothing twice."""
+    from jobs.send_warnings import plan_warnings, send_warnings
+
+    with wired(context) as app:
+        name = named(app, only).name if only else None
+        if dry_run:
+            planned = [mail for mail, _ in plan_warnings(app, only=name)]
+            _tell_mails(
+                "would be sent", [(m.recipient, m.mail.subject, "") for m in planned], as_json
+            )
+            return
+        _, outcome = send_warnings(app, only=name)
+    sent = [(mail.recipient, mail.mail.subject, "") for mail in outcome.sent]
+    waiting = [(mail.recipient, mail.mail.subject, error) for mail, error in outcome.waiting]
+    dead = [(mail.recipient, mail.mail.subject, error) for mail, error in outcome.dead]
+    if as_json:
+        print_json({"sent": sent, "waiting": waiting, "undeliverable": dead})
+        return
+    _tell_mails("sent", sent, False)
+    if waiting:
+        _tell_mails("waiting for a later try", waiting, False)
+    if dead:
+        _tell_mails("could not be delivered", dead, False)
+
+
+def _tell_mails(word: str, mails: list[tuple[str, str, str]], as_json: bool) -> None:
+    if as_json:
+        print_json({word.replace(" ", "_"): mails})
+        return
+    print(f"{len(mails)} mails {word}{':' if mails else '.'}")
+    for recipient, subject, error in mails:
+        print(f"  {recipient}: {printable(subject, 200)}")
+        if error:
+            print(f"    {printable(error, 600)}")
+
+
+@run.command("canary")
+def canary(
+    context: typer.Context, only: Only = None, dry_run: DryRun = False, as_json: AsJson = False
+) -> None:
+    """Send a test mail through every sender, and alarm by another path when one fails."""
+    from jobs.send_canaries import send_canaries
+    from jobs.send_warnings import deliver
+
+    with wired(context) as app:
+        name = named(app, only).name if only else None
+        if dry_run:
+            for sender in app.carriers.senders():
+                if name in (None, sender.tenant):
+                    where = f"{sender.host}:{sender.port}"
+                    print(f"{sender.tenant}: would send as {sender.mailbox} through {where}")
+            return
+        probes = send_canaries(app, only=name)
+        deliver(app)
+    if as_json:
+        print_json(
+            [
+                {
+                    "tenant": probe.tenant,
+                    "mailbox": probe.mailbox,
+                    "result": str(probe.result),
+                    "stage": stage_label(probe.stage),
+                    "cause": probe.cause,
+                    "evidence": probe.evidence,
+                }
+                for probe in probes
+            ]
+        )
+        return
+    for probe in probes:
+        text = (
+            "ok"
+            if probe.cause == "ok"
+            else f"FAILED at {stage_label(probe.stage)}: {probe.evidence}"
+        )
+        print(f"{probe.tenant}: {probe.mailbox}: {printable(text, 600)}")
+    if not probes:
+        print("No sender to prove.")

@@ -1,0 +1,161 @@
+"""`tenant`: who is watched."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from monitor.cli.terminal import print_json, print_table, wired
+from monitor.errors import UsageError
+from monitor.fields import nearest, printable
+
+if TYPE_CHECKING:
+    from monitor.model import Tenant
+    from monitor.wiring import App
+
+tenant = typer.Typer(name="tenant", help="The watched tenants.", no_args_is_help=True)
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.add_typer(tenant)
+
+
+@tenant.command("import")
+def import_(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A tenants file: TOML, or CSV (*.csv).")],
+    as_json: AsJson = False,
+) -> None:
+    """Add or update tenants from a file. One bad row is reported and stops nothing else."""
+    from monitor.roster import read
+
+    with wired(context) as app:
+        app.make_database()
+        found = read(
+            file,
+            app.configuration,
+            known=app.store.tenants(),
+            known_apps=app.store.shared_apps(),
+        )
+        for shared in found.apps:
+            app.store.put_shared_app(shared)
+        outcomes = [(entry.name, app.store.put_tenant(entry)) for entry in found.tenants]
+    if as_json:
+        print_json(
+            {
+                "tenants": [{"name": name, "outcome": outcome} for name, outcome in outcomes],
+                "errors": [
+                    {"line": bad.line, "row": bad.row, "error": str(bad)} for bad in found.errors
+                ],
+                "warnings": list(found.warnings),
+            }
+        )
+    else:
+        _tell_import(file, outcomes)
+    for text in found.warnings:
+        print(f"Warning: {file.name}: {printable(text, 2000)}", file=sys.stderr)
+    for bad in found.errors:
+        where = f"{file.name}: line {bad.line}, {bad.row}"
+        print(f"Error: {where}: {printable(str(bad), 2000)}", file=sys.stderr)
+    raise typer.Exit(1 if found.errors else 0)
+
+
+def _tell_import(file: Path, outcomes: Sequence[tuple[str, str]]) -> None:
+    counts = {word: sum(found == word for _, found in outcomes) for _, word in outcomes}
+    if not outcomes:
+        print(f"{file.name} holds no usable tenant.")
+        return
+    told = ", ".join(f"{number} {word}" for word, number in sorted(counts.items()))
+    print(f"{len(outcomes)} tenants: {told}.")
+    print("Next: lapsewatch run scan, or lapsewatch serve to do it on the clock.")
+
+
+@tenant.command("list")
+def list_(context: typer.Context, as_json: AsJson = False) -> None:
+    """List the watched tenants."""
+    with wired(context) as app:
+        tenants = app.store.tenants()
+    if as_json:
+        print_json([_shown(entry) for entry in tenants])
+        return
+    rows = [
+        (
+            entry.name,
+            entry.directory_id,
+            entry.cloud,
+            ", ".join(recipient.address for recipient in entry.recipients) or "(operator)",
+            entry.sender.mailbox if entry.sender else "-",
+            entry.time_zone,
+        )
+        for entry in tenants
+    ]
+    columns = ("Name", "Directory", "Cloud", "Recipients", "Sender", "Time zone")
+    print_table(f"{len(tenants)} tenants", columns, rows)
+
+
+@tenant.command("show")
+def show(context: typer.Context, name: str, as_json: AsJson = False) -> None:
+    """Show one tenant: its settings, and how far its facts can be trusted."""
+    with wired(context) as app:
+        entry = named(app, name)
+        health = app.store.health().get(entry.name)
+        held = len(app.store.credentials(entry.name))
+    shown = _shown(entry)
+    shown["credentials"] = held
+    shown["last_complete_scan"] = health.last_complete if health else None
+    shown["problem"] = health.problem if health and health.failures else None
+    if as_json:
+        print_json(shown)
+        return
+    print_table(entry.name, ("", ""), [(key, _text(value)) for key, value in shown.items()])
+
+
+@tenant.command("remove")
+def remove(
+    context: typer.Context,
+    name: str,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Stop watching a tenant and delete everything known about it."""
+    with wired(context) as app:
+        entry = named(app, name)
+        if not yes and sys.stdin.isatty():
+            typer.confirm(f"Delete {entry.name} and all that is known about it?", abort=True)
+        app.store.remove_tenant(entry.name)
+    print(f"{entry.name} is no longer watched; nothing in Microsoft's cloud was changed.")
+
+
+def named(app: App, name: str) -> Tenant:
+    """The tenant of that name.
+
+    Raises:
+        UsageError: there is none; names the nearest.
+    """
+    entry = app.store.tenant(name)
+    if entry is None:
+        near = nearest(name, [known.name for known in app.store.tenants()])
+        hint = f'Did you mean "{near}"?' if near else "See: lapsewatch tenant list"
+        raise UsageError(f'There is no tenant "{printable(name)}".', remedy=hint)
+    return entry
+
+
+def _shown(entry: Tenant) -> dict[str, Any]:
+    """A tenant for output: references are shown, values are never known here."""
+    shown = asdict(entry)
+    shown["recipients"] = [recipient.address for recipient in entry.recipients]
+    return shown
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={_text(inner)}" for key, inner in value.items() if inner)
+    if isinstance(value, list | tuple):
+        return ", ".join(_text(inner) for inner in value) or "-"
+    return "-" if value is None else str(value)

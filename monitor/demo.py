@@ -1,0 +1,110 @@
+"""The whole product against the simulated cloud, in a folder of its own; nothing leaves it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from monitor.config import load
+from monitor.model import OutboxState
+from monitor.roster import read
+from monitor.wiring import App
+
+if TYPE_CHECKING:
+    from monitor.sandbox import Cloud, SandboxClock, World
+
+SAYS_SO = "Sandbox: fictional tenants on this machine only. Nothing leaves it."
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """The wired product and the simulated cloud that it watches."""
+
+    app: App
+    cloud: Cloud
+    world: World
+    clock: SandboxClock
+    folder: Path
+
+
+@contextmanager
+def demo(database_url: str | None = None) -> Iterator[Demo]:
+    """Start the simulated cloud, write real settings for it and import its tenants.
+
+    The same files and commands do it for real tenants: only the addresses differ.
+
+    Args:
+        database_url: an empty database to use; None makes one that goes with the demo.
+    """
+    from monitor.sandbox import Cloud, SandboxClock, demo_world
+
+    _keep_proxies_out()
+    clock = SandboxClock()
+    world = demo_world(clock.now())
+    with TemporaryDirectory(prefix="lapsewatch-demo-") as name, Cloud(world, clock) as cloud:
+        folder = Path(name)
+        configuration = load(cloud.write_settings(folder))
+        if database_url is not None:
+            configuration = configuration.on_database(database_url)
+        with App(configuration, clock=clock.now) as app:
+            app.make_database()
+            roster = read(folder / "tenants.toml", configuration)
+            for shared in roster.apps:
+                app.store.put_shared_app(shared)
+            for tenant in roster.tenants:
+                app.store.put_tenant(tenant)
+            yield Demo(app, cloud, world, clock, folder)
+
+
+def _keep_proxies_out() -> None:
+    """A proxy set for this machine must not be asked for loopback addresses."""
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ[name] = ",".join(filter(None, [os.environ.get(name), "127.0.0.1,localhost"]))
+
+
+def sent_mails(app: App) -> list[dict[str, Any]]:
+    """Every mail a server accepted so far: canaries and the outbox, oldest first."""
+    rows = [
+        (row.sent_at, str(row.mail.kind), row.recipient, row.mail.subject, list(row.tenants))
+        for row in app.store.outbox(states=[OutboxState.SENT], limit=10_000)
+    ]
+    mails = [
+        {
+            "kind": kind,
+            "to": recipient,
+            "subject": subject,
+            "tenant": tenants[0] if len(tenants) == 1 else None,
+            "tenants": tenants,
+            "at": at,
+        }
+        for at, kind, recipient, subject, tenants in rows
+    ]
+    return sorted(mails, key=lambda mail: str(mail["at"]))
+
+
+def one_cycle(show: Demo) -> None:
+    """Scan everything, prove every mail path, tell everybody: what the clock does in a day."""
+    from jobs.scan_tenants import scan_tenants
+    from jobs.send_canaries import send_canaries
+    from jobs.send_warnings import send_warnings
+
+    asyncio.run(scan_tenants(show.app))
+    send_canaries(show.app)
+    send_warnings(show.app)
+
+
+def day_by_day(show: Demo, days: int) -> Iterator[tuple[Any, list[Any]]]:
+    """Live through `days` days; yields each day and the mails that arrived on it."""
+    for number in range(days):
+        if number:
+            show.clock.advance(timedelta(days=1))
+        before = len(show.cloud.inbox.messages)
+        one_cycle(show)
+        yield show.clock.now(), list(show.cloud.inbox.messages)[before:]
