@@ -29,12 +29,14 @@ li { border-bottom: 1px solid var(--edge); }
 li a { display: block; padding: .6rem .5rem; text-decoration: none; color: inherit; }
 li a:hover, li a:focus-visible { background: var(--soft); }
 .subject { font-weight: 600; color: var(--link); overflow-wrap: anywhere; }
-.facts { font-size: .875rem; opacity: .8; overflow-wrap: anywhere; }
+.facts { display: block; font-size: .875rem; opacity: .8; overflow-wrap: anywhere; margin: 0; }
+summary { padding: .6rem 0; cursor: pointer; font-weight: 600; }
 table { border-collapse: collapse; width: 100%; table-layout: fixed; font-size: .9rem; }
 th { width: 9rem; text-align: left; vertical-align: top; font-weight: 600; }
 th, td { padding: .3rem .5rem; border-bottom: 1px solid var(--edge); overflow-wrap: anywhere; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; padding: .75rem; background: var(--soft); }
-iframe { width: 100%; height: 46rem; border: 1px solid var(--edge); background: #fff; }
+iframe { width: 100%; height: 46rem; margin-top: .75rem; border: 1px solid var(--edge); }
+iframe { background: #fff; }
 @media (max-width: 30rem) { th, td { display: block; width: auto; } th { border: 0; } }
 """
 _MAIL = re.compile(r"/inbox/(\d+)")
@@ -75,13 +77,10 @@ def _list(messages: list[InboxMessage]) -> str:
 
 
 def _row(number: int, message: InboxMessage) -> str:
-    to = ", ".join(message.rcpt_to)
-    sent_by = message.auth_user or message.mail_from or "(nobody)"
     return (
         f'<li><a href="/inbox/{number}">'
         f'<span class="subject">{escape(message.subject or "(no subject)")}</span>'
-        f'<div class="facts">{_time(message)} · to {escape(to)} · by {escape(sent_by)}</div>'
-        "</a></li>"
+        f"{_facts(message)}</a></li>"
     )
 
 
@@ -93,17 +92,28 @@ def _mail(message: InboxMessage) -> str:
         "Envelope to": ", ".join(message.rcpt_to),
     }
     rows = [*facts.items(), *((name, str(value)) for name, value in message.parsed.items())]
-    table = "".join(f"<tr><th>{escape(n)}</th><td>{escape(v)}</td></tr>" for n, v in rows)
+    table = "".join(
+        f'<tr><th scope="row">{escape(n)}</th><td>{escape(v)}</td></tr>' for n, v in rows
+    )
     html, text = message.body("html"), message.body("plain")
     parts = ['<p><a href="/inbox">Back to the inbox</a></p>']
-    parts.append(f"<h1>{escape(message.subject or '(no subject)')}</h1><table>{table}</table>")
+    parts.append(f"<h1>{escape(message.subject or '(no subject)')}</h1>{_facts(message)}")
     if html is not None:
         # An empty sandbox attribute forbids everything; the text cannot leave srcdoc.
-        frame = f'<iframe title="HTML part" sandbox srcdoc="{escape(html)}"></iframe>'
-        parts.append(f"<h2>HTML part</h2>{frame}")
+        parts.append(f'<iframe title="HTML part" sandbox srcdoc="{escape(html)}"></iframe>')
     if text is not None:
-        parts.append(f"<h2>Text part</h2><pre>{escape(text)}</pre>")
+        fold = "" if html is not None else " open"
+        words = f"<pre>{escape(text)}</pre>"
+        parts.append(f"<details{fold}><summary>Text part</summary>{words}</details>")
+    parts.append(f"<details><summary>Headers</summary><table>{table}</table></details>")
     return "".join(parts)
+
+
+def _facts(message: InboxMessage) -> str:
+    """When, to whom and by whom, in one line."""
+    to = ", ".join(message.rcpt_to)
+    sent_by = message.auth_user or message.mail_from or "(nobody)"
+    return f'<span class="facts">{_time(message)} · to {escape(to)} · by {escape(sent_by)}</span>'
 
 
 def _time(message: InboxMessage) -> str:
