@@ -52,7 +52,15 @@ async def scan_tenants(
                 # Only the record: what was read of one tenant must not pile up with the others'.
                 return scan.record
 
-        return list(await asyncio.gather(*(one(tenant) for tenant in chosen)))
+        # All of them come to their end before the first fault of one is told.
+        done = await asyncio.gather(*(one(tenant) for tenant in chosen), return_exceptions=True)
+    for tenant, outcome in zip(chosen, done, strict=True):
+        if isinstance(outcome, BaseException):
+            log.error("scan_not_recorded", tenant=tenant.name, error=str(outcome))
+    faults = [outcome for outcome in done if isinstance(outcome, BaseException)]
+    if faults:
+        raise faults[0]
+    return [outcome for outcome in done if not isinstance(outcome, BaseException)]
 
 
 def due_at(app: App, health: TenantHealth | None) -> datetime:
@@ -103,7 +111,7 @@ def record(app: App, tenant: Tenant, before: TenantHealth | None, scan: Scan) ->
     """Write facts, ledger and alarm in one transaction."""
     now = app.clock()
     change, reason = scan_alarm(before, scan.record)
-    alarm = app.composer.scan_alarm(tenant, before, scan.record, change, app.carriers.paths(), now)
+    alarm = app.alarms.scan_alarm(tenant, before, scan.record, change, app.carriers.paths(), now)
     own = own_uids(scan.objects, app.own_credentials(tenant), now)
     app.store.record_scan(scan, zone=ZoneInfo(tenant.time_zone), own=own, alarm=alarm)
     if before is not None or scan.record.complete:

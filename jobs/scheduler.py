@@ -8,9 +8,13 @@ several replicas all come down to one rule.
 from __future__ import annotations
 
 import asyncio
+import signal
+import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -21,7 +25,8 @@ from jobs.scan_tenants import scan_tenants
 from jobs.send_canaries import send_canaries
 from jobs.send_warnings import deliver, send_warnings
 from monitor import __version__
-from monitor.errors import LapsewatchError
+from monitor.errors import LapsewatchError, UsageError
+from monitor.liveness import BEAT, why_not_ready
 from monitor.log import get
 from monitor.wiring import App
 
@@ -29,8 +34,6 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 TICK = timedelta(seconds=30)
-SILENT_AFTER = timedelta(minutes=5)
-BEAT = "scheduler"
 
 log = get("lapsewatch.service")
 
@@ -59,28 +62,33 @@ class Service:
         on_ready: Callable[[str], None] | None = None,
     ) -> None:
         self._app = app
+        self._host, self._port = host, port
         self._stopping = threading.Event()
         self._scheduler = BackgroundScheduler(timezone="UTC")
         self._tick = tick
         self._on_ready = on_ready
         config = uvicorn.Config(
             web_app(app, banner=banner, inbox_url=inbox_url, host=host),
-            host=host,
-            port=port,
             log_config=None,
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=10,
         )
-        self._server = _Server(config, self._started)
+        self._server = _Server(config, self._started, self._stopping.set)
 
     def run(self) -> None:
-        """Serve until SIGTERM or SIGINT; what is being sent is finished first."""
+        """Serve until SIGTERM or SIGINT; what is being sent is finished first.
+
+        Raises:
+            UsageError: nothing can listen at that address.
+        """
+        listener = _listen(self._host, self._port)
+        stop = self._stopping.is_set
         jobs: dict[str, Callable[[], object]] = {
-            "scan": lambda: asyncio.run(scan_tenants(self._app, due_only=True)),
-            "canary": lambda: send_canaries(self._app, due_only=True),
-            "warn": lambda: send_warnings(self._app, due_only=True),
-            "deliver": lambda: deliver(self._app, stop=self._stopping.is_set),
+            "scan": lambda: asyncio.run(self._scan()),
+            "canary": lambda: send_canaries(self._app, due_only=True, stop=stop),
+            "warn": lambda: send_warnings(self._app, due_only=True, stop=stop),
+            "deliver": lambda: deliver(self._app, stop=stop),
             BEAT: lambda: None,
         }
         for name, job in jobs.items():
@@ -98,7 +106,8 @@ class Service:
         self._scheduler.start()
         log.info("service_started", version=__version__)
         try:
-            self._server.run()
+            with listener, self._signals():
+                self._server.run(sockets=[listener])
         finally:
             self._stopping.set()
             self._scheduler.shutdown(wait=True)
@@ -108,6 +117,35 @@ class Service:
         """Ask the service to stop, from another thread."""
         self._stopping.set()
         self._server.should_exit = True
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Let SIGTERM and SIGINT stop the service in good order, with exit code 0.
+
+        The web server handles them first and raises them anew when it has ended; by then there
+        is nothing left to do.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        names = (signal.SIGTERM, signal.SIGINT)
+        before = {name: signal.signal(name, lambda *_: self.stop()) for name in names}
+        try:
+            yield
+        finally:
+            for name, handler in before.items():
+                signal.signal(name, handler)
+
+    async def _scan(self) -> None:
+        """Read what is due. A stop ends it: what was not recorded is read after the next start."""
+        work = asyncio.create_task(scan_tenants(self._app, due_only=True))
+        while not work.done() and not self._stopping.is_set():
+            await asyncio.wait({work}, timeout=0.5)
+        if not work.done():
+            work.cancel()
+        await asyncio.wait({work})
+        if not work.cancelled():
+            work.result()
 
     def _guarded(self, name: str, job: Callable[[], object]) -> None:
         """Run one tick; a fault is logged and the next tick comes all the same."""
@@ -127,20 +165,42 @@ class Service:
             self._on_ready(url)
 
 
-class _Server(uvicorn.Server):
-    """A server that says when, and on which port, it is ready."""
+def _listen(host: str, port: int) -> socket.socket:
+    """The listening socket; opened before anything starts, so that nothing starts in vain."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=512)
+    except (OSError, UnicodeError) as error:
+        why = (getattr(error, "strerror", None) or str(error)).rstrip(".")
+        raise UsageError(
+            f"The page cannot listen on {host}, port {port}: {why}.",
+            remedy="Choose another address with --host and --port, or under [web].",
+        ) from None
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[str], None]) -> None:
+
+class _Server(uvicorn.Server):
+    """A server that says when, and on which port, it is ready, and when a signal ends it."""
+
+    def __init__(
+        self, config: uvicorn.Config, ready: Callable[[str], None], ending: Callable[[], None]
+    ) -> None:
         super().__init__(config)
         self._ready = ready
+        self._ending = ending
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop new work at once, not only when the last connection is closed."""
+        self._ending()
+        super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[Any] | None = None) -> None:
         """Start listening, then tell."""
         await super().startup(sockets=sockets)
         for server in getattr(self, "servers", []):
-            for socket in server.sockets:
-                host, port = socket.getsockname()[:2]
-                self._ready(f"http://{host}:{port}/")
+            for listener in server.sockets:
+                host, port = listener.getsockname()[:2]
+                shown = f"[{host}]" if ":" in host else host
+                self._ready(f"http://{shown}:{port}/")
 
 
 def web_app(app: App, *, banner: str | None, inbox_url: str | None, host: str) -> FastAPI:
@@ -157,19 +217,5 @@ def web_app(app: App, *, banner: str | None, inbox_url: str | None, host: str) -
         banner=banner,
         inbox_url=inbox_url,
         allowed_hosts=["*"] if web.allowed_hosts == ("*",) else names,
+        per_credential_metrics=web.metrics_per_credential,
     )
-
-
-def why_not_ready(app: App) -> list[str]:
-    """What keeps the service from doing its work; empty when all is well."""
-    try:
-        app.store.check()
-        last = app.store.beats().get(BEAT)
-    except LapsewatchError as error:
-        return [f"the database cannot be used: {error}"]
-    if last is None:
-        return ["the scheduler has not ticked yet"]
-    silent = app.clock() - last
-    if silent > SILENT_AFTER:
-        return [f"the scheduler has not ticked for {int(silent.total_seconds() // 60)} minutes"]
-    return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -21,24 +22,38 @@ AT_ONCE = 8
 log = get("lapsewatch.canary")
 
 
-def send_canaries(app: App, *, only: str | None = None, due_only: bool = False) -> list[Probe]:
-    """Probe the senders (all, one tenant's, or those that are due), several side by side."""
+def send_canaries(
+    app: App,
+    *,
+    only: str | None = None,
+    due_only: bool = False,
+    stop: Callable[[], bool] = lambda: False,
+) -> list[Probe]:
+    """Probe the senders (all, one tenant's, or those that are due), several side by side.
+
+    Each is recorded as soon as it is known, so that a slow one holds up no alarm of another.
+    """
     tenants = {tenant.name: tenant for tenant in app.store.tenants()}
     health = app.store.sender_health()
-    chosen = [
-        (sender, slot)
-        for sender in app.carriers.senders(tenants.values())
-        if only in (None, sender.tenant)
-        and ((slot := due_slot(app, sender, health.get(_key(sender)))) or not due_only)
-        and (not due_only or take(app, sender, slot))
-    ]
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="canary") as pool:
-        probes = list(pool.map(lambda pair: app.carriers.probe(pair[0], app.composer), chosen))
-    for (sender, slot), probe in zip(chosen, probes, strict=True):
-        record(app, sender, tenants.get(sender.tenant), health.get(_key(sender)), probe)
+
+    def one(sender: OAuthSender) -> Probe | None:
+        known = health.get(_key(sender))
+        slot = due_slot(app, sender, known)
+        if stop() or (due_only and not take(app, sender, slot)):
+            return None
+        probe = app.carriers.probe(sender, app.alarms)
+        record(app, sender, tenants.get(sender.tenant), known, probe)
         if due_only and slot is not None:
             app.store.finish_slot(JOB, sender.path, slot, app.clock())
-    return probes
+        return probe
+
+    chosen = [s for s in app.carriers.senders(tenants.values()) if only in (None, s.tenant)]
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="canary") as pool:
+        futures = [pool.submit(one, sender) for sender in chosen]
+    for sender, future in zip(chosen, futures, strict=True):
+        if (fault := future.exception()) is not None:
+            log.error("canary_crashed", tenant=sender.tenant, error=str(fault))
+    return [probe for future in futures if (probe := future.result()) is not None]
 
 
 def due_slot(app: App, sender: OAuthSender, health: SenderHealth | None) -> datetime | None:
@@ -68,7 +83,7 @@ def record(
     verdict = after(before, probe)
     alarm = None
     if verdict.alarm != "none":
-        alarm = app.composer.canary_alarm(
+        alarm = app.alarms.canary_alarm(
             sender, tenant, before, probe, app.diagnose(probe.evidence, probe.stage),
             opens=verdict.alarm == "open", paths=app.carriers.paths(), now=app.clock(),
         )  # fmt: skip

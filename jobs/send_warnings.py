@@ -10,6 +10,7 @@ from monitor import process
 from monitor.compose import RecipientRun, recipient_runs
 from monitor.decide import Decision
 from monitor.deliver import Outcome
+from monitor.errors import StoreError
 from monitor.log import get
 from monitor.model import OutboxMail
 from monitor.timetable import latest_daily
@@ -23,28 +24,46 @@ log = get("lapsewatch.warn")
 
 
 def send_warnings(
-    app: App, *, only: str | None = None, due_only: bool = False
+    app: App,
+    *,
+    only: str | None = None,
+    due_only: bool = False,
+    stop: Callable[[], bool] = lambda: False,
 ) -> tuple[list[OutboxMail], Outcome]:
     """Write the digests of every run (all, or those that are due) and deliver what waits.
 
     What still waits from before goes first: it may have been accepted already, and must then
     not be written a second time in other words.
     """
-    before = app.deliverer().run(force=not due_only)
+    before = app.deliverer().run(force=not due_only, stop=stop)
     written: list[OutboxMail] = []
     for run in runs(app, only):
-        slot = latest_daily(app.clock(), time(run.send_hour), ZoneInfo(run.zone))
-        if not due_only:
-            written += write(app, run, None)
-        elif slot is not None and facts_are_in(app, run) and app.store.take_slot(
-            JOB, run.scope, slot, now=app.clock(), owner=app.owner, lease=LEASE,
-            owner_is_dead=process.is_dead,
-        ):  # fmt: skip
-            written += write(app, run, (JOB, run.scope, slot))
-    after = app.deliverer().run()
+        if stop():
+            break
+        try:
+            slot = due_slot(app, run) if due_only else None
+            if slot is not None or not due_only:
+                written += write(app, run, slot)
+        except StoreError:
+            raise
+        except Exception:  # one recipient's digest never stops the others'
+            log.exception("run_crashed", recipient=run.address)
+    after = app.deliverer().run(stop=stop)
     return written, Outcome(
         before.sent + after.sent, after.waiting or before.waiting, before.dead + after.dead
     )
+
+
+def due_slot(app: App, run: RecipientRun) -> tuple[str, str, datetime] | None:
+    """Win the slot of a run that is due; None when it is not, or another replica has it."""
+    slot = latest_daily(app.clock(), time(run.send_hour), ZoneInfo(run.zone))
+    if slot is None or not facts_are_in(app, run):
+        return None
+    taken = app.store.take_slot(
+        JOB, run.scope, slot, now=app.clock(), owner=app.owner, lease=LEASE,
+        owner_is_dead=process.is_dead,
+    )  # fmt: skip
+    return (JOB, run.scope, slot) if taken else None
 
 
 def plan_warnings(app: App, *, only: str | None = None) -> list[tuple[OutboxMail, list[Decision]]]:

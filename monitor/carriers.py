@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from monitor import senders
-from monitor.compose import CanaryFacts, Composer
+from monitor.alarms import AlarmWriter, CanaryFacts
 from monitor.config import Configuration
 from monitor.deliver import Channel
 from monitor.diagnose import Diagnosis
@@ -188,7 +188,7 @@ class Carriers:
             ca_file=sender.cloud.ca_file,
         )
 
-    def probe(self, sender: OAuthSender, composer: Composer) -> Probe:
+    def probe(self, sender: OAuthSender, alarms: AlarmWriter) -> Probe:
         """Send one canary, stage by stage; it never raises for trouble outside.
 
         With several canary recipients each gets its own, and the first failure is the verdict.
@@ -200,7 +200,7 @@ class Carriers:
         facts = CanaryFacts(credential_ends=self._credential_end(sender))
         verdict: Probe | None = None
         for recipient in sender.canary_to:
-            row = composer.canary(sender, recipient, number=number, facts=facts, now=self._clock())
+            row = alarms.canary(sender, recipient, number=number, facts=facts, now=self._clock())
             probe = run_probe(
                 self.smtp_path(sender),
                 tenant=sender.tenant,

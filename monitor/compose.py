@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from monitor.decide import AlarmChange, Decision, Told, decide, tenant_state
-from monitor.diagnose import Diagnosis, Rulebook
+from monitor.decide import Decision, Told, decide, tenant_state
 from monitor.lifecycle import has_lapsed, successors
 from monitor.model import (
     DEFAULT_SCAN_INTERVAL,
-    OPERATOR,
     Credential,
     Mail,
     MailKind,
     NoticeKey,
     OutboxMail,
-    Probe,
     Recipient,
-    ScanRecord,
-    SenderHealth,
     Snooze,
     Tenant,
     TenantHealth,
     TenantState,
 )
 from monitor.render import DigestItem, Renderer
-from monitor.routes import Paths, choose, tenant_path
-from monitor.senders import OAuthSender
-from monitor.store import AlarmWrite
+from monitor.routes import Paths, choose
 from monitor.timetable import next_daily
 
 SnoozeKey = tuple[str, str, int]
@@ -100,11 +93,10 @@ class Knowledge:
 
 
 class Composer:
-    """Writes outbox rows.
+    """Writes the digests of daily runs.
 
     Args:
         renderer: makes the words.
-        rulebook: explains causes.
         audience: the operator: who gets alarms, in which zone, how old facts may be.
         domain: the domain of a path's mailbox, for Message-IDs.
     """
@@ -113,12 +105,10 @@ class Composer:
         self,
         *,
         renderer: Renderer,
-        rulebook: Rulebook,
         audience: Audience,
         domain: Callable[[str], str],
     ) -> None:
         self._renderer = renderer
-        self._rulebook = rulebook
         self._audience = audience
         self._domain = domain
 
@@ -170,6 +160,7 @@ class Composer:
             return None
         said = {(item.tenant.name, item.notice.credential.uid) for item in items}
         lapsed, covered = _also_worth_saying(tenants, decisions, said, now)
+        blind = self._blind(tenants, known.health, now)
         mail = self._renderer.digest(
             items,
             recipient=run.address,
@@ -182,7 +173,7 @@ class Composer:
             },
             covered=covered,
             still_lapsed=lapsed,
-            blind=self._blind(tenants, known.health, now),
+            blind=blind,
             next_run=next_daily(now, time(run.send_hour), zone),
         )
         keys = tuple(
@@ -197,8 +188,21 @@ class Composer:
             )
             for item in items
         )
-        names = tuple(tenant.name for tenant in tenants)
-        return self._row(mail, run.address, names, path, now, notices=keys, run_key=run.key(now))
+        named = {name for name, _ in said}
+        for tenant in tenants:
+            if any(pair[0] is tenant for pair in (*lapsed, *covered, *blind)):
+                named.add(tenant.name)
+        names = tuple(tenant.name for tenant in tenants if tenant.name in named)
+        return outbox_row(
+            mail,
+            run.address,
+            names,
+            path,
+            now,
+            domain=self._domain(path),
+            notices=keys,
+            run_key=run.key(now),
+        )
 
     def _blind(
         self, tenants: Sequence[Tenant], health: Mapping[str, TenantHealth], now: datetime
@@ -211,180 +215,33 @@ class Composer:
                 found.append((tenant, known))
         return found
 
-    def scan_alarm(
-        self,
-        tenant: Tenant,
-        before: TenantHealth | None,
-        record: ScanRecord,
-        change: AlarmChange,
-        paths: Paths,
-        now: datetime,
-    ) -> AlarmWrite | None:
-        """CANNOT CHECK or RECOVERED about one tenant, or None when nothing changed."""
-        if change is AlarmChange.NONE:
-            return None
-        first = (before.first_failure_at if before else None) or record.started_at
-        health = TenantHealth(
-            tenant=tenant.name,
-            last_complete=before.last_complete if before else None,
-            last_attempt=record.finished_at,
-            failures=(before.failures if before else 0) + 1,
-            cause=record.cause,
-            problem=record.problem,
-            first_failure_at=first,
-            record=record,
-        )
-        about = self._rulebook.describe(record.cause or "unknown")
 
-        def render(zone: ZoneInfo) -> Mail:
-            if change is AlarmChange.CLOSE:
-                return self._renderer.recovered_tenant(
-                    tenant, blind_since=first, zone=zone, now=now
-                )
-            return self._renderer.cannot_check(
-                tenant,
-                health=health,
-                explanation=about.explanation,
-                fix=about.fix,
-                zone=zone,
-                now=now,
-            )
-
-        mails = self._alarm_mails(render, tenant, f"tenant:{tenant.name}", paths, now)
-        return _alarm_write(change is AlarmChange.OPEN, f"tenant:{tenant.name}", mails, now)
-
-    def canary_alarm(
-        self,
-        sender: OAuthSender,
-        tenant: Tenant | None,
-        before: SenderHealth | None,
-        probe: Probe,
-        diagnosis: Diagnosis,
-        *,
-        opens: bool,
-        paths: Paths,
-        now: datetime,
-    ) -> AlarmWrite:
-        """CANARY FAILED or RECOVERED about one sender, by another path than the broken one."""
-        about = self._rulebook.describe(probe.cause)
-
-        def render(zone: ZoneInfo) -> Mail:
-            if not opens:
-                since = before.first_failure_at if before else None
-                return self._renderer.recovered_sender(
-                    tenant_name=sender.tenant,
-                    mailbox=sender.mailbox,
-                    broken_since=since or probe.started_at,
-                    zone=zone,
-                    now=now,
-                )
-            return self._renderer.canary_failed(
-                tenant_name=sender.tenant,
-                mailbox=sender.mailbox,
-                probe=probe,
-                title=about.title,
-                explanation=diagnosis.explanation,
-                fix=diagnosis.fix,
-                also=[self._rulebook.describe(cause).title for cause in diagnosis.also],
-                last_ok=before.last_ok if before else None,
-                since=before.first_failure_at if before else None,
-                tenant=tenant,
-                zone=zone,
-                now=now,
-            )
-
-        scope = f"sender:{sender.tenant}"
-        mails = self._alarm_mails(
-            render, tenant, scope, paths, now, about_sender=sender.path if opens else None
-        )
-        return _alarm_write(opens, scope, mails, now)
-
-    def canary(
-        self, sender: OAuthSender, recipient: str, *, number: int, facts: CanaryFacts, now: datetime
-    ) -> OutboxMail:
-        """The daily test mail of one sender; it is sent by the probe, not through the outbox."""
-        canary_id = uuid4().hex
-        mail = self._renderer.canary(
-            tenant_name=sender.tenant,
-            mailbox=sender.mailbox,
-            host=sender.host,
-            port=sender.port,
-            number=number,
-            canary_id=canary_id,
-            token_expires=facts.token_expires,
-            credential_ends=facts.credential_ends,
-            zone=ZoneInfo(sender.time_zone),
-            now=now,
-        )
-        row = self._row(mail, recipient, (sender.tenant,), sender.path, now)
-        domain = sender.mailbox.rpartition("@")[2]
-        return _with_id(row, canary_id, domain)
-
-    def _alarm_mails(
-        self,
-        render: Callable[[ZoneInfo], Mail],
-        tenant: Tenant | None,
-        scope: str,
-        paths: Paths,
-        now: datetime,
-        about_sender: str | None = None,
-    ) -> list[OutboxMail]:
-        """The same alarm to each recipient of alarms, each in its own zone."""
-        recipients = self._audience.recipients or (tenant.recipients if tenant else ())
-        zone_name = (
-            self._audience.time_zone
-            if self._audience.recipients or not tenant
-            else (tenant.time_zone)
-        )
-        names = (tenant.name if tenant else OPERATOR,)
-        mails = []
-        for recipient in recipients:
-            mail = render(ZoneInfo(recipient.time_zone or zone_name))
-            path = choose(mail.kind, names, paths, about_sender=about_sender)
-            mails.append(self._row(mail, recipient.address, names, path, now, scope=scope))
-        return mails
-
-    def _row(
-        self,
-        mail: Mail,
-        recipient: str,
-        tenants: tuple[str, ...],
-        path: str,
-        now: datetime,
-        *,
-        notices: tuple[NoticeKey, ...] = (),
-        scope: str | None = None,
-        run_key: str | None = None,
-    ) -> OutboxMail:
-        row_id = uuid4().hex
-        return OutboxMail(
-            id=row_id,
-            mail=mail,
-            recipient=recipient,
-            tenants=tenants,
-            path=path,
-            message_id=f"<{row_id}@{self._domain(path)}>",
-            date=now.replace(microsecond=0),
-            notices=notices,
-            scope=scope,
-            run_key=run_key,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class CanaryFacts:
-    """What a canary mail says about the credential it was sent with."""
-
-    token_expires: datetime | None = None
-    credential_ends: datetime | None = None
-
-
-def _with_id(row: OutboxMail, canary_id: str, domain: str) -> OutboxMail:
-    return replace(row, id=canary_id, message_id=f"<{canary_id}@{domain}>")
-
-
-def _alarm_write(opens: bool, scope: str, mails: Sequence[OutboxMail], now: datetime) -> AlarmWrite:
-    return AlarmWrite(change="open" if opens else "close", scope=scope, at=now, mails=tuple(mails))
+def outbox_row(
+    mail: Mail,
+    recipient: str,
+    tenants: tuple[str, ...],
+    path: str,
+    now: datetime,
+    *,
+    domain: str,
+    notices: tuple[NoticeKey, ...] = (),
+    scope: str | None = None,
+    run_key: str | None = None,
+) -> OutboxMail:
+    """A row for the outbox: here Message-ID and Date are fixed, once for all copies."""
+    row_id = uuid4().hex
+    return OutboxMail(
+        id=row_id,
+        mail=mail,
+        recipient=recipient,
+        tenants=tenants,
+        path=path,
+        message_id=f"<{row_id}@{domain}>",
+        date=now.replace(microsecond=0),
+        notices=notices,
+        scope=scope,
+        run_key=run_key,
+    )
 
 
 def _also_worth_saying(
@@ -415,6 +272,3 @@ def _also_worth_saying(
             elif credential.end is not None and has_lapsed(credential.end, now):
                 lapsed.append((tenant, credential))
     return lapsed, covered
-
-
-__all__ = ["CanaryFacts", "Composer", "Knowledge", "RecipientRun", "recipient_runs", "tenant_path"]

@@ -7,79 +7,44 @@ import tomllib
 from dataclasses import replace
 from datetime import time, timedelta
 from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from typing import Any, Literal, get_origin
 
-from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import Field, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
+from monitor.clouds import PRESETS as PRESETS
 from monitor.errors import SettingsError
 from monitor.fields import (
-    Duration,
+    Deadline,
+    GraphAddress,
     Guid,
+    Host,
     Hour,
+    HttpsAddress,
     Interval,
+    Port,
     RecipientField,
     SenderTable,
     Strict,
     Thresholds,
     WallTime,
+    WebAddress,
+    Weeks,
     ZoneName,
-    explain,
+    beside,
+    explain_places,
     nearest,
+    printable,
 )
 from monitor.model import Cloud, CredentialRef, Recipient, Sender
 
 DEFAULT_FILE = "lapsewatch.toml"
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-# Hosts of the national clouds: https://learn.microsoft.com/graph/deployments. The SMTP rows of
-# DoD and China come from third parties, so [clouds.NAME] can name others.
-PRESETS = {
-    cloud.name: cloud
-    for cloud in (
-        Cloud(
-            name="global",
-            authority="https://login.microsoftonline.com",
-            graph="https://graph.microsoft.com",
-            graph_scope="https://graph.microsoft.com/.default",
-            smtp_host="smtp.office365.com",
-            smtp_port=587,
-            smtp_scope="https://outlook.office365.com/.default",
-            portal="https://portal.azure.com",
-        ),
-        Cloud(
-            name="gcc-high",
-            authority="https://login.microsoftonline.us",
-            graph="https://graph.microsoft.us",
-            graph_scope="https://graph.microsoft.us/.default",
-            smtp_host="smtp.office365.us",
-            smtp_port=587,
-            smtp_scope="https://outlook.office365.us/.default",
-            portal="https://portal.azure.us",
-        ),
-        Cloud(
-            name="dod",
-            authority="https://login.microsoftonline.us",
-            graph="https://dod-graph.microsoft.us",
-            graph_scope="https://dod-graph.microsoft.us/.default",
-            smtp_host="outlook-dod.office365.us",
-            smtp_port=587,
-            smtp_scope="https://outlook.office365.us/.default",
-            portal="https://portal.azure.us",
-        ),
-        Cloud(
-            name="china",
-            authority="https://login.partner.microsoftonline.cn",
-            graph="https://microsoftgraph.chinacloudapi.cn",
-            graph_scope="https://microsoftgraph.chinacloudapi.cn/.default",
-            smtp_host="smtp.partner.outlook.cn",
-            smtp_port=587,
-            smtp_scope="https://partner.outlook.cn/.default",
-            portal="https://portal.azure.cn",
-        ),
-    )
-}
 
 
 class DatabaseTable(Strict):
@@ -95,7 +60,7 @@ class OperatorTable(Strict):
     recipients: tuple[RecipientField, ...] = ()
     time_zone: ZoneName | None = None
     send_hour: Hour | None = None
-    base_url: str | None = None
+    base_url: WebAddress | None = None
     directory_id: Guid | None = None
     cloud: str | None = None
     sender: SenderTable | None = None
@@ -109,50 +74,31 @@ class DefaultsTable(Strict):
     time_zone: ZoneName | None = None
     send_hour: Hour | None = None
     thresholds: Thresholds = (60, 30, 14, 7, 3, 1, 0)
-    weekly_after_lapse: int = Field(4, ge=0, le=520)
+    weekly_after_lapse: Weeks = 4
     recipients: tuple[RecipientField, ...] = ()
 
 
 class CloudTable(Strict):
     """[clouds.NAME]: servers that speak Microsoft's protocols. Defaults are the global cloud's."""
 
-    authority: str
-    graph: str
+    authority: HttpsAddress
+    graph: GraphAddress
     graph_scope: str = "https://graph.microsoft.com/.default"
-    smtp_host: str = "smtp.office365.com"
-    smtp_port: int = Field(587, ge=1, le=65535)
+    smtp_host: Host = "smtp.office365.com"
+    smtp_port: Port = 587
     smtp_scope: str = "https://outlook.office365.com/.default"
-    portal: str = "https://portal.azure.com"
+    portal: HttpsAddress = "https://portal.azure.com"
     ca_file: str | None = None
-
-    @field_validator("authority")
-    @classmethod
-    def _authority(cls, value: str) -> str:
-        if urlsplit(value).scheme != "https" or not urlsplit(value).hostname:
-            raise ValueError("must be an https address, like https://login.microsoftonline.com")
-        return value.rstrip("/")
-
-    @field_validator("graph")
-    @classmethod
-    def _graph(cls, value: str) -> str:
-        parts = urlsplit(value)
-        plain = parts.scheme == "http" and parts.hostname in _LOOPBACK
-        if not parts.hostname or (parts.scheme != "https" and not plain):
-            raise ValueError(
-                "must be an https address, like https://graph.microsoft.com "
-                "(http only on this machine: a token would travel in clear text)"
-            )
-        return value.rstrip("/").removesuffix("/v1.0")
 
 
 class DeadlinesTable(Strict):
     """[deadlines]: what runs out is `unknown` with its cause and costs the others nothing."""
 
-    connect: Duration = timedelta(seconds=10)
-    read: Duration = timedelta(seconds=30)
-    token: Duration = timedelta(seconds=20)
-    tenant: Duration = timedelta(minutes=3)
-    page: Duration = timedelta(seconds=1)
+    connect: Deadline = timedelta(seconds=10)
+    read: Deadline = timedelta(seconds=30)
+    token: Deadline = timedelta(seconds=20)
+    tenant: Deadline = timedelta(minutes=3)
+    page: Deadline = timedelta(seconds=1)
     tenants_at_once: int = Field(16, ge=1, le=256)
 
 
@@ -171,6 +117,18 @@ class LogTable(Strict):
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "console", "json"] = "auto"
+
+
+class _Environment(EnvSettingsSource):
+    """The environment: tables and lists as JSON; a list also as its items between commas."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """Read one variable; what is no JSON goes to the checks, which say where and why."""
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            is_list = get_origin(field.annotation) is tuple
+            return [part.strip() for part in str(value).split(",")] if is_list else value
 
 
 class Settings(BaseSettings):
@@ -195,14 +153,14 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 (the signature is pydantic's)
+        settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (the signature is pydantic's)
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let the environment win over the file, as containers expect."""
-        return (env_settings, init_settings)
+        return (_Environment(settings_cls), init_settings)
 
 
 class Configuration:
@@ -220,8 +178,14 @@ class Configuration:
         self.path = path
         self.clouds = dict(PRESETS)
         for name, table in settings.clouds.items():
-            ca_file = str((folder / table.ca_file).resolve()) if table.ca_file else None
+            ca_file = str(beside(folder, table.ca_file)) if table.ca_file else None
             self.clouds[name] = Cloud(name=name, **{**table.model_dump(), "ca_file": ca_file})
+
+    def on_database(self, url: str) -> Configuration:
+        """The same configuration on another database."""
+        table = DatabaseTable(url=url)
+        settings = self.settings.model_copy(update={"database": table})
+        return Configuration(settings, self.folder, self.path)
 
     @property
     def database_url(self) -> str:
@@ -271,15 +235,16 @@ class Configuration:
         sender = table.noun(fallback_mailbox=fallback)
         relay = sender.relay
         if relay is not None:
-            relay = replace(relay, credential=self._located(relay.credential))
+            ca_file = str(beside(self.folder, relay.ca_file)) if relay.ca_file else None
+            relay = replace(relay, credential=self._located(relay.credential), ca_file=ca_file)
         return replace(sender, credential=self._located(sender.credential), relay=relay)
 
     def _located(self, credential: CredentialRef | None) -> CredentialRef | None:
         """A file reference made absolute: in the settings it is relative to the settings file."""
         if credential is None or not credential.reference.startswith("file:"):
             return credential
-        named = Path(credential.reference.removeprefix("file:").strip()).expanduser()
-        return CredentialRef(credential.form, f"file:{(self.folder / named).resolve()}")
+        path = beside(self.folder, credential.reference.removeprefix("file:"))
+        return CredentialRef(credential.form, f"file:{path}")
 
     @property
     def default_zone(self) -> str:
@@ -307,28 +272,41 @@ def load(path: Path | None = None) -> Configuration:
     """
     named = path or (Path(found) if (found := os.environ.get("LAPSEWATCH_CONFIG")) else None)
     file = named or Path(DEFAULT_FILE)
-    if not file.exists():
+    if not os.path.exists(file):  # pathlib would raise for a name that no file can have
         if named is None and any(key.startswith("LAPSEWATCH_DATABASE") for key in os.environ):
             return parse({}, Path.cwd(), None)
         raise SettingsError(
             [f"There is no settings file {file}."],
-            remedy="Make one with: lapsewatch init"
-            + ("" if named is None else f" --config {file}"),
+            remedy="Make one with: lapsewatch "
+            + ("init" if named is None else f"--config {file} init"),
         )
-    return parse(_read_toml(file), file.resolve().parent, file.resolve())
+    return parse(parse_toml(read_text(file), file), file.resolve().parent, file.resolve())
 
 
-def _read_toml(file: Path) -> dict[str, Any]:
+def read_text(file: Path) -> str:
+    """The text of a file that people wrote.
+
+    Raises:
+        SettingsError: it cannot be read, or is not UTF-8.
+    """
     try:
-        text = file.read_bytes().decode("utf-8-sig")
-        return tomllib.loads(text)
+        return file.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise SettingsError([f"{file} cannot be read: {error.strerror}."]) from error
     except UnicodeDecodeError as error:
-        raise SettingsError(
-            [f"{file} is not UTF-8 text (byte {error.start}). Save it as UTF-8."]
-        ) from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        told = f"{file} is not UTF-8 text (byte {error.start}). Save it as UTF-8."
+        raise SettingsError([told]) from None
+
+
+def parse_toml(text: str, file: Path) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises:
+        SettingsError: it is not TOML; says in which line.
+    """
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
         raise SettingsError([f"{file} is not valid TOML: {error}."]) from error
 
 
@@ -342,7 +320,10 @@ def parse(table: dict[str, Any], folder: Path, path: Path | None) -> Configurati
     try:
         settings = Settings(**table)
     except ValidationError as error:
-        problems = [f"{shown}: {text}" for text in explain(error, Settings)]
+        problems = [
+            f"{_variable(place) or shown}: {text}"
+            for place, text in explain_places(error, Settings)
+        ]
         raise SettingsError(problems) from None
     configuration = Configuration(settings, folder, path)
     problems = [f"{shown}: {text}" for text in _cross_checks(configuration)]
@@ -351,15 +332,24 @@ def parse(table: dict[str, Any], folder: Path, path: Path | None) -> Configurati
     return configuration
 
 
+def _variable(place: str) -> str | None:
+    """The environment variable that set the key at this dotted path, if one did."""
+    wanted = "LAPSEWATCH_" + place.replace(".", "__").upper()
+    return next((name for name in os.environ if name.upper() == wanted), None)
+
+
 def _cross_checks(configuration: Configuration) -> list[str]:
-    problems = []
-    for name, cloud in configuration.clouds.items():
-        if cloud.ca_file and not Path(cloud.ca_file).is_file():
-            problems.append(f"clouds.{name}.ca_file: there is no file {cloud.ca_file}")
+    named = {f"clouds.{name}": cloud.ca_file for name, cloud in configuration.clouds.items()}
+    sender, problems = None, []
     try:
         sender = configuration.operator_sender
     except ValueError as error:
-        return [*problems, f"operator.sender.{error}"]
+        problems.append(f"operator.sender.{error}")
+    if sender and sender.relay:
+        named["operator.sender.smtp"] = sender.relay.ca_file
+    for where, ca_file in named.items():
+        if ca_file and not os.path.isfile(ca_file):
+            problems.append(f"{where}.ca_file: there is no file {printable(ca_file, 4096)}")
     if sender and sender.cloud and sender.cloud not in configuration.clouds:
         near = nearest(sender.cloud, configuration.clouds)
         hint = f'; did you mean "{near}"?' if near else ""

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, Self
 
 from monitor import process
-from monitor.errors import DeliveryError, RemoteError
+from monitor.errors import DeliveryError, RemoteError, StoreError
 from monitor.log import get
 from monitor.model import MailKind, OutboxMail, Receipt
 from monitor.routes import NO_PATH, Paths, choose, tenant_path
@@ -140,6 +140,15 @@ class Deliverer:
                     receipt = channel.send(row)
                 except RemoteError as error:
                     self._record_failure(row, error, outcome, failed)
+                    continue
+                except StoreError:
+                    raise
+                except Exception as error:  # one mail that cannot be sent never stops the others
+                    log.exception("send_crashed", id=row.id, to=row.recipient, path=path)
+                    channel = None  # nobody knows what state it is in
+                    why = f"Sending stopped by a fault of the program ({type(error).__name__})."
+                    later = self._clock() + backoff(row.attempt)
+                    self._retry(row, outcome, later, error=why, cause="unknown", uncertain=True)
                     continue
                 self._outbox.mark_sent(row.id, _token(row), receipt)
                 outcome.sent.append(row)

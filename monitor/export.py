@@ -8,7 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import cast
 
-from monitor.status import StatusReport, as_json
+from monitor.shape import as_json
+from monitor.status import StatusReport
 
 COLUMNS = (
     "tenant", "object_type", "object_id", "app_id", "app_name", "kind", "key_id", "name",

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Iterable
 from datetime import time, timedelta
+from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 
 from monitor.model import CredentialRef, Recipient, Relay, Sender
 
@@ -19,8 +29,12 @@ _ADDRESS = re.compile(
     r"[^@\s\"<>(),:;\\\[\]\x00-\x20\x7f]{1,64}@[^@\s\"<>(),:;\\\[\]\x00-\x20\x7f]+"
 )
 _BIDI_OR_HIDDEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
-_DURATION = re.compile(r"(\d+)\s*([smhd])")
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
+_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45}")
+_DURATION = re.compile(r"([0-9]{1,9})\s*([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_SHORTEST, _LONGEST = timedelta(minutes=1), timedelta(days=7)
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 REFERENCE_FORMS = ("env:", "file:", "keyvault:")
 
 
@@ -64,7 +78,7 @@ def _duration(value: Any) -> timedelta:
     match = _DURATION.fullmatch(str(value).strip())
     if not match:
         raise ValueError('must be a number and a unit, like "6h", "90s", "15m" or "1d"')
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    return min(timedelta(**{_UNITS[match[2]]: int(match[1])}), _LONGEST + timedelta(days=1))
 
 
 def _wall_time(value: Any) -> time:
@@ -80,16 +94,18 @@ def _thresholds(value: Any) -> tuple[int, ...]:
     items = value if isinstance(value, list | tuple) else [value]
     days = set()
     for item in items:
-        if isinstance(item, bool) or not isinstance(item, int) or not 0 <= item <= 3650:
+        day = whole_number(item) if isinstance(item, str) else item  # from the environment
+        if isinstance(day, bool) or not isinstance(day, int) or not 0 <= day <= 3650:
             raise ValueError("must be whole days from 0 to 3650, like [60, 30, 14, 7, 3, 1, 0]")
-        days.add(item)
+        days.add(day)
     return tuple(sorted(days, reverse=True))
 
 
 def reference(value: Any) -> str:
     """Check a secret's reference without ever repeating a value that was put there by mistake."""
     text = str(value).strip()
-    if text.startswith(REFERENCE_FORMS) and len(text.split(":", 1)[1].strip()) > 0:
+    told = text.partition(":")[2].strip()
+    if text.startswith(REFERENCE_FORMS) and told and len(text) < 1000 and not _CONTROL.search(text):
         return text
     looks = " What stands there looks like a secret's ID." if looks_like_guid(text) else ""
     raise ValueError(
@@ -134,10 +150,53 @@ def _recipient(value: Any) -> Recipient:
     return Recipient(_address(value))
 
 
+def whole_number(text: str) -> int | str:
+    """The number that `text` writes in plain digits; anything else stays as it is."""
+    return int(text) if re.fullmatch(r"\s*[0-9]{1,9}\s*", text) else text
+
+
 def _hour(value: Any) -> int:
-    if isinstance(value, bool) or not str(value).strip().isdigit() or not 0 <= int(value) <= 23:
+    hour = whole_number(value) if isinstance(value, str) else value
+    if isinstance(hour, bool) or not isinstance(hour, int) or not 0 <= hour <= 23:
         raise ValueError("must be a whole hour from 0 to 23")
-    return int(value)
+    return hour
+
+
+def _host(value: Any) -> str:
+    text = str(value).strip()
+    if not _HOST.fullmatch(text) or ".." in text:
+        raise ValueError('must be the name of a server, like "smtp.office365.com", without a port')
+    return text
+
+
+def _web(example: str, *, plain: bool) -> AfterValidator:
+    """Checks the address of a web server; `plain` allows http."""
+
+    def check(value: str) -> str:
+        wrong = ValueError(f"must be an {'http or ' * plain}https address, like {example}")
+        try:
+            parts = urlsplit(value)
+            usable = parts.port != 0 and _HOST.fullmatch(parts.hostname or "")
+        except ValueError:
+            raise wrong from None
+        if not usable or parts.scheme not in ("https", "http" if plain else "https"):
+            raise wrong
+        # ok.example@evil.example is at home at evil.example.
+        if "@" in parts.netloc or parts.query or parts.fragment or re.search(r"[\s\x7f]", value):
+            raise wrong
+        return value.rstrip("/")
+
+    return AfterValidator(check)
+
+
+def _graph(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise ValueError(
+            "must be an https address, like https://graph.microsoft.com "
+            "(http only on this machine: a token would travel in clear text)"
+        )
+    return value.removesuffix("/v1.0")
 
 
 def _tls(value: Any) -> str:
@@ -153,22 +212,36 @@ def _tls(value: Any) -> str:
 Guid = Annotated[str, BeforeValidator(_guid)]
 Address = Annotated[str, BeforeValidator(_address)]
 ZoneName = Annotated[str, BeforeValidator(_zone)]
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
 WallTime = Annotated[time, BeforeValidator(_wall_time)]
 Thresholds = Annotated[tuple[int, ...], BeforeValidator(_thresholds)]
 CredentialField = Annotated[CredentialRef, BeforeValidator(_credential)]
 RecipientField = Annotated[Recipient, BeforeValidator(_recipient)]
+WebAddress = Annotated[str, _web("https://lapsewatch.msp.example", plain=True)]
+HttpsAddress = Annotated[str, _web("https://login.microsoftonline.com", plain=False)]
+GraphAddress = Annotated[
+    str, _web("https://graph.microsoft.com", plain=True), AfterValidator(_graph)
+]
 Hour = Annotated[int, BeforeValidator(_hour)]
+Host = Annotated[str, BeforeValidator(_host)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Weeks = Annotated[int, Field(ge=0, le=520)]
 Tls = Annotated[Literal["starttls", "tls", "none"], BeforeValidator(_tls)]
 
 
-def _positive(value: timedelta) -> timedelta:
-    if value < timedelta(minutes=1):
-        raise ValueError("must be at least one minute")
+def _interval(value: timedelta) -> timedelta:
+    if not _SHORTEST <= value <= _LONGEST:
+        raise ValueError("must be at least one minute and at most 7 days")
     return value
 
 
-Interval = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_positive)]
+def _limit(value: timedelta) -> timedelta:
+    if not timedelta(0) < value <= timedelta(days=1):
+        raise ValueError("must be longer than nothing and at most one day")
+    return value
+
+
+Interval = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_interval)]
+Deadline = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_limit)]
 
 
 class Strict(BaseModel):
@@ -180,8 +253,8 @@ class Strict(BaseModel):
 class RelayTable(Strict):
     """`smtp = {…}`: a plain submission server."""
 
-    host: str
-    port: int = 587
+    host: Host
+    port: Port = 587
     tls: Tls = "starttls"
     user: str | None = None
     credential: CredentialField | None = None
@@ -202,8 +275,8 @@ class SenderTable(Strict):
     canary_to: tuple[Address, ...] = ()
     directory_id: Guid | None = None
     cloud: str | None = None
-    smtp_host: str | None = None
-    smtp_port: int | None = None
+    smtp_host: Host | None = None
+    smtp_port: Port | None = None
     smtp: RelayTable | None = None
 
     def noun(self, *, fallback_mailbox: str | None = None) -> Sender:
@@ -230,6 +303,16 @@ class SenderTable(Strict):
         )
 
 
+def beside(folder: Path, name: str) -> Path:
+    """The absolute path of a named file; a relative name starts at `folder`.
+
+    Whatever the name is, this never raises: that there is no such file is told where it is read.
+    """
+    # os.path leaves ~nobody-here as it is; pathlib would raise. NUL ends no path anywhere.
+    expanded = os.path.expanduser(name.strip().replace("\0", "?"))
+    return Path(os.path.normpath(folder.absolute() / expanded))
+
+
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that `word` was probably meant to be."""
     lower = {name.lower(): name for name in known}
@@ -251,21 +334,24 @@ def printable(text: str, limit: int = 80) -> str:
     return safe if len(safe) <= limit else safe[: limit - 1] + "…"
 
 
-def explain(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[str]:
+def explain(error: ValidationError, model: type[BaseModel]) -> list[str]:
     """Every problem of a validation as `path: what is wrong`, without the values themselves."""
+    return [text for _, text in explain_places(error, model)]
+
+
+def explain_places(error: ValidationError, model: type[BaseModel]) -> list[tuple[str, str]]:
+    """Every problem with the dotted path of the key that it is about, as `explain` words it."""
     problems = []
     for item in error.errors(include_url=False, include_input=False, include_context=False):
-        path = ".".join(str(part) for part in item["loc"])
-        where = f"{prefix}{path}" if path else prefix.rstrip(".")
+        path = ".".join(printable(str(part)) for part in item["loc"])
         if item["type"] == "extra_forbidden":
-            known = _fields_at(model, item["loc"][:-1])
-            parent = ".".join(str(part) for part in item["loc"][:-1])
-            table = f"[{prefix}{parent}]" if parent else prefix.rstrip(".")
-            problems.append(f"{table}: {unknown_key(str(item['loc'][-1]), known)}".lstrip(": "))
-        elif item["type"] == "missing":
-            problems.append(f"{where}: is missing")
+            parent = path.rpartition(".")[0] if len(item["loc"]) > 1 else ""
+            text = unknown_key(str(item["loc"][-1]), _fields_at(model, item["loc"][:-1]))
+            problems.append((path, f"[{parent}]: {text}" if parent else text))
         else:
-            problems.append(f"{where}: {item['msg'].removeprefix('Value error, ')}")
+            said = item["msg"].removeprefix("Value error, ")
+            text = "is missing" if item["type"] == "missing" else said
+            problems.append((path, f"{path}: {text}" if path else text))
     return problems
 
 

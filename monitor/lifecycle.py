@@ -16,6 +16,7 @@ from monitor.model import (
     ObservedObject,
     Snooze,
     Stage,
+    credential_uid,
 )
 
 CRITICAL_DAYS = 7
@@ -225,11 +226,6 @@ class OwnCredential:
     thumbprints: frozenset[str] = frozenset()
 
 
-def uid_of(object_id: str, kind: Kind, slot: str) -> str:
-    """Return the id of a credential that is unique within its tenant (rule 8)."""
-    return f"{object_id}/{kind}/{slot}"
-
-
 def own_uids(
     objects: Iterable[ObservedObject], own: Sequence[OwnCredential], now: datetime
 ) -> frozenset[str]:
@@ -247,7 +243,7 @@ def own_uids(
     found: set[str] = set()
     for one in own:
         for object_id, each in _fitting(by_app[one.client_id.lower()], one, now):
-            found.add(uid_of(object_id, each.kind, each.slot))
+            found.add(credential_uid(object_id, each.kind, each.slot))
     return frozenset(found)
 
 

@@ -13,14 +13,19 @@ import structlog
 _SECRET_KEYS = re.compile(
     r"(?i)(secret|password|passwd|token|assertion|authorization|credential_value|api_?key|cookie)"
 )
+_NAMES = r"client_secret|client_assertion|(?:access|refresh|id)_token|password|passwd|api_?key"
 _SECRET_TEXT = re.compile(
-    r"(?i)(bearer\s+|client_secret=|client_assertion=|access_token[\"']?\s*[:=]\s*[\"']?|"
-    r"password=|auth xoauth2\s+|auth plain\s+)[^\s\"'&,}]+"
+    rf"(?i)((?:{_NAMES})[\\\"']*\s*(?:=|:|%3D)\s*[\\\"']*|"
+    r"authorization[\\\"']*\s*[:=]\s*[\\\"']*(?:basic\s+|bearer\s+)?+|bearer\s+|"
+    r"auth (?:xoauth2|plain|login)\s+)(?!\[hidden)[^\s\"'\\&,}]+"
 )
 _JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
-_XOAUTH2 = re.compile(r"\bdXNlcj[A-Za-z0-9+/=]{20,}")
-_URL_PASSWORD = re.compile(r"(?<=://)([^:/@\s]+):[^@/\s]+@")
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
+_XOAUTH2 = re.compile(r"\bdXNlcj[A-Za-z0-9+/=_-]{20,}")  # base64 of "user="
+# What Entra makes today: 40 characters with 8Q~ (or 7Q~) after the third.
+_ENTRA_SECRET = re.compile(r"(?<![\w.~-])[\w.~-]{3}[78]Q(?:~|%7E)[\w.~-]{31,37}(?![\w.~-])")
+_URL_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):[^@/\s]+@")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_TRACES = ("exception", "stack", "stack_info")
 
 
 def redact(text: str) -> str:
@@ -28,28 +33,32 @@ def redact(text: str) -> str:
     text = _SECRET_TEXT.sub(r"\1[hidden]", text)
     text = _JWT.sub("[hidden token]", text)
     text = _XOAUTH2.sub("[hidden token]", text)
+    text = _ENTRA_SECRET.sub("[hidden]", text)
     text = _URL_PASSWORD.sub(r"\1:[hidden]@", text)
     return _CONTROL.sub("�", text)
 
 
 def _clean(value: Any, key: str = "") -> Any:
-    if key and _SECRET_KEYS.search(key) and isinstance(value, str | bytes):
-        return "[hidden]"
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, bytes):
-        return redact(value.decode("utf-8", "replace"))
+    if value is None or isinstance(value, bool | int | float):
+        return value
     if isinstance(value, dict):
-        return {name: _clean(inner, str(name)) for name, inner in value.items()}
-    if isinstance(value, list | tuple | set):
-        return [_clean(inner) for inner in value]
-    return value
+        inner = {str(name): found for name, found in value.items()}
+        hidden = _SECRET_KEYS.search(key)
+        return {redact(name): _clean(inner[name], key if hidden else name) for name in inner}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_clean(inner, key) for inner in value]
+    if _SECRET_KEYS.search(key):
+        return "[hidden]"
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    # One event is one line, whatever a name holds; only a traceback has several.
+    return redact(text) if key in _TRACES else redact(text).replace("\n", "\\n")
 
 
 def _redact_event(
     _logger: Any, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    return {key: _clean(value, key) for key, value in event.items()}
+    # What begins with an underscore is structlog's own and is never printed.
+    return {key: value if key[:1] == "_" else _clean(value, key) for key, value in event.items()}
 
 
 def set_up(*, level: str = "info", form: str = "auto") -> None:
@@ -88,9 +97,11 @@ def set_up(*, level: str = "info", form: str = "auto") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # These describe every request with its headers; at info they are noise, at debug a risk.
+    # These describe requests with headers and refusals with bodies: noise at info, a risk at
+    # debug, and at warning they repeat what we say ourselves.
     for name in ("azure", "msal", "httpx", "httpcore", "aiohttp", "urllib3", "apscheduler"):
-        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+        logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it narrates every start
 
 
 def get(name: str) -> Any:

@@ -21,7 +21,7 @@ def is_dead(owner: str) -> bool:
     """True only when `owner` ran in this very place and is gone; otherwise its lease decides."""
     place, _, rest = owner.partition("/")
     number, _, started = rest.partition("/")
-    if place != _place() or not number.isdigit() or started in ("", "?"):
+    if place != _place() or not number.isdecimal() or started in ("", "?"):
         return False
     return _start_time(int(number)) != started
 
@@ -37,10 +37,13 @@ def _place() -> str:
 
 
 def _start_time(pid: int) -> str | None:
-    """Field 22 of /proc/PID/stat (proc(5)): when the process started, in clock ticks."""
+    """Field 22 of /proc/PID/stat (proc(5)): when the process started, in clock ticks.
+
+    None for one that has ended, also while its parent has not yet asked how (Z).
+    """
     stat = _read(f"/proc/{pid}/stat")
     fields = stat.rpartition(")")[2].split()
-    return fields[19] if len(fields) > 19 else None
+    return fields[19] if len(fields) > 19 and fields[0] not in "ZX" else None
 
 
 def _read(path: str) -> str:

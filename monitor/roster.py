@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, ValidationError, field_validator, model_validator
 
-from monitor.config import Configuration
-from monitor.errors import ImportRowError, SettingsError
+from monitor.config import Configuration, parse_toml, read_text
+from monitor.errors import ImportRowError
 from monitor.fields import (
     CredentialField,
     Guid,
@@ -23,23 +23,40 @@ from monitor.fields import (
     SenderTable,
     Strict,
     Thresholds,
+    Weeks,
     ZoneName,
-    explain,
+    beside,
+    explain_places,
     looks_like_guid,
     nearest,
     printable,
     unknown_key,
+    whole_number,
 )
 from monitor.model import CredentialRef, SharedApp, Tenant
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LISTS = ("recipients", "thresholds", "tags", "canary_to")
+_NUMBERS = ("send_hour", "weekly_after_lapse", "smtp_port")
+_TOO_MANY = "(too many cells)"
+_NO_RELAY = (
+    "a tenant's mail goes out through its own Exchange mailbox, or else by the "
+    "operator; a plain server can only stand in the settings, under [operator.sender]"
+)
+Problem = tuple[str, str]  # the dotted path of the key, and what is wrong
 
 
 def _short_name(value: str) -> str:
     if not _NAME.fullmatch(value):
         raise ValueError("must be short: letters, digits, dot, dash, underscore; at most 64")
     return value
+
+
+def _tag(value: str) -> str:
+    text = value.strip()
+    if not 0 < len(text) <= 64 or printable(text) != text:
+        raise ValueError("must be words of at most 64 characters")
+    return text
 
 
 class AppTable(Strict):
@@ -65,8 +82,8 @@ class TenantTable(Strict):
     time_zone: ZoneName | None = None
     send_hour: Hour | None = None
     thresholds: Thresholds | None = None
-    weekly_after_lapse: int | None = None
-    tags: tuple[str, ...] = ()
+    weekly_after_lapse: Weeks | None = None
+    tags: tuple[Annotated[str, AfterValidator(_tag)], ...] = ()
     paused: bool = False
     sender: SenderTable | None = None
 
@@ -95,6 +112,12 @@ class _Row:
     line: int
     lines: dict[str, int] = field(default_factory=dict)
 
+    def line_of(self, path: str) -> int:
+        """The line of a key; where it has none of its own, that of what holds it."""
+        while path and path not in self.lines:
+            path = path.rpartition(".")[0]
+        return self.lines.get(path, self.line)
+
     @property
     def label(self) -> str:
         return printable(str(self.table.get("name", "")), 40) or "row without a name"
@@ -121,8 +144,9 @@ def read(
     app_rows, tenant_rows, errors = _rows(file)
     reader = _Reader(file.resolve().parent, configuration, {a.name: a for a in known_apps})
     reader.errors.extend(errors)
+    seen_apps: dict[str, int] = {}
     for row in app_rows:
-        reader.app(row)
+        reader.app(row, seen_apps)
     by_id = {tenant.directory_id: tenant.name for tenant in known}
     seen: dict[str, int] = {}
     for row in tenant_rows:
@@ -149,13 +173,17 @@ class _Reader:
         self.errors: list[ImportRowError] = []
         self.warnings: list[str] = []
 
-    def app(self, row: _Row) -> None:
+    def app(self, row: _Row, seen: dict[str, int]) -> None:
         """Take one [[app]] row, or say why not."""
         try:
             table = AppTable.model_validate(row.table)
         except ValidationError as error:
-            self._refuse(row, explain(error, AppTable))
+            self._refuse(row, explain_places(error, AppTable))
             return
+        if table.name in seen:
+            self._refuse(row, [("name", f"name: is used in line {seen[table.name]} already")])
+            return
+        seen[table.name] = row.line
         credential = self._locate(table.credential, row)
         self.apps[table.name] = SharedApp(table.name, table.client_id, credential)
 
@@ -165,58 +193,48 @@ class _Reader:
             table = TenantTable.model_validate(row.table)
             problems = self._problems(table, by_id, seen)
         except ValidationError as error:
-            problems = explain(error, TenantTable)
+            problems = explain_places(error, TenantTable)
         if problems:
             self._refuse(row, problems)
             return
-        try:
-            tenant = self._build(table, row)
-        except ValueError as error:
-            self._refuse(row, [f"sender.{error}"])
-            return
         seen[table.name] = row.line
         by_id[table.directory_id] = table.name
-        self.tenants.append(tenant)
+        self.tenants.append(self._build(table, row))
 
     def _problems(
         self, table: TenantTable, by_id: Mapping[str, str], seen: Mapping[str, int]
-    ) -> list[str]:
+    ) -> list[Problem]:
         problems = []
         clouds = self.configuration.clouds
-        named = [("cloud", table.cloud)]
-        if table.sender and table.sender.cloud:
-            named.append(("sender.cloud", table.sender.cloud))
-        for where, cloud in named:
-            if cloud not in clouds:
+        sender = table.sender
+        for where, cloud in (("cloud", table.cloud), ("sender.cloud", sender and sender.cloud)):
+            if cloud and cloud not in clouds:
                 near = nearest(cloud, clouds)
                 hint = f'did you mean "{near}"?' if near else "known: " + ", ".join(sorted(clouds))
-                problems.append(f'{where}: there is no cloud "{printable(cloud)}"; {hint}')
+                problems.append((where, f'there is no cloud "{printable(cloud)}"; {hint}'))
+        if sender and sender.smtp is not None:
+            problems.append(("sender.smtp", _NO_RELAY))
+        elif sender and sender.mailbox is None:
+            problems.append(("sender.mailbox", "is missing: the address to send as"))
         if table.name in seen:
-            problems.append(f"name: is used in line {seen[table.name]} already")
-        other = by_id.get(table.directory_id)
-        if other is not None and other != table.name:
-            problems.append(f'directory_id: is already watched as tenant "{other}"')
+            problems.append(("name", f"is used in line {seen[table.name]} already"))
+        if (other := by_id.get(table.directory_id, table.name)) != table.name:
+            problems.append(("directory_id", f'is already watched as tenant "{other}"'))
         if table.app is not None and table.app not in {**self.known_apps, **self.apps}:
-            problems.append(f'app: there is no [[app]] named "{printable(table.app)}"')
-        return problems
+            problems.append(("app", f'there is no [[app]] named "{printable(table.app)}"'))
+        return [(where, f"{where}: {told}") for where, told in problems]
 
     def _build(self, table: TenantTable, row: _Row) -> Tenant:
         defaults = self.configuration.settings.defaults
         shared = {**self.known_apps, **self.apps}.get(table.app) if table.app else None
         client_id = table.client_id or (shared.client_id if shared else "")
-        credential = (
-            self._locate(table.credential, row)
-            if table.credential
-            else (shared.credential if shared else None)
-        )
-        if credential is None:
-            raise ValueError("credential: is missing")
+        own = self._locate(table.credential, row) if table.credential else None
+        credential = own or (shared.credential if shared else None)
+        assert credential is not None  # noqa: S101 (the table's own check saw to it)
         sender = table.sender
         if sender is not None and sender.credential is not None:
-            located = self._locate(sender.credential, row)
-            sender = sender.model_copy(update={"credential": located})
-        weeks = table.weekly_after_lapse
-        hour = table.send_hour
+            sender = sender.model_copy(update={"credential": self._locate(sender.credential, row)})
+        weeks, hour = table.weekly_after_lapse, table.send_hour
         return Tenant(
             name=table.name,
             directory_id=table.directory_id,
@@ -238,15 +256,16 @@ class _Reader:
         """Make a file reference absolute: it is relative to the tenants file."""
         if not credential.reference.startswith("file:"):
             return credential
-        named = Path(credential.reference.removeprefix("file:").strip()).expanduser()
-        options = [self.folder / named, self.configuration.folder / named, Path.cwd() / named]
-        path = next((option for option in options if option.exists()), options[0]).resolve()
+        named = credential.reference.removeprefix("file:")
+        folders = (self.folder, self.configuration.folder, Path.cwd())
+        options = [beside(folder, named) for folder in folders]
+        path = next((option for option in options if os.path.exists(option)), options[0])
         self._inspect(path, credential, row)
         return CredentialRef(credential.form, f"file:{path}")
 
     def _inspect(self, path: Path, credential: CredentialRef, row: _Row) -> None:
         where = f"line {row.line}, {row.label}: {credential.form} {path}"
-        if not path.is_file():
+        if not os.path.isfile(path):  # pathlib would raise for a name that no file can have
             self.warnings.append(f"{where}: there is no such file yet.")
             return
         try:
@@ -254,7 +273,8 @@ class _Reader:
                 self.warnings.append(
                     f"{where}: others on this machine can read it. Run: chmod 600 {path}"
                 )
-            text = path.read_text(encoding="utf-8", errors="replace")[:200]
+            with path.open("rb") as opened:
+                text = opened.read(200).decode("utf-8-sig", "replace")
         except OSError as error:
             self.warnings.append(f"{where}: cannot be read ({error.strerror}).")
             return
@@ -264,31 +284,20 @@ class _Reader:
                 "secret's Value, which is shown only once, right after it was made."
             )
 
-    def _refuse(self, row: _Row, problems: Sequence[str]) -> None:
-        for problem in problems:
-            key = problem.split(":", 1)[0].split(".")[-1]
-            self.errors.append(
-                ImportRowError(problem, line=row.lines.get(key, row.line), row=row.label)
-            )
+    def _refuse(self, row: _Row, problems: Sequence[Problem]) -> None:
+        for path, told in problems:
+            self.errors.append(ImportRowError(told, line=row.line_of(path), row=row.label))
 
 
 def _rows(file: Path) -> tuple[list[_Row], list[_Row], list[ImportRowError]]:
-    try:
-        text = file.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise SettingsError([f"{file} cannot be read: {error.strerror}."]) from error
-    except UnicodeDecodeError as error:
-        raise SettingsError([f"{file} is not UTF-8 text (byte {error.start})."]) from None
+    text = read_text(file)
     if file.suffix.lower() == ".csv":
         return [], *_csv_rows(text)
     return _toml_rows(file, text)
 
 
 def _toml_rows(file: Path, text: str) -> tuple[list[_Row], list[_Row], list[ImportRowError]]:
-    try:
-        document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise SettingsError([f"{file} is not valid TOML: {error}."]) from error
+    document = parse_toml(text, file)
     errors = [
         ImportRowError(unknown_key(key, ("app", "tenant")), line=_line_of(text, key), row=file.name)
         for key in document
@@ -310,65 +319,77 @@ def _toml_rows(file: Path, text: str) -> tuple[list[_Row], list[_Row], list[Impo
 
 
 def _toml_places(text: str, name: str) -> list[tuple[int, dict[str, int]]]:
-    """For each [[name]]: its line, and the line of each key in it."""
+    """For each [[name]]: its line, and the line of each key in it, by its dotted path."""
     places: list[tuple[int, dict[str, int]]] = []
-    inside = False
-    for number, line in enumerate(text.splitlines(), start=1):
-        stripped = line.strip()
-        if stripped.startswith("[["):
-            inside = re.match(rf"\[\[\s*{name}\s*\]\]", stripped) is not None
-            if inside:
+    prefix: str | None = None  # of the keys that follow; None outside of [[name]]
+    for number, line in enumerate(text.split("\n"), start=1):
+        if header := re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]", line):
+            table = header[1].replace(" ", "").replace('"', "")
+            inner = table.removeprefix(f"{name}.")
+            if table == name:
                 places.append((number, {}))
-        elif inside and (match := re.match(r"([A-Za-z0-9_-]+)\s*=", stripped)):
-            places[-1][1].setdefault(match[1], number)
+                prefix = ""
+            elif inner != table and places:
+                places[-1][1].setdefault(inner, number)
+                prefix = f"{inner}."
+            else:
+                prefix = None
+        elif prefix is not None and (match := re.match(r'\s*("?[\w."-]+?"?)\s*=', line)):
+            places[-1][1].setdefault(prefix + match[1].replace('"', ""), number)
     return places
 
 
 def _line_of(text: str, key: str) -> int:
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if key in line:
             return number
     return 1
 
 
 def _csv_rows(text: str) -> tuple[list[_Row], list[ImportRowError]]:
-    dialect = ";" if text.split("\n", 1)[0].count(";") > text.split("\n", 1)[0].count(",") else ","
-    reader = csv.DictReader(io.StringIO(text), delimiter=dialect, restkey="(too many cells)")
-    rows = []
+    first = text.split("\n", 1)[0]
+    delimiter = ";" if first.count(";") > first.count(",") else ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    rows: list[_Row] = []
     errors: list[ImportRowError] = []
-    try:
-        for cells in reader:
-            filled = {key.strip(): value for key, value in cells.items() if key and value}
-            if filled:
-                rows.append(_Row(_csv_table(filled), reader.line_num))
-    except csv.Error as error:
-        errors.append(ImportRowError(f"is not valid CSV: {error}", line=reader.line_num))
-    return rows, errors
+    header: list[str] | None = None
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return rows, errors
+        except csv.Error as error:
+            told = f"is not valid CSV: {error}"
+            errors.append(ImportRowError(told, line=line, row="row that cannot be read"))
+            continue
+        if not any(cell.strip() for cell in cells):
+            continue
+        if header is None:
+            header = [name.strip() for name in cells]
+            for name in sorted({name for name in header if name and header.count(name) > 1}):
+                told = f'the column "{printable(name)}" comes twice'
+                errors.append(ImportRowError(told, line=line, row="first line"))
+        else:
+            names = [*header, *[_TOO_MANY] * (len(cells) - len(header))]
+            pairs = [pair for pair in zip(names, cells, strict=False) if all(pair)]
+            rows.append(_Row(_csv_table(pairs), line))
 
 
-def _csv_table(cells: dict[str, Any]) -> dict[str, Any]:
+def _csv_table(cells: Sequence[tuple[str, str]]) -> dict[str, Any]:
     """One CSV line in the shape of a [[tenant]]: sender_mailbox becomes sender.mailbox."""
     table: dict[str, Any] = {}
     sender: dict[str, Any] = {}
-    for key, value in cells.items():
-        target, name = (
-            (sender, key.removeprefix("sender_")) if key.startswith("sender_") else (table, key)
-        )
-        if isinstance(value, list):
-            target[key] = value
-        elif name in ("secret", "certificate", "managed_identity"):
-            target["credential"] = {name: value.strip()}
+    for key, value in cells:
+        name = key.removeprefix("sender_")
+        target = table if name == key else sender
+        if name in ("secret", "certificate", "managed_identity"):
+            target.setdefault("credential", {})[name] = value.strip()
         elif name in _LISTS:
-            items = [item.strip() for item in re.split(r"[;| ]", value) if item.strip()]
-            target[name] = [_number(item) for item in items] if name == "thresholds" else items
-        elif name in ("send_hour", "weekly_after_lapse", "smtp_port"):
-            target[name] = _number(value)
+            items = [item.strip() for item in re.split(r"[;|, ]", value) if item.strip()]
+            target[name] = [whole_number(i) for i in items] if name == "thresholds" else items
         else:
-            target[name] = value.strip()
+            target[name] = whole_number(value) if name in _NUMBERS else value.strip()
     if sender:
         table["sender"] = sender
     return table
-
-
-def _number(text: str) -> int | str:
-    return int(text) if text.strip().isdigit() else text

@@ -22,7 +22,6 @@ from monitor.model import (
     Tenant,
     TenantHealth,
     TenantState,
-    stage_label,
 )
 
 EXIT_FINE, EXIT_ACTION, EXIT_LAPSED, EXIT_UNKNOWN, EXIT_CANARY = 0, 3, 4, 5, 6
@@ -99,6 +98,7 @@ class StatusReport:
     canaries: tuple[CanaryRow, ...]
     waiting: tuple[OutboxMail, ...] = ()
     dead: tuple[OutboxMail, ...] = ()
+    unheard: tuple[str, ...] = ()  # tenants whose warnings have no recipient at all
     beats: Mapping[str, datetime] = field(default_factory=dict)
     next_scan: datetime | None = None
 
@@ -133,6 +133,7 @@ class Facts:
     outbox: Sequence[OutboxMail]
     beats: Mapping[str, datetime]
     scan_every: timedelta
+    operator_listens: bool = True  # whether the operator has recipients for what has none
 
 
 def build_report(facts: Facts, *, now: datetime) -> StatusReport:
@@ -152,16 +153,24 @@ def build_report(facts: Facts, *, now: datetime) -> StatusReport:
         mail for mail in facts.outbox if mail.state in (OutboxState.PENDING, OutboxState.SENDING)
     )
     dead = tuple(mail for mail in facts.outbox if mail.state is OutboxState.DEAD)
+    unheard = tuple(
+        tenant.name
+        for tenant in facts.tenants
+        if not (tenant.recipients or facts.operator_listens or tenant.paused)
+    )
     attempts = [row.last_attempt for row in tenant_rows if row.last_attempt]
     return StatusReport(
         generated_at=now,
-        verdict=_verdict(tenant_rows, rows, canaries, waiting, dead),
-        exit_code=_exit_code(tenant_rows, rows, canaries, waiting, dead),
+        verdict=_verdict(tenant_rows, rows, canaries, _mail_parts(waiting, dead, unheard)),
+        exit_code=_exit_code(
+            tenant_rows, rows, canaries, bool(_mail_parts(waiting, dead, unheard))
+        ),
         tenants=tenant_rows,
         credentials=rows,
         canaries=canaries,
         waiting=waiting,
         dead=dead,
+        unheard=unheard,
         beats=facts.beats,
         next_scan=min(attempts) + facts.scan_every if attempts else None,
     )
@@ -219,7 +228,8 @@ def _tenant_rows(
     for tenant in facts.tenants:
         health = facts.health.get(tenant.name)
         state = states[tenant.name]
-        never = "Never read." if state is TenantState.UNKNOWN and health is None else None
+        untried = health is None or health.last_attempt is None
+        never = "Never read." if state is TenantState.UNKNOWN and untried else None
         result.append(
             TenantRow(
                 tenant=tenant,
@@ -266,14 +276,13 @@ def _exit_code(
     tenants: Sequence[TenantRow],
     rows: Sequence[CredentialRow],
     canaries: Sequence[CanaryRow],
-    waiting: Sequence[OutboxMail],
-    dead: Sequence[OutboxMail],
+    mail_in_trouble: bool,
 ) -> int:
-    """The highest code that applies. Mail that nobody carries needs action as well."""
+    """The highest code that applies. Mail that nobody carries, or gets, needs action as well."""
     code = EXIT_FINE
     stale = any(row.state is TenantState.STALE for row in tenants)
-    stuck = any(not mail.path for mail in waiting) or bool(dead)
-    if any(row.needs_action for row in rows) or stale or stuck or any(c.stale for c in canaries):
+    unproven = any(row.stale for row in canaries)
+    if any(row.needs_action for row in rows) or stale or unproven or mail_in_trouble:
         code = EXIT_ACTION
     if any(row.state is CredentialState.LAPSED and row.needs_action for row in rows):
         code = EXIT_LAPSED
@@ -288,12 +297,11 @@ def _verdict(
     tenants: Sequence[TenantRow],
     rows: Sequence[CredentialRow],
     canaries: Sequence[CanaryRow],
-    waiting: Sequence[OutboxMail],
-    dead: Sequence[OutboxMail],
+    mail_parts: Sequence[str],
 ) -> str:
     if not tenants:
         return "No tenant is watched yet. Add some with: lapsewatch tenant import FILE"
-    parts = _alarm_parts(tenants, rows, canaries) + _mail_parts(waiting, dead)
+    parts = [*_alarm_parts(tenants, rows, canaries), *mail_parts]
     if parts:
         return "; ".join(parts) + "."
     read = sum(row.state is TenantState.OK for row in tenants)
@@ -322,7 +330,8 @@ def _alarm_parts(
     if lapsed:
         parts.append(f"{_count(lapsed, 'credential')} lapsed")
     if soon:
-        parts.append(f"{_count(soon, 'credential')} {'needs' if soon == 1 else 'need'} action")
+        more = f"{soon} more" if lapsed else _count(soon, "credential")
+        parts.append(f"{more} {'needs' if soon == 1 else 'need'} action")
     if unknown:
         verb = "is" if unknown == 1 else "are"
         parts.append(f"{_count(unknown, 'tenant')} {verb} unknown (not fully read)")
@@ -336,93 +345,20 @@ def _alarm_parts(
     return parts
 
 
-def _mail_parts(waiting: Sequence[OutboxMail], dead: Sequence[OutboxMail]) -> list[str]:
+def _mail_parts(
+    waiting: Sequence[OutboxMail], dead: Sequence[OutboxMail], unheard: Sequence[str]
+) -> list[str]:
     stuck = sum(not mail.path for mail in waiting)
     parts = []
     if stuck:
         parts.append(f"{_count(stuck, 'mail')} waiting with no path to send by")
     if dead:
         parts.append(f"{_count(len(dead), 'mail')} could not be delivered")
+    if unheard:
+        some = ", ".join(unheard[:3]) + (" …" if len(unheard) > 3 else "")
+        parts.append(f"nobody is told about {some} (no recipient is set)")
     return parts
 
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def as_json(report: StatusReport) -> dict[str, object]:
-    """The shape scripts rely on (`status --json`, `/api/v1/status`); instants are ISO 8601 UTC."""
-    return {
-        "generated_at": _iso(report.generated_at),
-        "verdict": report.verdict,
-        "exit_code": report.exit_code,
-        "tenants": [_tenant_json(row) for row in report.tenants],
-        "credentials": [_credential_json(row) for row in report.credentials],
-        "canaries": [_canary_json(row) for row in report.canaries],
-        "deliveries": {
-            "waiting": len(report.waiting),
-            "without_path": sum(not mail.path for mail in report.waiting),
-            "dead": len(report.dead),
-        },
-        "beats": {name: _iso(at) for name, at in report.beats.items()},
-    }
-
-
-def _tenant_json(row: TenantRow) -> dict[str, object]:
-    return {
-        "name": row.tenant.name,
-        "directory_id": row.tenant.directory_id,
-        "state": str(row.state),
-        "last_complete_scan": _iso(row.last_complete),
-        "last_attempt": _iso(row.last_attempt),
-        "problem": row.problem,
-        "cause": row.cause,
-        "failures": row.failures,
-        "credentials": row.credentials,
-        "needs_action": row.needs_action,
-        "tags": list(row.tenant.tags),
-    }
-
-
-def _credential_json(row: CredentialRow) -> dict[str, object]:
-    credential = row.credential
-    return {
-        "tenant": credential.tenant,
-        "object_type": str(credential.object_type),
-        "object_id": credential.object_id,
-        "app_id": credential.app_id,
-        "app_name": credential.app_name,
-        "kind": str(credential.kind),
-        "key_id": credential.key_id,
-        "name": credential.name,
-        "start": _iso(credential.start),
-        "end": _iso(credential.end),
-        "state": str(row.state),
-        "days_left": row.days_left,
-        "as_of": _iso(row.as_of),
-        "stale": row.stale,
-        "owners": list(credential.owners) if credential.owners is not None else None,
-        "own": credential.own,
-        "managed_identity": credential.managed_identity,
-        "needs_action": row.needs_action,
-        "successor_key_id": row.successor.key_id if row.successor else None,
-        "removed_at": _iso(credential.removed_at),
-    }
-
-
-def _canary_json(row: CanaryRow) -> dict[str, object]:
-    return {
-        "tenant": row.tenant,
-        "mailbox": row.mailbox,
-        "result": str(row.result),
-        "stage": stage_label(row.stage),
-        "cause": row.cause,
-        "at": _iso(row.at),
-        "last_ok": _iso(row.last_ok),
-        "evidence": row.evidence,
-        "stale": row.stale,
-    }
-
-
-def _iso(instant: datetime | None) -> str | None:
-    return instant.isoformat().replace("+00:00", "Z") if instant else None

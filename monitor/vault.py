@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from monitor.errors import SecretError
+from monitor.fields import beside
 from monitor.model import CredentialRef
 
 _TOO_LARGE = 1_000_000
@@ -38,7 +39,7 @@ class Vault:
         if scheme == "env":
             return self._from_environment(rest.strip())
         if scheme == "file":
-            return self._from_file(Path(rest.strip()).expanduser())
+            return self._from_file(beside(Path.cwd(), rest))
         if scheme == "keyvault":
             return self._from_keyvault(rest.strip().removeprefix("//"))
         raise SecretError("A credential is not a reference (env:, file: or keyvault:).")
@@ -67,13 +68,12 @@ class Vault:
                 f"The environment variable {name} is not set.",
                 remedy="Set it for the service, or use file: instead.",
             )
-        return value.encode()
+        return value.encode("utf-8", "surrogateescape")
 
     def _from_file(self, path: Path) -> bytes:
         try:
-            if path.stat().st_size > _TOO_LARGE:
-                raise SecretError(f"The file {path} is too large to hold a credential.")
-            return path.read_bytes()
+            with path.open("rb") as file:
+                value = file.read(_TOO_LARGE + 1)
         except FileNotFoundError:
             raise SecretError(
                 f"There is no file {path}.",
@@ -81,6 +81,9 @@ class Vault:
             ) from None
         except OSError as error:
             raise SecretError(f"The file {path} cannot be read: {error.strerror}.") from None
+        if len(value) > _TOO_LARGE:
+            raise SecretError(f"The file {path} is too large to hold a credential.")
+        return value
 
     def _from_keyvault(self, name: str) -> bytes:
         if self._keyvault is None:

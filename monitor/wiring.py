@@ -11,6 +11,7 @@ from importlib import import_module, resources
 from typing import TYPE_CHECKING, Self
 
 from monitor import process, status
+from monitor.alarms import AlarmWriter
 from monitor.carriers import Carriers
 from monitor.compose import Audience, Composer, Knowledge, RecipientRun
 from monitor.config import Configuration
@@ -88,15 +89,24 @@ class App:
         return self.rulebook.diagnose(text, stage=stage)
 
     @cached_property
-    def composer(self) -> Composer:
-        """Writes outbox rows."""
-        renderer = Renderer(
+    def renderer(self) -> Renderer:
+        """Makes the words of every mail."""
+        return Renderer(
             clouds=self.configuration.clouds,
             operator_name=self.configuration.operator_name,
             base_url=self.configuration.base_url,
         )
-        return Composer(
-            renderer=renderer,
+
+    @cached_property
+    def composer(self) -> Composer:
+        """Writes the digests of daily runs."""
+        return Composer(renderer=self.renderer, audience=self.audience, domain=self.carriers.domain)
+
+    @cached_property
+    def alarms(self) -> AlarmWriter:
+        """Writes the mails that do not wait for a daily run."""
+        return AlarmWriter(
+            renderer=self.renderer,
             rulebook=self.rulebook,
             audience=self.audience,
             domain=self.carriers.domain,
@@ -247,5 +257,6 @@ class App:
             outbox=self.store.outbox(states=open_states),
             beats=self.store.beats(),
             scan_every=self.scan_every,
+            operator_listens=bool(self.audience.recipients),
         )
         return status.build_report(facts, now=self.clock())

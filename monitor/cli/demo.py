@@ -32,7 +32,9 @@ def demo(
     days: Annotated[
         int, typer.Option(help="Live through this many days; print what was sent on which.")
     ] = 0,
-    port: Annotated[int, typer.Option(help="Port of the status page (0: any).")] = 8080,
+    port: Annotated[
+        int, typer.Option(help="Port of the status page (0: any).", min=0, max=65535)
+    ] = 8080,
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
 ) -> None:
     """Watch fictional tenants. Nothing leaves this machine.

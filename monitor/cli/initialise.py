@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from monitor.cli.terminal import settings
+from monitor.cli.terminal import settings, write_file
 
 db = typer.Typer(name="db", help="The database.", no_args_is_help=True)
 
@@ -27,12 +27,11 @@ def init(context: typer.Context) -> None:
 
     named = context.obj["config"] or os.environ.get("LAPSEWATCH_CONFIG") or DEFAULT_FILE
     file = Path(named)
-    if file.exists():
+    if os.path.exists(file):
         print(f"{file} exists and was left as it is.")
     else:
         text = resources.files("monitor").joinpath("settings_example.toml").read_text("utf-8")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+        write_file(file, text, make_folder=True)
         print(f"Wrote {file}. Every setting in it is explained.")
     configuration = settings(context)
     with Store.open(configuration.database_url) as store:

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from monitor.cli.terminal import print_json, print_table, wired
+from monitor.cli.terminal import print_json, print_table, wired, write_file
 from monitor.fields import printable
-from monitor.model import stage_label
+from monitor.model import TenantState, stage_label
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -52,10 +52,10 @@ def status(
         page = render_page(
             report, zone=zone, operator_name=operator_name, version=__version__, standalone=True
         )
-        html.write_text(page, encoding="utf-8")
+        write_file(html, page)
         print(f"Wrote {html}.", file=sys.stderr)
     if as_json:
-        from monitor.status import as_json as shape
+        from monitor.shape import as_json as shape
 
         print_json(shape(report))
     elif as_csv:
@@ -70,7 +70,8 @@ def status(
 def print_report(report: StatusReport, zone: ZoneInfo, *, everything: bool = False) -> None:
     """The report for a terminal: the verdict, then what is unknown, then what needs action."""
     print(report.verdict)
-    tenants = [row for row in report.tenants if everything or row.problem]
+    quiet = (TenantState.OK, TenantState.PAUSED)
+    tenants = [row for row in report.tenants if everything or row.state not in quiet]
     if tenants:
         print_table(
             "Tenants",
@@ -176,7 +177,7 @@ def health(context: typer.Context) -> None:
 
     Exit code: 0 alive, 1 not. For container health checks.
     """
-    from jobs.scheduler import why_not_ready
+    from monitor.liveness import why_not_ready
 
     with wired(context) as app:
         reasons = why_not_ready(app)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -60,6 +62,17 @@ def run(arguments: Sequence[str]) -> int:
     Returns:
         The exit code: 0 fine, 1 error, 2 usage, else the command's own.
     """
+    _accept_any_terminal()
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of our output, `head` say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_ERROR
+    return code
+
+
+def _run(arguments: Sequence[str]) -> int:
     try:
         app(args=list(arguments), prog_name="lapsewatch")
     except SystemExit as ended:
@@ -67,7 +80,28 @@ def run(arguments: Sequence[str]) -> int:
     except LapsewatchError as error:
         complain(error)
         return EXIT_ERROR
-    except BrokenPipeError:  # the reader of our output, `head` say, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # a traceback helps nobody who is not at home in this code
+        if logging.getLogger().isEnabledFor(logging.DEBUG):
+            from monitor import log
+
+            log.get("lapsewatch.cli").exception("command_crashed")
+        told = f"A fault of the program stopped this command ({type(error).__name__})."
+        complain(LapsewatchError(told, remedy="Please report it, with --log-level debug."))
         return EXIT_ERROR
     return 0
+
+
+def _accept_any_terminal() -> None:
+    """Closed streams read as empty; what an encoding cannot show is written as an escape."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 (kept for good)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stdin, TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from monitor.cli.tenants import named
-from monitor.cli.terminal import print_json, wired
+from monitor.cli.terminal import many, print_json, wired
 from monitor.fields import printable
 from monitor.model import stage_label
+
+if TYPE_CHECKING:
+    from monitor.wiring import App
 
 run = typer.Typer(name="run", help="Run one job now.", no_args_is_help=True)
 Only = Annotated[str | None, typer.Option("--tenant", help="Only this tenant.")]
@@ -57,7 +60,9 @@ def scan(
         return
     for found in scans:
         if found.complete:
-            text = f"read: {found.credentials} credentials on {found.objects} objects"
+            text = (
+                f"read: {many(found.credentials, 'credential')} on {many(found.objects, 'object')}"
+            )
         else:
             text = f"NOT READ: {found.problem} [{found.cause}]"
         print(f"{found.tenant}: {printable(text, 1000)}")
@@ -100,11 +105,31 @@ def _tell_mails(word: str, mails: list[tuple[str, str, str]], as_json: bool) -> 
     if as_json:
         print_json({word.replace(" ", "_"): mails})
         return
-    print(f"{len(mails)} mails {word}{':' if mails else '.'}")
+    print(f"{many(len(mails), 'mail')} {word}{':' if mails else '.'}")
     for recipient, subject, error in mails:
         print(f"  {recipient}: {printable(subject, 200)}")
         if error:
             print(f"    {printable(error, 600)}")
+
+
+def _plan_canaries(app: App, only: str | None, as_json: bool) -> None:
+    chosen = [sender for sender in app.carriers.senders() if only in (None, sender.tenant)]
+    if as_json:
+        print_json(
+            [
+                {
+                    "tenant": sender.tenant,
+                    "mailbox": sender.mailbox,
+                    "server": f"{sender.host}:{sender.port}",
+                    "to": list(sender.canary_to),
+                }
+                for sender in chosen
+            ]
+        )
+        return
+    for sender in chosen:
+        where = f"{sender.host}:{sender.port}"
+        print(f"{sender.tenant}: would send as {sender.mailbox} through {where}")
 
 
 @run.command("canary")
@@ -118,10 +143,7 @@ def canary(
     with wired(context) as app:
         name = named(app, only).name if only else None
         if dry_run:
-            for sender in app.carriers.senders():
-                if name in (None, sender.tenant):
-                    where = f"{sender.host}:{sender.port}"
-                    print(f"{sender.tenant}: would send as {sender.mailbox} through {where}")
+            _plan_canaries(app, name, as_json)
             return
         probes = send_canaries(app, only=name)
         deliver(app)

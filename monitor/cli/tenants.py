@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor.cli.terminal import print_json, print_table, wired
+from monitor.cli.terminal import many, print_json, print_table, wired
 from monitor.errors import UsageError
 from monitor.fields import nearest, printable
 
@@ -73,7 +73,7 @@ def _tell_import(file: Path, outcomes: Sequence[tuple[str, str]]) -> None:
         print(f"{file.name} holds no usable tenant.")
         return
     told = ", ".join(f"{number} {word}" for word, number in sorted(counts.items()))
-    print(f"{len(outcomes)} tenants: {told}.")
+    print(f"{many(len(outcomes), 'tenant')}: {told}.")
     print("Next: lapsewatch run scan, or lapsewatch serve to do it on the clock.")
 
 
@@ -97,7 +97,7 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
         for entry in tenants
     ]
     columns = ("Name", "Directory", "Cloud", "Recipients", "Sender", "Time zone")
-    print_table(f"{len(tenants)} tenants", columns, rows)
+    print_table(many(len(tenants), "tenant"), columns, rows)
 
 
 @tenant.command("show")

@@ -6,11 +6,12 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from monitor.errors import LapsewatchError, SettingsError
+from monitor.errors import LapsewatchError, SettingsError, UsageError
 from monitor.fields import printable
 
 if TYPE_CHECKING:
@@ -53,6 +54,26 @@ def complain(error: LapsewatchError) -> None:
         print(f"Error: {printable(line, 2000)}", file=sys.stderr)
     if error.remedy:
         print(f"  Next: {printable(error.remedy, 2000)}", file=sys.stderr)
+
+
+def many(number: int, noun: str) -> str:
+    """`1 mail`, `2 mails`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def write_file(file: Path, text: str, *, make_folder: bool = False) -> None:
+    """Write a file that the user named.
+
+    Raises:
+        UsageError: it cannot be written there.
+    """
+    try:
+        if make_folder:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8", errors="replace")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(f"{file} cannot be written: {why}.") from None
 
 
 def print_json(value: Any) -> None:

@@ -18,7 +18,8 @@ from starlette.types import Scope
 from monitor import __version__, log
 from monitor.errors import StoreError
 from monitor.export import visible
-from monitor.status import StatusReport, as_json
+from monitor.shape import as_json
+from monitor.status import StatusReport
 from monitor.web.headers import Guard
 from monitor.web.metrics import CONTENT_TYPE, to_metrics
 from monitor.web.page import render_page, render_problem, template_folder

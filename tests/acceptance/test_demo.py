@@ -15,7 +15,7 @@ import pytest
 from monitor.cli.demo import _summary as summary
 from monitor.demo import Demo, demo, one_cycle
 from monitor.model import MailKind, OutboxState, stage_label
-from monitor.status import as_json
+from monitor.shape import as_json
 
 ROOT = Path(__file__).parents[2]
 

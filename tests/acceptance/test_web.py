@@ -20,7 +20,8 @@ from fastapi import FastAPI
 
 from monitor import log
 from monitor.errors import StoreError
-from monitor.status import StatusReport, as_json
+from monitor.shape import as_json
+from monitor.status import StatusReport
 from monitor.web.app import create_app
 from monitor.web.headers import SECURITY_HEADERS
 from tests import status_samples as samples

@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from monitor.export import COLUMNS, to_csv, visible
-from monitor.status import StatusReport, as_json
+from monitor.shape import as_json
+from monitor.status import StatusReport
 from tests import status_samples as samples
 
 FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")

@@ -19,7 +19,6 @@ from monitor.lifecycle import (
     own_uids,
     renewed_life,
     successors,
-    uid_of,
 )
 from monitor.model import (
     Credential,
@@ -30,6 +29,7 @@ from monitor.model import (
     ObservedObject,
     Snooze,
     Stage,
+    credential_uid,
 )
 
 NOW = datetime(2026, 6, 1, 8, tzinfo=UTC)
@@ -434,7 +434,7 @@ def own_slots(*held: ObservedCredential, hint: str | None = "abc") -> set[str]:
 
 def test_a_uid_names_object_kind_and_slot():
     """The store and the own credentials must agree on it."""
-    assert uid_of("object", Kind.SECRET, "1") == "object/secret/1"
+    assert credential_uid("object", Kind.SECRET, "1") == "object/secret/1"
 
 
 def test_our_certificate_is_known_by_its_thumbprint():

@@ -1,0 +1,190 @@
+"""What a scan read, and what complete scans have proved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Literal
+
+from monitor.model.words import Kind, ObjectType
+
+DEFAULT_SCAN_INTERVAL = timedelta(hours=6)
+UNKNOWN_AFTER = timedelta(hours=26)
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedCredential:
+    """A credential as one scan saw it.
+
+    `slot` tells credentials of one object and kind apart: the keyId, or a stand-in made of
+    start, end and name where Graph gives no keyId. `thumbprint` is upper-case hex.
+    `active` is for SAML signing certificates: whether the application signs with it.
+    """
+
+    kind: Kind
+    slot: str
+    key_id: str | None
+    name: str | None
+    start: datetime | None
+    end: datetime | None
+    thumbprint: str | None = None
+    hint: str | None = None
+    active: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FederatedCredential:
+    """A workload identity federation entry: it has no end, and no secret."""
+
+    id: str
+    name: str
+    issuer: str
+    subject: str
+    audience: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedObject:
+    """An application or service principal as one scan saw it.
+
+    `owners` is None when they were not asked for or could not be read, and () when there is
+    none. `managed_identity` objects are rotated by Microsoft and never warned about.
+    """
+
+    object_type: ObjectType
+    object_id: str
+    app_id: str | None
+    name: str
+    credentials: tuple[ObservedCredential, ...] = ()
+    federated: tuple[FederatedCredential, ...] = ()
+    owners: tuple[str, ...] | None = None
+    enabled: bool | None = None
+    managed_identity: bool = False
+    home_tenant: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScanRecord:
+    """The ledger row of one attempt to read a tenant.
+
+    `complete` is True only when the last page of every collection was read and nothing was
+    left out. `problem` is the sentence people read; `notes` name what was odd but kept.
+    """
+
+    tenant: str
+    started_at: datetime
+    finished_at: datetime
+    complete: bool
+    cause: str | None = None
+    problem: str | None = None
+    retry: Literal["never", "later", "after_fix"] | None = None
+    pages: int = 0
+    objects: int = 0
+    credentials: int = 0
+    calls: Mapping[str, int] = field(default_factory=dict)  # HTTP status -> how often
+    request_ids: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """The outcome of one attempt: the ledger row, and what was read.
+
+    A scan that broke off has no objects. One that read every page, but could not make out some
+    entry, has the others: they are facts, while what is missing proves nothing.
+    """
+
+    record: ScanRecord
+    objects: tuple[ObservedObject, ...] = ()
+
+
+def credential_uid(object_id: str, kind: Kind, slot: str) -> str:
+    """The name of a credential within its tenant, short enough for any database index.
+
+    Args:
+        object_id: the application or service principal it hangs on.
+        kind: the sort of credential.
+        slot: as in `ObservedCredential`; a long one (made of a long name) enters as its digest.
+    """
+    short = slot if len(slot) <= 200 else sha256(slot.encode("utf-8", "replace")).hexdigest()
+    return f"{object_id}/{kind.value}/{short}"
+
+
+# --- what is known -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A credential as the store knows it, from complete scans only.
+
+    `uid` is unique within the tenant: object id, kind and slot. `life` counts renewals of the
+    same keyId. `own` marks a credential that Lapsewatch itself signs in with. `observed_at` is
+    when the last complete scan saw it; `removed_at` when one no longer did.
+    """
+
+    tenant: str
+    uid: str
+    object_type: ObjectType
+    object_id: str
+    app_id: str | None
+    app_name: str
+    kind: Kind
+    key_id: str | None
+    name: str | None
+    start: datetime | None
+    end: datetime | None
+    life: int = 1
+    thumbprint: str | None = None
+    hint: str | None = None
+    active: bool | None = None
+    own: bool = False
+    managed_identity: bool = False
+    owners: tuple[str, ...] | None = None
+    enabled: bool | None = None
+    first_seen: datetime | None = None
+    observed_at: datetime | None = None
+    removed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snooze:
+    """Silence for one credential: until an instant, for ever, or (ack) until a worse stage.
+
+    `acked_urgency` is set for an acknowledgement and None for a snooze. `confirmed` is the
+    second yes that a snooze past the lapse needs.
+    """
+
+    tenant: str
+    uid: str
+    life: int
+    author: str
+    reason: str
+    created_at: datetime
+    until: datetime | None = None
+    acked_urgency: int | None = None
+    confirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TenantHealth:
+    """What the scan ledger says about one tenant.
+
+    `failures` counts attempts since the last complete scan. `alarm_opened_at` is set while a
+    CANNOT CHECK stands. `facts_at` is when the facts were read last: by the last complete scan,
+    or by a later one that read every page but could not make out some entry.
+    """
+
+    tenant: str
+    last_complete: datetime | None = None
+    facts_at: datetime | None = None
+    last_attempt: datetime | None = None
+    failures: int = 0
+    last_failed_definitely: bool = False
+    last_incomplete: bool = False
+    cause: str | None = None
+    problem: str | None = None
+    first_failure_at: datetime | None = None
+    alarm_opened_at: datetime | None = None
+    record: ScanRecord | None = None

@@ -1,0 +1,118 @@
+"""What is said to whom, and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from monitor.model.facts import Credential
+from monitor.model.words import MailKind, OutboxState
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Stage:
+    """A step of the warnings; `urgency` orders them: 60 < 30 < … < 0 < L0 < L1 < …
+
+    A threshold of T days has urgency -T, Lk has 1 + k.
+    """
+
+    urgency: int
+
+    @classmethod
+    def threshold(cls, days: int) -> Stage:
+        """The stage of a threshold before the end, in days."""
+        return cls(-days)
+
+    @classmethod
+    def lapsed(cls, weeks: int) -> Stage:
+        """The stage of `weeks` whole weeks after the end (0: just lapsed)."""
+        return cls(1 + weeks)
+
+    @property
+    def after_end(self) -> bool:
+        """Whether this is one of the stages L0, L1, …"""
+        return self.urgency > 0
+
+    def __str__(self) -> str:
+        return f"L{self.urgency - 1}" if self.after_end else str(-self.urgency)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One warning about one credential to one recipient at one stage.
+
+    `level` is the urgency up to which the recipient counts as told once this is accepted; it
+    is above the stage's own where later stages are skipped for good (rule 5). For `covered`
+    notices the stage says the days left, and the level is not used.
+    """
+
+    credential: Credential
+    kind: MailKind
+    stage: Stage
+    level: int
+    days_left: int
+    successor: Credential | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeKey:
+    """What the store remembers of a notice: the ledger of what was told to whom."""
+
+    tenant: str
+    uid: str
+    life: int
+    recipient: str
+    stage: str
+    level: int
+    kind: MailKind
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A rendered mail, before it has a sender."""
+
+    kind: MailKind
+    subject: str
+    text: str
+    html: str
+    references: tuple[str, ...] = ()
+    urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxMail:
+    """A row of the outbox. `message_id` and `date` are fixed when the row is written.
+
+    `path` is the sending path: "tenant:NAME", "operator" or "" while there is none.
+    `scope` is what an alarm is about ("tenant:NAME" or "sender:NAME"). `tenants` are all whose
+    names the mail holds. `run_key` names the run that wrote it (recipient, zone, local date).
+    """
+
+    id: str
+    mail: Mail
+    recipient: str
+    tenants: tuple[str, ...]
+    path: str
+    message_id: str
+    date: datetime
+    state: OutboxState = OutboxState.PENDING
+    notices: tuple[NoticeKey, ...] = ()
+    scope: str | None = None
+    run_key: str | None = None
+    attempt: int = 0
+    not_before: datetime | None = None
+    lease_token: str | None = None
+    lease_until: datetime | None = None
+    last_error: str | None = None
+    last_cause: str | None = None
+    sent_at: datetime | None = None
+    reply: str | None = None
+    possible_duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A server's acceptance: its whole last reply, kept as evidence."""
+
+    reply: str
+    accepted_at: datetime

@@ -1,0 +1,82 @@
+"""The canary's evidence, and the slots of scheduled runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from monitor.model.words import CanaryResult
+
+STAGES = (
+    "dns", "tcp", "greeting", "starttls", "ehlo", "token", "auth", "mail", "rcpt", "data",
+)  # fmt: skip
+
+_STAGE_LABELS = {"greeting": "greeting", "token": "token", "graph": "Graph"}
+
+
+def stage_label(stage: str | None) -> str | None:
+    """A stage as people and scripts see it: protocol verbs in capitals, as in the RFCs."""
+    return None if stage is None else _STAGE_LABELS.get(stage, stage.upper())
+
+
+@dataclass(frozen=True, slots=True)
+class StageTiming:
+    """One stage of a probe: how long it took (seconds) and what the server said."""
+
+    stage: str
+    seconds: float
+    ok: bool
+    reply: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One staged test of a sender's mail path, with its evidence.
+
+    `stage` is the last one reached; `cause` is an id of the vocabulary (`ok` on success).
+    """
+
+    tenant: str
+    mailbox: str
+    started_at: datetime
+    finished_at: datetime
+    result: CanaryResult
+    stage: str | None
+    cause: str
+    evidence: str
+    timings: tuple[StageTiming, ...] = ()
+    message_id: str | None = None
+    number: int = 0
+    attempt: int = 1
+    retry: Literal["never", "later", "after_fix"] = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class SenderHealth:
+    """What the probes say about one sender.
+
+    `failures` counts probes since the last good one; `retry_at` is when a transient failure is
+    tried again. `alarm_opened_at` is set while a CANARY FAILED stands.
+    """
+
+    tenant: str
+    mailbox: str
+    last: Probe | None = None
+    last_ok: datetime | None = None
+    failures: int = 0
+    first_failure_at: datetime | None = None
+    alarm_opened_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One scheduled run: taken by one process, and finished or (after a crash) taken again."""
+
+    job: str
+    scope: str
+    slot_at: datetime
+    owner: str
+    taken_at: datetime
+    lease_until: datetime
+    finished_at: datetime | None = None

@@ -1,0 +1,104 @@
+"""Who is watched, and by which ways mail goes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+OPERATOR = "(operator)"  # stands where a tenant's name would, for the operator's own sender
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialRef:
+    """Where a credential's value is to be found; never the value itself.
+
+    `form` says what is found there: a client secret, a PEM file with key and certificate, or
+    nothing at all (a managed identity, whose client id is the reference).
+    """
+
+    form: Literal["secret", "certificate", "managed_identity"]
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One address, with its own zone and hour where they differ from the tenant's."""
+
+    address: str
+    time_zone: str | None = None
+    send_hour: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """A plain submission server: the operator's other way to send alarms."""
+
+    host: str
+    port: int
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    user: str | None = None
+    credential: CredentialRef | None = None
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A mailbox and the app that sends as it. What is None comes from the tenant or its cloud."""
+
+    mailbox: str
+    enterprise_object_id: str | None = None
+    client_id: str | None = None
+    credential: CredentialRef | None = None
+    canary_to: tuple[str, ...] = ()
+    directory_id: str | None = None
+    cloud: str | None = None
+    smtp_host: str | None = None
+    smtp_port: int | None = None
+    relay: Relay | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """Addresses of one Microsoft cloud, or of servers that speak its protocols.
+
+    Facts: https://learn.microsoft.com/graph/deployments (login, Graph and portal hosts).
+    """
+
+    name: str
+    authority: str
+    graph: str
+    graph_scope: str
+    smtp_host: str
+    smtp_port: int
+    smtp_scope: str
+    portal: str
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SharedApp:
+    """One multi-tenant app registration that many tenants have consented to."""
+
+    name: str
+    client_id: str
+    credential: CredentialRef
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """One watched directory, with every default already filled in."""
+
+    name: str
+    directory_id: str
+    cloud: str
+    client_id: str
+    credential: CredentialRef
+    recipients: tuple[Recipient, ...] = ()
+    time_zone: str = "UTC"
+    send_hour: int = 8
+    thresholds: tuple[int, ...] = (60, 30, 14, 7, 3, 1, 0)
+    weekly_after_lapse: int = 4
+    tags: tuple[str, ...] = ()
+    sender: Sender | None = None
+    app: str | None = None
+    paused: bool = False

@@ -1,0 +1,87 @@
+"""The JSON shape of a StatusReport that scripts rely on; keys are added, never taken away."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from monitor.model import stage_label
+from monitor.status import CanaryRow, CredentialRow, StatusReport, TenantRow
+
+
+def as_json(report: StatusReport) -> dict[str, object]:
+    """The shape scripts rely on (`status --json`, `/api/v1/status`); instants are ISO 8601 UTC."""
+    return {
+        "generated_at": _iso(report.generated_at),
+        "verdict": report.verdict,
+        "exit_code": report.exit_code,
+        "tenants": [_tenant_json(row) for row in report.tenants],
+        "credentials": [_credential_json(row) for row in report.credentials],
+        "canaries": [_canary_json(row) for row in report.canaries],
+        "deliveries": {
+            "waiting": len(report.waiting),
+            "without_path": sum(not mail.path for mail in report.waiting),
+            "dead": len(report.dead),
+            "without_recipient": list(report.unheard),
+        },
+        "beats": {name: _iso(at) for name, at in report.beats.items()},
+    }
+
+
+def _tenant_json(row: TenantRow) -> dict[str, object]:
+    return {
+        "name": row.tenant.name,
+        "directory_id": row.tenant.directory_id,
+        "state": str(row.state),
+        "last_complete_scan": _iso(row.last_complete),
+        "last_attempt": _iso(row.last_attempt),
+        "problem": row.problem,
+        "cause": row.cause,
+        "failures": row.failures,
+        "credentials": row.credentials,
+        "needs_action": row.needs_action,
+        "tags": list(row.tenant.tags),
+    }
+
+
+def _credential_json(row: CredentialRow) -> dict[str, object]:
+    credential = row.credential
+    return {
+        "tenant": credential.tenant,
+        "object_type": str(credential.object_type),
+        "object_id": credential.object_id,
+        "app_id": credential.app_id,
+        "app_name": credential.app_name,
+        "kind": str(credential.kind),
+        "key_id": credential.key_id,
+        "name": credential.name,
+        "start": _iso(credential.start),
+        "end": _iso(credential.end),
+        "state": str(row.state),
+        "days_left": row.days_left,
+        "as_of": _iso(row.as_of),
+        "stale": row.stale,
+        "owners": list(credential.owners) if credential.owners is not None else None,
+        "own": credential.own,
+        "managed_identity": credential.managed_identity,
+        "needs_action": row.needs_action,
+        "successor_key_id": row.successor.key_id if row.successor else None,
+        "removed_at": _iso(credential.removed_at),
+    }
+
+
+def _canary_json(row: CanaryRow) -> dict[str, object]:
+    return {
+        "tenant": row.tenant,
+        "mailbox": row.mailbox,
+        "result": str(row.result),
+        "stage": stage_label(row.stage),
+        "cause": row.cause,
+        "at": _iso(row.at),
+        "last_ok": _iso(row.last_ok),
+        "evidence": row.evidence,
+        "stale": row.stale,
+    }
+
+
+def _iso(instant: datetime | None) -> str | None:
+    return instant.isoformat().replace("+00:00", "Z") if instant else None
