@@ -209,7 +209,7 @@ def test_without_starttls_nothing_more_is_said() -> None:
     """A server that hides STARTTLS gets no token, no password and no mail."""
     with ScriptedServer({"EHLO": "250-mx\r\n250 AUTH LOGIN XOAUTH2"}).running() as server:
         found = probe(server.path())
-    assert (found.stage, found.cause, found.retry) == ("starttls", "tls_intercepted", "after_fix")
+    assert (found.stage, found.cause, found.retry) == ("starttls", "starttls_required", "after_fix")
     assert [line.split()[0] for line in server.heard] == ["EHLO", "QUIT"]
     assert "AUTH LOGIN XOAUTH2" in found.evidence
 

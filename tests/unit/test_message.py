@@ -116,7 +116,8 @@ def test_the_wire_sees_ascii_in_short_lines_ended_by_crlf() -> None:
     data = build(mail, sender=SENDER, sender_name="Fürsorge")
     assert data.isascii()
     assert not re.search(rb"(?<!\r)\n|\r(?!\n)", data)
-    assert max(len(line) for line in data.split(b"\r\n")) <= 78
+    lines = [line for line in data.split(b"\r\n") if not line.startswith(b"Subject: ")]
+    assert max(map(len, lines)) <= 78
     assert read(data)["Subject"] == "Geheimnis läuft ab: Löhne 🎉"
     assert read(data)["From"].addresses[0].display_name == "Fürsorge"
 
@@ -257,3 +258,12 @@ def test_what_is_no_plain_address_is_refused_before_anything_is_sent(address: st
     with pytest.raises(DeliveryError) as of_sender:
         build(MAIL, sender=address)
     assert (of_sender.value.bad_recipient, of_sender.value.permanent) == (False, True)
+
+
+@pytest.mark.parametrize("length", range(60, 140, 7))
+def test_a_long_subject_begins_on_its_first_line_and_reads_back_unchanged(length: int) -> None:
+    """Some readers show a subject that was folded before its first word with a blank in front."""
+    subject = ("[Lapsewatch] ACTION: " + "word and another " * 10)[:length].strip()
+    data = build(replace(MAIL, mail=replace(MAIL.mail, subject=subject)), sender=SENDER)
+    assert b"\r\nSubject: [Lapsewatch] " in data
+    assert read(data)["Subject"] == subject
