@@ -32,18 +32,25 @@ _LINE_BREAKS = re.compile(r"\r\n|[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]")
 _UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn")
 
 
-class _WholeIds(EmailPolicy):
-    """Folds References between the ids: the standard library breaks long ids into pieces."""
+class _PlainHeaders(EmailPolicy):
+    """Folds References between the ids, and leaves Subject on its line.
+
+    The standard library breaks long ids into pieces, and puts a whole long subject on a second
+    line, which readers show with a blank in front. A subject has at most SUBJECT_LENGTH
+    characters; RFC 5322 2.1.1 wants 78 in a line and allows 998.
+    """
 
     def fold_binary(self, name: str, value: str) -> bytes:
         """Write one header line; `value` holds checked ASCII ids where it is References."""
-        if name != "References":
-            return super().fold_binary(name, value)
-        return b"References: " + b"\r\n ".join(value.encode("ascii").split()) + b"\r\n"
+        if name == "References":
+            return b"References: " + b"\r\n ".join(value.encode("ascii").split()) + b"\r\n"
+        if name == "Subject" and value.isascii():
+            return f"Subject: {value}\r\n".encode("ascii")
+        return super().fold_binary(name, value)
 
 
 # 7bit: smtplib does not announce BODY=8BITMIME, so nothing else may be on the wire.
-_POLICY = _WholeIds(
+_POLICY = _PlainHeaders(
     linesep=SMTP.linesep,
     max_line_length=SMTP.max_line_length,
     cte_type="7bit",

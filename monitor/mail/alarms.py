@@ -13,7 +13,8 @@ from monitor.mail.views import Fact
 from monitor.model import OPERATOR, Probe, StageTiming, Tenant, TenantHealth
 
 _WHY = "You get this mail because this address receives Lapsewatch's alarms."
-_CODE = re.compile(r"\b[245]\d\d(?:[ -][245]\.\d{1,3}\.\d{1,3})?\b|\bAADSTS\d{4,8}\b")
+# A refusal at the start of the reply: an accepting one is no reason, and neither is a port number.
+_CODE = re.compile(r"^\s*[45]\d\d(?:[ -][45]\.\d{1,3}\.\d{1,3})?\b|\bAADSTS\d{4,8}\b")
 _STAGE_WORDS = {"dns": "DNS", "tcp": "TCP", "ehlo": "EHLO", "starttls": "STARTTLS", "auth": "AUTH",
                 "mail": "MAIL FROM", "rcpt": "RCPT TO", "data": "DATA"}  # fmt: skip
 
@@ -231,7 +232,7 @@ def _stage(stage: str | None) -> str:
 def _short_evidence(probe: Probe) -> str:
     """The reply's code, which is what people search for; else the cause in words."""
     found = _CODE.search(probe.evidence)
-    return found.group() if found else words.cause_words(probe.cause)
+    return found.group().strip() if found else words.cause_words(probe.cause)
 
 
 def _stage_view(timing: StageTiming) -> StageView:

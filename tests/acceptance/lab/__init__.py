@@ -1,0 +1,1 @@
+"""Independent servers, written from the specification alone, that Lapsewatch is tried on."""
