@@ -17,6 +17,20 @@ def as_json(report: StatusReport) -> dict[str, object]:
         "tenants": [_tenant_json(row) for row in report.tenants],
         "credentials": [_credential_json(row) for row in report.credentials],
         "canaries": [_canary_json(row) for row in report.canaries],
+        "federated": [
+            {
+                "tenant": tenant,
+                "object_type": str(holder.object_type),
+                "object_id": holder.object_id,
+                "app_id": holder.app_id,
+                "app_name": holder.name,
+                "name": trust.name,
+                "issuer": trust.issuer,
+                "subject": trust.subject,
+            }
+            for tenant, holder in report.federated
+            for trust in holder.federated
+        ],
         "deliveries": {
             "waiting": len(report.waiting),
             "without_path": sum(not mail.path for mail in report.waiting),

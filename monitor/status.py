@@ -15,6 +15,7 @@ from monitor.model import (
     CanaryResult,
     Credential,
     CredentialState,
+    ObservedObject,
     OutboxMail,
     OutboxState,
     SenderHealth,
@@ -98,6 +99,7 @@ class StatusReport:
     canaries: tuple[CanaryRow, ...]
     waiting: tuple[OutboxMail, ...] = ()
     dead: tuple[OutboxMail, ...] = ()
+    federated: tuple[tuple[str, ObservedObject], ...] = ()  # what trusts a foreign identity
     unheard: tuple[str, ...] = ()  # tenants whose warnings have no recipient at all
     beats: Mapping[str, datetime] = field(default_factory=dict)
     next_scan: datetime | None = None
@@ -133,6 +135,7 @@ class Facts:
     outbox: Sequence[OutboxMail]
     beats: Mapping[str, datetime]
     scan_every: timedelta
+    federated: Sequence[tuple[str, ObservedObject]] = ()
     operator_listens: bool = True  # whether the operator has recipients for what has none
 
 
@@ -170,6 +173,7 @@ def build_report(facts: Facts, *, now: datetime) -> StatusReport:
         canaries=canaries,
         waiting=waiting,
         dead=dead,
+        federated=tuple(facts.federated),
         unheard=unheard,
         beats=facts.beats,
         next_scan=min(attempts) + facts.scan_every if attempts else None,

@@ -257,6 +257,7 @@ class App:
             outbox=self.store.outbox(states=open_states),
             beats=self.store.beats(),
             scan_every=self.scan_every,
+            federated=self.store.federated(),
             operator_listens=bool(self.audience.recipients),
         )
         return status.build_report(facts, now=self.clock())

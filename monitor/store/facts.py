@@ -111,6 +111,19 @@ class Facts:
             ]
         return sorted(found, key=lambda pair: (pair[0], pair[1].object_id))
 
+    def federated(self) -> list[tuple[str, ObservedObject]]:
+        """The objects that trust a federated identity, each with the name of its tenant.
+
+        Their credentials are left out: see `credentials`.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        query = _narrow(select(OBJECT), OBJECT, None).where(OBJECT.c.federated != "[]")
+        with self._database.read() as connection:
+            found = [(row.tenant, _object(row, ())) for row in connection.execute(query)]
+        return sorted(found, key=lambda pair: (pair[0], pair[1].name, pair[1].object_id))
+
     def health(self) -> dict[str, TenantHealth]:
         """What the ledger says about each tenant, those never tried too, by name.
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -16,6 +17,7 @@ from monitor.cli.demo import _summary as summary
 from monitor.demo import Demo, demo, one_cycle
 from monitor.model import MailKind, OutboxState, stage_label
 from monitor.shape import as_json
+from monitor.web.page import render_page
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,6 +55,25 @@ def test_every_credential_is_found_once_in_the_right_state(show: Demo) -> None:
     for credential in expected.credentials:
         same = expected.aliases.get(credential.key_id, frozenset({credential.key_id}))
         assert key_ids & {credential.key_id, *same}
+
+
+def test_federated_credentials_are_listed_with_issuer_and_subject(show: Demo) -> None:
+    """Each one of the world's that could be read, in the JSON and on the page."""
+    expected = show.world.oracle(show.clock.now()).tenants
+    wanted = {
+        (tenant.name, app.object_id, trust.name, trust.issuer, trust.subject)
+        for tenant in show.world.tenants
+        if expected[tenant.name] == "ok"
+        for app in tenant.apps
+        for trust in app.federated
+    }
+    shown = as_json(show.app.report())["federated"]
+    assert isinstance(shown, list)
+    found = {(f["tenant"], f["object_id"], f["name"], f["issuer"], f["subject"]) for f in shown}
+    assert found == wanted
+    assert wanted
+    page = render_page(show.app.report(), zone=ZoneInfo("UTC"), version="test")
+    assert all(subject in page for *_, subject in wanted)
 
 
 def test_every_canary_ends_as_the_oracle_says(show: Demo) -> None:

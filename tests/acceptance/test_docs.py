@@ -6,6 +6,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from docs import generate
 from monitor import config, roster, status
 from monitor.cli import root
-from monitor.model import MailKind
+from monitor.model import FederatedCredential, MailKind, ObjectType, ObservedObject
 from monitor.shape import as_json
 from tests import status_samples as samples
 
@@ -137,6 +138,12 @@ def test_every_key_of_the_status_json_is_documented_and_no_other() -> None:
     for part in ("tenants", "credentials", "canaries"):
         assert first_column(page, f"## `{part}`") == list(report[part][0]), part
     assert first_column(page, "## `deliveries`") == list(report["deliveries"])
+    trusting = ObservedObject(
+        ObjectType.APPLICATION, "o", "a", "App",
+        federated=(FederatedCredential("1", "main", "https://issuer.example", "repo:main"),),
+    )  # fmt: skip
+    with_one: Any = as_json(replace(samples.bad_morning(), federated=(("contoso", trusting),)))
+    assert first_column(page, "## `federated`") == list(with_one["federated"][0])
 
 
 # --- examples work -------------------------------------------------------------------------------
