@@ -377,14 +377,19 @@ def _csv_rows(text: str) -> tuple[list[_Row], list[ImportRowError]]:
 
 
 def _csv_table(cells: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """One CSV line in the shape of a [[tenant]]: sender_mailbox becomes sender.mailbox."""
+    """One CSV line in the shape of a [[tenant]]: sender_mailbox is sender.mailbox, and so on."""
     table: dict[str, Any] = {}
     sender: dict[str, Any] = {}
     for key, value in cells:
-        name = key.removeprefix("sender_")
-        target = table if name == key else sender
+        plain = key.replace(".", "_")
+        name = plain.removeprefix("sender_")
+        target = table if name == plain else sender
+        name = name.removeprefix("credential_")
         if name in ("secret", "certificate", "managed_identity"):
-            target.setdefault("credential", {})[name] = value.strip()
+            held = target.get("credential", {})
+            # Two credentials in one row are refused later; here neither may hide the other.
+            known = held if isinstance(held, dict) else {"credential": held}
+            target["credential"] = {**known, name: value.strip()}
         elif name in _LISTS:
             items = [item.strip() for item in re.split(r"[;|, ]", value) if item.strip()]
             target[name] = [whole_number(i) for i in items] if name == "thresholds" else items

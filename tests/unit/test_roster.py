@@ -353,6 +353,38 @@ def test_a_csv_file_says_the_same_as_toml(tmp_path: Path) -> None:
     assert (tenant.sender.smtp_port, tenant.sender.canary_to) == (25, ("c@c.example",))
 
 
+@pytest.mark.parametrize(
+    "columns",
+    [
+        "secret,sender_mailbox,sender_secret",
+        "credential,sender.mailbox,sender.credential",
+        "credential.secret,sender.mailbox,sender.credential.secret",
+        "credential_secret,sender_mailbox,sender_credential_secret",
+    ],
+)
+def test_a_csv_column_may_be_named_like_its_key_in_toml(columns: str, tmp_path: Path) -> None:
+    """With the table in front, by dot or underscore, and with or without `credential`."""
+    text = (
+        f"name,directory_id,client_id,{columns}\n"
+        "contoso,7b1c0000-0000-4000-8000-000000000001,7b1c0000-0000-4000-8000-000000000002,"
+        "env:A,noreply@contoso.example,env:B\n"
+    )
+    (tenant,) = take(text, tmp_path, "tenants.csv").tenants
+    assert tenant.credential == CredentialRef("secret", "env:A")
+    assert tenant.sender is not None
+    assert tenant.sender.credential == CredentialRef("secret", "env:B")
+
+
+def test_two_credentials_in_a_csv_row_are_refused(tmp_path: Path) -> None:
+    """Whichever way they are written."""
+    text = (
+        "name,directory_id,client_id,credential,secret\n"
+        "contoso,7b1c0000-0000-4000-8000-000000000001,7b1c0000-0000-4000-8000-000000000002,"
+        "env:A,env:B\n"
+    )
+    assert take(text, tmp_path, "tenants.csv").errors
+
+
 def test_a_csv_file_as_excel_writes_it_is_read(tmp_path: Path) -> None:
     """Byte order mark, semicolons, Windows line ends, empty lines, spaces in the header."""
     text = f"\ufeff name ; directory_id;client_id;secret\r\n\r\na;{ID}1;{APP};env:X\r\n;;;\r\n"
