@@ -43,7 +43,7 @@ def send_warnings(
         try:
             slot = due_slot(app, run) if due_only else None
             if slot is not None or not due_only:
-                written += write(app, run, slot)
+                written += write(app, run, slot, only)
         except StoreError:
             raise
         except Exception:  # one recipient's digest never stops the others'
@@ -98,15 +98,18 @@ def facts_are_in(app: App, run: RecipientRun) -> bool:
     return len(fresh) == len(run.tenants)
 
 
-def write(app: App, run: RecipientRun, slot: tuple[str, str, datetime] | None) -> list[OutboxMail]:
+def write(
+    app: App, run: RecipientRun, slot: tuple[str, str, datetime] | None, only: str | None = None
+) -> list[OutboxMail]:
     """Write one run's digests and finish its slot, in one transaction."""
     now = app.clock()
     mails, decisions = app.composer.digests(run, app.knowledge(run), app.carriers.paths(), now)
     for decision in decisions:
         log.debug("decided", tenant=decision.credential.tenant, reason=decision.reason)
     return app.store.write_run(
-        mails, recipient=run.address, run_key=run.key(now), slot=slot, at=now
-    )
+        mails, recipient=run.address, run_key=run.key(now), slot=slot, at=now,
+        only=None if only is None else {only},
+    )  # fmt: skip
 
 
 def deliver(app: App, *, stop: Callable[[], bool] = lambda: False) -> Outcome:

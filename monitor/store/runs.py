@@ -48,6 +48,7 @@ class Runs:
         run_key: str,
         slot: tuple[str, str, datetime] | None,
         at: datetime,
+        only: Collection[str] | None = None,
     ) -> list[OutboxMail]:
         """Write a recipient's digests in place of those that still wait, in one transaction.
 
@@ -60,6 +61,9 @@ class Runs:
             run_key: "address|zone|YYYY-MM-DD"; digests of another zone are left alone.
             slot: the run's slot (job, scope, slot time), which is finished; None outside slots.
             at: when the run happened.
+            only: the tenants that were decided about, where it was not all of the recipient's.
+                A waiting digest that also speaks of others stays, and what it says of these
+                tenants is not said a second time.
 
         Returns:
             The mails that were added.
@@ -69,6 +73,12 @@ class Runs:
         """
         with self._database.write() as connection:
             waiting = _waiting(connection, recipient, _zone(run_key))
+            if only is not None:
+                wider = [mail for mail in waiting if not set(mail.tenants) <= set(only)]
+                waiting = [mail for mail in waiting if mail not in wider]
+                alive = [mail for mail in wider if mail.state is OutboxState.PENDING]
+                spoken = {name for mail in alive for name in mail.tenants}
+                mails = [mail for mail in mails if not spoken & set(mail.tenants)]
             kept = {_gist(mail) for mail in waiting if mail.state is OutboxState.PENDING}
             wanted = {_gist(mail) for mail in mails}
             _withdraw(

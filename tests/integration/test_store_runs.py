@@ -209,3 +209,27 @@ def test_a_run_finishes_its_slot_and_a_failed_run_does_not(store: Store, make) -
     assert store.last_finished("warn", RUN) is None
     write(store, make, new, run_key=NEXT, slot=slot)
     assert store.last_finished("warn", RUN) == make.now
+
+
+def test_a_run_about_one_tenant_withdraws_nothing_about_others(store: Store, make) -> None:
+    """`run warn --tenant`: what waits for another tenant still goes out."""
+    other = make.mail(make.notice(tenant="fabrikam"), tenants=("fabrikam",), run_key=RUN)
+    old = make.mail(make.notice(), run_key=RUN)
+    store.enqueue([other, old])
+    new = make.mail(make.notice(level=-7, stage="7"), run_key=RUN)
+    assert write(store, make, new, only={"contoso"}) == [new.id]
+    assert states(store) == {
+        other.id: OutboxState.PENDING, old.id: OutboxState.WITHDRAWN, new.id: OutboxState.PENDING,
+    }  # fmt: skip
+
+
+def test_a_run_about_one_tenant_does_not_repeat_a_waiting_digest_of_several(
+    store: Store, make
+) -> None:
+    """The wider digest stays, because the other tenant's warnings are in it."""
+    both = make.mail(
+        make.notice(), make.notice(tenant="fabrikam"), tenants=("contoso", "fabrikam"), run_key=RUN
+    )
+    store.enqueue([both])
+    assert write(store, make, make.mail(make.notice(), run_key=RUN), only={"contoso"}) == []
+    assert states(store) == {both.id: OutboxState.PENDING}
