@@ -28,6 +28,7 @@ FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(minutes=30)
 TRIES_BEFORE_OTHER_PATH = 3
 _BATCH = 50
+_OF_ONE_MAIL = ("rcpt", "data")
 
 log = get("lapsewatch.deliver")
 
@@ -180,9 +181,12 @@ class Deliverer:
             later = now + backoff(row.attempt)
             self._retry(row, outcome, later, uncertain=uncertain, error=why, cause=cause)
             return
-        failed.setdefault(row.path, error)
+        # A refusal of this mail (RCPT, DATA) says nothing about the next one; what comes before
+        # it (connection, TLS, token, AUTH, MAIL) would stop every mail of the path.
+        if not (isinstance(error, DeliveryError) and error.code and error.stage in _OF_ONE_MAIL):
+            failed.setdefault(row.path, error)
         definite = error.permanent or row.attempt >= TRIES_BEFORE_OTHER_PATH
-        other = self._other_path(row, failed) if definite else row.path
+        other = self._other_path(row, {*failed, row.path}) if definite else row.path
         if other not in (row.path, NO_PATH) and other not in failed:
             self._retry(row, outcome, now, path=other, error=why, cause=cause)
         else:

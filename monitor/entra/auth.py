@@ -273,7 +273,7 @@ def _msal_failure(
     if last.status_code >= 500 and not text.lstrip().startswith("{"):
         return token_error("transient", f"{where} answered {last.status_code}.", evidence=text)
     if last.status_code == 200 and not looks_like_html(text):
-        return token_error("malformed_page", f"{where} sent no readable answer.", evidence=text)
+        return token_error("malformed_page", f"{where} sent no readable answer.")
     return refused_token(text, where, diagnose)
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from monitor.entra.network import connection_cause
 from monitor.errors import GraphError, TokenError
+from monitor.log import redact
 
 EVIDENCE_LENGTH = 600  # characters of a reply that are kept
 
@@ -181,8 +182,8 @@ def looks_like_html(text: str) -> bool:
 
 
 def brief(text: str, length: int = EVIDENCE_LENGTH) -> str:
-    """Remote words on one line, without control characters, cut to a length."""
-    flat = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text).strip()
+    """Remote words on one line, without secrets and control characters, cut to a length."""
+    flat = redact(re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text).strip())
     return flat if len(flat) <= length else flat[: length - 1] + "…"
 
 

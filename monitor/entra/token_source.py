@@ -127,9 +127,7 @@ class TokenSource:
         if status >= 500 and not text.lstrip().startswith("{"):
             return token_error("transient", f"{self._where} answered {status}.", evidence=text)
         if 200 <= status < 300 and not looks_like_html(text):
-            return token_error(
-                "malformed_page", f"{self._where} sent no readable token.", evidence=text
-            )
+            return token_error("malformed_page", f"{self._where} sent no readable token.")
         return refused_token(text or f"HTTP {status}", self._where, self._diagnose)
 
 
