@@ -7,8 +7,9 @@ import os
 import re
 from collections.abc import Iterable
 from datetime import time, timedelta
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
@@ -20,6 +21,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    model_validator,
 )
 
 from monitor.model import CredentialRef, Recipient, Relay, Sender
@@ -260,9 +262,20 @@ class RelayTable(Strict):
     credential: CredentialField | None = None
     ca_file: str | None = None
 
-    def noun(self) -> Relay:
-        """The relay as the other rooms know it."""
-        return Relay(self.host, self.port, self.tls, self.user, self.credential, self.ca_file)
+    @model_validator(mode="after")
+    def _keep_the_password(self) -> Self:
+        if self.tls == "none" and self.credential is not None and not _is_this_machine(self.host):
+            raise ValueError(
+                f'tls = "none" would send the password to {self.host} in clear text; set '
+                'tls = "starttls" (mostly port 587) or "tls" (port 465), or leave the credential '
+                "out if the server asks for none (only a server on this machine may do without)"
+            )
+        return self
+
+    def noun(self, mailbox: str) -> Relay:
+        """The relay as the other rooms know it; who signs in without a name is the mailbox."""
+        user = self.user or (mailbox if self.credential else None)
+        return Relay(self.host, self.port, self.tls, user, self.credential, self.ca_file)
 
 
 class SenderTable(Strict):
@@ -299,8 +312,15 @@ class SenderTable(Strict):
             cloud=self.cloud,
             smtp_host=self.smtp_host,
             smtp_port=self.smtp_port,
-            relay=self.smtp.noun() if self.smtp else None,
+            relay=self.smtp.noun(mailbox) if self.smtp else None,
         )
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower().rstrip(".") == "localhost"
 
 
 def beside(folder: Path, name: str) -> Path:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
+from html.entities import codepoint2name
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import structlog
 
@@ -27,6 +31,16 @@ _URL_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):[^@/\s]+@")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _TRACES = ("exception", "stack", "stack_info")
 
+HIDDEN = "[hidden]"
+# A shorter value is found in ordinary words, so that hiding it would hide the whole reply.
+SHORTEST_VALUE = 4
+# As many characters of a value in a row count as the value: servers cut what they repeat.
+_PIECE = 12
+# Longer values are tokens. They need no escapes, and spelling each letter out would take long.
+_LONGEST_SPELT = 200
+_ESCAPES = r"\\{0,4}"
+_WORD = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=_.~%-")
+
 
 def redact(text: str) -> str:
     """`text` without tokens, passwords and control characters."""
@@ -36,6 +50,103 @@ def redact(text: str) -> str:
     text = _ENTRA_SECRET.sub("[hidden]", text)
     text = _URL_PASSWORD.sub(r"\1:[hidden]@", text)
     return _CONTROL.sub("�", text)
+
+
+class Hider:
+    """Takes known secret values out of texts, in every form in which a server may repeat them.
+
+    That is plain, percent-encoded, escaped for JSON, HTML or Python, in base64, and cut off.
+    `redact` knows what secrets look like; this one knows what they are, whatever they look like.
+
+    Args:
+        values: what must not show; one of less than `SHORTEST_VALUE` characters is ignored.
+    """
+
+    def __init__(self, values: Iterable[str]) -> None:
+        known = sorted({v for v in values if len(v) >= SHORTEST_VALUE}, key=len, reverse=True)
+        forms = {form for value in known for form in _forms(value)}
+        spelt = [_spelling(value) for value in known]
+        spelt += [re.escape(form) for form in forms if SHORTEST_VALUE < len(form) < _PIECE]
+        self._whole = [re.compile(pattern) for pattern in spelt]
+        self._pieces = frozenset(
+            form[i : i + _PIECE] for form in forms for i in range(len(form) - _PIECE + 1)
+        )
+
+    def hide(self, text: str) -> str:
+        """`text` without the values, and without longer pieces of them."""
+        for pattern in self._whole:
+            text = pattern.sub(HIDDEN, text)
+        return "".join(self._without_pieces(text)) if self._pieces else text
+
+    def _without_pieces(self, text: str) -> Iterator[str]:
+        done = at = 0
+        while at + _PIECE <= len(text):
+            if text[at : at + _PIECE] not in self._pieces:
+                at += 1
+                continue
+            start, end = at, at + _PIECE
+            while text[end - _PIECE + 1 : end + 1] in self._pieces:
+                end += 1
+            # The rest of a word goes with its piece: it may be the rest of a longer encoding.
+            while start > done and {text[start], text[start - 1]} <= _WORD:
+                start -= 1
+            while end < len(text) and {text[end - 1], text[end]} <= _WORD:
+                end += 1
+            yield text[done:start] + HIDDEN
+            done = at = end
+        yield text[done:]
+
+
+def hide(text: str, values: Iterable[str]) -> str:
+    """`text` without these secret values; see `Hider`, which is quicker for several texts."""
+    return Hider(values).hide(text)
+
+
+def _forms(value: str) -> set[str]:
+    """The forms of a value of which a cut-off piece is recognised."""
+    if len(value) > _LONGEST_SPELT:
+        return {value}
+    raw = value.encode("utf-8", "surrogatepass")
+    encoded = {quote(raw), quote_plus(raw), json.dumps(value)[1:-1]}
+    for before in range(3):
+        # Where the value stands in what was encoded shifts its base64. What depends on its
+        # neighbours, too, is left out.
+        whole = base64.b64encode(b"\0" * before + raw).decode()
+        core = whole[(0, 2, 3)[before] : (before + len(raw)) * 8 // 6]
+        encoded |= {core, core.replace("+", "-").replace("/", "_")}
+    return {value} | encoded
+
+
+def _spelling(value: str) -> str:
+    """A pattern for a value in any mixture of escapes; all repeats have a bound."""
+    if len(value) > _LONGEST_SPELT:
+        return re.escape(value)
+    found = []
+    for run in re.finditer(r"\\+|\s+|.", value, re.DOTALL):
+        text = run[0]
+        if text[0] == "\\":
+            found.append(rf"(?:\\|%(?:25){{0,3}}5[Cc]|&#92;|&bsol;){{{len(text)},{4 * len(text)}}}")
+        elif text.isspace():
+            space = r"\s|\+|%(?:25){0,3}(?:20|09|2[Bb])|\\{1,4}u0020|&#32;|&nbsp;"
+            found.append(f"(?:{space}){{1,{8 * len(text)}}}")
+        else:
+            found.append(f"(?:{'|'.join(_ways_to_write(text))})")
+    return "".join(found)
+
+
+def _ways_to_write(char: str) -> list[str]:
+    code, raw = ord(char), char.encode("utf-8", "surrogatepass")
+    units = char.encode("utf-16-be", "surrogatepass").hex()
+    name = codepoint2name.get(code, f"#{code}")
+    ways = [
+        re.escape(char) if char.isalnum() else _ESCAPES + re.escape(char),
+        "".join(f"%(?:25){{0,3}}(?i:{byte:02x})" for byte in raw),
+        "".join(rf"\\{{1,4}}u(?i:{units[i : i + 4]})" for i in range(0, len(units), 4)),
+        "".join(rf"\\{{1,4}}x(?i:{byte:02x})" for byte in raw),
+        f"&(?:amp;){{0,3}}(?:#0{{0,3}}{code}|#[xX]0{{0,3}}(?i:{code:x})|{name});",
+    ]
+    # What a decoder leaves of a letter that it does not know.
+    return ways if char.isascii() else [*ways, "\ufffd{1,4}", r"\?"]
 
 
 def _clean(value: Any, key: str = "") -> Any:
@@ -101,6 +212,8 @@ def set_up(*, level: str = "info", form: str = "auto") -> None:
     # debug, and at warning they repeat what we say ourselves.
     for name in ("azure", "msal", "httpx", "httpcore", "aiohttp", "urllib3", "apscheduler"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    # Its only error is a token answer that is no JSON, with the whole answer.
+    logging.getLogger("msal").setLevel(logging.CRITICAL + 1)
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it narrates every start
 
 

@@ -6,6 +6,7 @@ import socket
 import ssl
 import time
 from collections.abc import Sequence
+from ipaddress import ip_address
 from typing import Any
 
 from monitor.channels.wire import WireError, in_words
@@ -48,6 +49,16 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
 def certificate_name(host: str) -> str:
     """The name that the certificate must carry; a final dot is only DNS's."""
     return host.rstrip(".")
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an IP address is this machine's own, so that nobody else hears what is said."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(found, "ipv4_mapped", None)
+    return (mapped or found).is_loopback
 
 
 def dial(

@@ -87,4 +87,5 @@ def _decoded(wire: Wire, challenge: str) -> str:
         text = base64.b64decode(challenge).decode("utf-8", "replace")
     except (binascii.Error, ValueError):
         text = challenge
-    return wire.redacted(_UNSEEN.sub(" ", text))[:_SHOWN_CHALLENGE].strip()
+    # First the secrets: what cannot be shown may be a part of one.
+    return _UNSEEN.sub(" ", wire.redacted(text))[:_SHOWN_CHALLENGE].strip()

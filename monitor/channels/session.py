@@ -11,7 +11,7 @@ from typing import NoReturn, Self
 
 from monitor.channels import sasl
 from monitor.channels.message import ascii_address
-from monitor.channels.network import certificate_name, dial, resolve, tls_context
+from monitor.channels.network import certificate_name, dial, is_loopback, resolve, tls_context
 from monitor.channels.path import Diagnose, Path, Retry
 from monitor.channels.wire import GarbledError, Reply, Wire, WireError, in_words
 from monitor.errors import DeliveryError, RemoteError
@@ -66,6 +66,7 @@ class Session:
         self._wire: Wire | None = None
         self._transcript: tuple[str, ...] = ()
         self._note = ""
+        self._address_reached = ""
         self._opened = 0
 
     def __enter__(self) -> Self:
@@ -156,7 +157,7 @@ class Session:
             self._note = ", ".join(dict.fromkeys(str(a[4][0]) for a in addresses))
         with self._stage("tcp"):
             sock, address = dial(host, port, addresses, self._connect_s)
-            self._note = f"connected to {address}"
+            self._note, self._address_reached = f"connected to {address}", address
             self._wire = Wire(
                 sock,
                 ehlo_name=self.path.ehlo_name or _own_name(),
@@ -202,6 +203,7 @@ class Session:
             return
         wire = self._live()
         with self._stage("token"):
+            self._check_privacy(wire)
             token = self._credential(self._token)
             wire.hide(token)
             self._note = "a token" if self.path.auth == "xoauth2" else "a password"
@@ -215,6 +217,24 @@ class Session:
                 reply = sasl.login(wire, user, token)
             # smtplib would take 503 for success; nothing but 235 is.
             self._expect(reply, _AUTH_OK, more=challenge and f"\nchallenge: {challenge}")
+
+    def _check_privacy(self, wire: Wire) -> None:
+        """See that nobody can listen, before there is anything to hear.
+
+        Whatever the settings say: what counts is the connection as it is.
+        """
+        if wire.tls_version:
+            return
+        if self.path.auth == "login" and is_loopback(self._address_reached):
+            return
+        raise DeliveryError(
+            f"{self.path.host}:{self.path.port}: the connection is not encrypted, so that "
+            "everybody on the way could read the password; nothing was sent.",
+            cause="starttls_required",
+            stage=self.stage,
+            permanent=True,
+            remedy='Set tls = "starttls" (port 587) or "tls" (port 465) for this server.',
+        )
 
     @staticmethod
     def _credential(ask: Callable[[], str]) -> str:

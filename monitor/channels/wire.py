@@ -11,20 +11,17 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from monitor.log import Hider
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 MAX_REPLY = 65_536
 SHOWN_REPLY = 4_000
 TRANSCRIPT_LINES = 400
-# As many characters of a secret, anywhere in a reply, count as the secret.
-_GRAM = 12
-# A shorter one is no secret, and hiding it would hide the reply.
-_SHORTEST_SECRET = 4
 _CHUNK = 16_384
 
 _REPLY_LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
-_WORD = re.compile(rf"[A-Za-z0-9+/=_.~-]{{{_GRAM},}}")
 # Control characters (a line end is none here), bidi marks and zero-width ones.
 _UNSEEN = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 _BARE_LINE_END = re.compile(rb"\r\n|\r|\n")
@@ -91,14 +88,13 @@ class Wire(smtplib.SMTP):
         self._clock = clock
         self._unread = bytearray()
         self._secrets: tuple[str, ...] = ()
-        self._grams: frozenset[str] = frozenset()
+        self._hider = Hider(())
         self._veil: str | None = None
 
     def hide(self, *secrets: str) -> None:
         """Never show these, nor longer pieces of them, whoever says them."""
-        self._secrets = tuple(s for s in (*self._secrets, *secrets) if len(s) >= _SHORTEST_SECRET)
-        pieces = (s[i : i + _GRAM] for s in self._secrets for i in range(len(s) - _GRAM + 1))
-        self._grams = frozenset(pieces)
+        self._secrets = (*self._secrets, *secrets)
+        self._hider = Hider(self._secrets)
 
     def ask(self, line: str, *, shown: str | None = None) -> Reply:
         """Send one line and read the reply to it.
@@ -277,7 +273,8 @@ class Wire(smtplib.SMTP):
     def _heard(self, lines: Sequence[bytes]) -> str:
         """Make what came safe to show, and note it."""
         raw = b"".join(lines)[:MAX_REPLY].decode("utf-8", "replace").replace("\r\n", "\n").strip()
-        shown = self.redacted(_UNSEEN.sub("�", raw))
+        # First the secrets: what cannot be shown may be a part of one.
+        shown = _UNSEEN.sub("�", self.redacted(raw))
         if len(shown) > SHOWN_REPLY:
             shown = f"{shown[:SHOWN_REPLY]}… ({len(raw)} characters)"
         self.transcript.append(f"S: {shown}")
@@ -285,12 +282,7 @@ class Wire(smtplib.SMTP):
 
     def redacted(self, text: str) -> str:
         """Take the secrets out of a text, and every word that holds a longer piece of one."""
-        for secret in self._secrets:
-            text = text.replace(secret, "[hidden]")
-        return _WORD.sub(lambda word: "[hidden]" if self._reveals(word[0]) else word[0], text)
-
-    def _reveals(self, word: str) -> bool:
-        return any(word[i : i + _GRAM] in self._grams for i in range(len(word) - _GRAM + 1))
+        return self._hider.hide(text)
 
 
 def in_words(error: OSError) -> str:

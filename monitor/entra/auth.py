@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from monitor.entra.failures import (
 from monitor.entra.network import connection_cause, is_loopback
 from monitor.entra.secrets import ResolvedCredential
 from monitor.errors import TokenError
+from monitor.log import hide
 from monitor.model import Cloud
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def graph_credential(
     value: ResolvedCredential,
     *,
     timeout: float,
-) -> AsyncTokenCredential:
+) -> GraphSignIn | FederatedIdentity:
     """A new azure-identity credential, with an empty cache, for one tenant's Graph.
 
     Args:
@@ -65,14 +66,37 @@ def graph_credential(
     options = _azure_options(cloud, timeout)
     try:
         if value.form == "secret":
-            return ClientSecretCredential(tenant_id, client_id, value.secret, **options)
-        if value.form == "certificate":
-            return CertificateCredential(
-                tenant_id, client_id, certificate_data=value.pem, password=value.password, **options
+            return GraphSignIn(
+                ClientSecretCredential(tenant_id, client_id, value.secret, **options), value.known
             )
+        if value.form == "certificate":
+            options |= {"certificate_data": value.pem, "password": value.password}
+            return GraphSignIn(CertificateCredential(tenant_id, client_id, **options), value.known)
         return FederatedIdentity(tenant_id, client_id, cloud, value.client_id, options)
     except ValueError as exc:
-        raise token_error("bad_tenant_id", f"The tenant cannot be signed in to: {exc}") from exc
+        said = hide(str(exc), value.known)
+        raise token_error("bad_tenant_id", f"The tenant cannot be signed in to: {said}") from None
+
+
+class GraphSignIn:
+    """An azure-identity credential, with what must not show of it.
+
+    Args:
+        credential: gives the tokens.
+        known: values that it sends.
+    """
+
+    def __init__(self, credential: AsyncTokenCredential, known: Sequence[str]) -> None:
+        self.known = tuple(known)
+        self._credential = credential
+
+    async def get_token(self, *scopes: str, **options: Any) -> AzureToken:
+        """A token (the interface of azure-core's AsyncTokenCredential)."""
+        return await self._credential.get_token(*scopes, **options)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._credential.close()
 
 
 class FederatedIdentity:
@@ -99,6 +123,11 @@ class FederatedIdentity:
             tenant_id, client_id, lambda: self._assertion, **options
         )
 
+    @property
+    def known(self) -> tuple[str, ...]:
+        """What must not show: the assertion, once there is one."""
+        return (self._assertion,)
+
     async def get_token(self, *scopes: str, **options: Any) -> AzureToken:
         """A token for the app (the interface of azure-core's AsyncTokenCredential)."""
         from azure.core.exceptions import AzureError
@@ -106,19 +135,13 @@ class FederatedIdentity:
         try:
             self._assertion = (await self._identity.get_token(self._audience)).token
         except AzureError as exc:
-            raise _no_managed_identity(exc) from exc
+            raise _no_managed_identity(exc) from None
         return await self._app.get_token(*scopes, **options)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._identity.close()
         await self._app.close()
-
-    async def __aenter__(self) -> FederatedIdentity:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
 
 
 def smtp_token(
@@ -151,11 +174,13 @@ def smtp_token(
     where = urlsplit(cloud.authority).netloc
     if cloud.ca_file is not None and not os.path.isfile(cloud.ca_file):
         raise unusable_ca(cloud.ca_file)
+    credential = _msal_credential(cloud, value)
+    known = _sent(value, credential)
     http = _Http(cloud, timeout_s)
     try:
         app = msal.ConfidentialClientApplication(
             client_id,
-            client_credential=_msal_credential(cloud, value),
+            client_credential=credential,
             authority=f"{cloud.authority.rstrip('/')}/{tenant_id}",
             # The authority is ours to trust: it comes from a preset or from the settings.
             instance_discovery=False,
@@ -166,10 +191,11 @@ def smtp_token(
     except TokenError:
         raise
     except Exception as exc:  # msal passes on whatever requests, json and its own code raise
-        raise _msal_failure(exc, http.last, where, diagnose) from exc
+        # Not `from exc`: that holds the whole answer.
+        raise _msal_failure(exc, http.last, where, diagnose, known) from None
     finally:
         http.close()
-    return _msal_answer(answer, asked_at, tenant_id, where, diagnose)
+    return _msal_answer(answer, asked_at, tenant_id, where, diagnose, known)
 
 
 def exchange_audience(cloud: Cloud) -> str:
@@ -249,42 +275,63 @@ def _identity_assertion(cloud: Cloud, identity: str) -> str:
         with ManagedIdentityCredential(client_id=identity, retry_total=1) as credential:
             return str(credential.get_token(exchange_audience(cloud)).token)
     except AzureError as exc:
-        raise _no_managed_identity(exc) from exc
+        raise _no_managed_identity(exc) from None
 
 
 def _no_managed_identity(error: Exception) -> TokenError:
+    # Not str(error): azure-core appends the answer to it, which may be a token.
+    said = str(getattr(error, "message", "")) or type(error).__name__
     return token_error(
         "managed_identity_missing",
         "The managed identity gave no token on this machine.",
-        evidence=str(error),
+        evidence=said,
     )
 
 
+def _sent(value: ResolvedCredential, credential: str | dict[str, Any]) -> tuple[str, ...]:
+    """What the token endpoint is told and could repeat."""
+    assertion = "" if isinstance(credential, str) else credential.get("client_assertion", "")
+    return (*value.known, assertion)
+
+
 def _msal_failure(
-    error: Exception, last: Response | None, where: str, diagnose: Diagnose | None
+    error: Exception,
+    last: Response | None,
+    where: str,
+    diagnose: Diagnose | None,
+    known: Sequence[str],
 ) -> TokenError:
     """The error for what msal raised: the last answer explains it better than the exception."""
+    told = hide(str(error), known)
     if connection_cause(error) is not None:
-        cause, message = connection_words(error, where)
-        return token_error(cause, message, evidence=str(error))
-    text = last.text if last is not None else ""
+        cause, message = connection_words(error, where, known=known)
+        return token_error(cause, message, evidence=told)
+    text = hide(last.text, known) if last is not None else ""
     if last is None or not text.strip():
-        return token_error("transient", f"{where} gave no usable answer.", evidence=str(error))
+        return token_error("transient", f"{where} gave no usable answer.", evidence=told)
     if last.status_code >= 500 and not text.lstrip().startswith("{"):
         return token_error("transient", f"{where} answered {last.status_code}.", evidence=text)
-    if last.status_code == 200 and not looks_like_html(text):
+    if last.ok and not looks_like_html(text):
+        # What was to be a token is not kept, as nobody knows where in it the token is.
         return token_error("malformed_page", f"{where} sent no readable answer.")
-    return refused_token(text, where, diagnose)
+    return refused_token(text, where, diagnose, known=known)
 
 
 def _msal_answer(
-    answer: Any, asked_at: datetime, tenant_id: str, where: str, diagnose: Diagnose | None
+    answer: Any,
+    asked_at: datetime,
+    tenant_id: str,
+    where: str,
+    diagnose: Diagnose | None,
+    known: Sequence[str],
 ) -> AccessToken:
     import msgspec
 
     value = answer.get("access_token") if isinstance(answer, dict) else None
     if not isinstance(value, str) or not value:
-        raise refused_token(msgspec.json.encode(answer).decode(), where, diagnose)
+        if not isinstance(answer, dict) or "error" not in answer:
+            raise token_error("malformed_page", f"{where} sent no readable answer.")
+        raise refused_token(msgspec.json.encode(answer).decode(), where, diagnose, known=known)
     claims = claims_of(value)
     refuse_other_directory(claims, tenant_id)
     try:

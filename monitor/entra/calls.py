@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from monitor.entra.deadlines import TenantClock
 from monitor.entra.failures import Diagnose, connection_words, graph_error, refused_by_graph
 from monitor.errors import GraphError, RemoteError
+from monitor.log import hide
 
 if TYPE_CHECKING:
     import httpx
@@ -108,6 +109,10 @@ class GraphCalls:
                     raise
         raise AssertionError("unreachable")  # pragma: no cover
 
+    def shown(self, text: str) -> str:
+        """Remote words without the tokens that this tenant's calls carried."""
+        return hide(text, self._tokens.known)
+
     async def _send(
         self, builder: Any, call: CallOption, retries: int, query: dict[str, Any]
     ) -> httpx.Response:
@@ -121,14 +126,18 @@ class GraphCalls:
         except RemoteError:
             raise
         except Exception as exc:  # the SDK passes on whatever its HTTP libraries raise
-            cause, message = connection_words(exc, self._where)
-            raise graph_error(cause, message, evidence=repr(exc)) from exc
+            known = self._tokens.known
+            cause, message = connection_words(exc, self._where, known=known)
+            # Not `from exc`: it may quote the request, and so would every traceback.
+            raise graph_error(cause, message, evidence=hide(repr(exc), known)) from None
         return response
 
     def _refusal(self, response: httpx.Response, what: str) -> RefusedError:
         from monitor.entra.sdk import retry_after
 
-        found = refused_by_graph(response.status_code, response.content, what, self._diagnose)
+        found = refused_by_graph(
+            response.status_code, response.content, what, self._diagnose, known=self._tokens.known
+        )
         error = RefusedError(
             found.message, cause=found.cause, stage=found.stage, evidence=found.evidence,
             permanent=found.permanent, remedy=found.remedy,

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import msgspec
 
 from monitor.entra.network import connection_cause
 from monitor.errors import GraphError, TokenError
-from monitor.log import redact
+from monitor.log import hide, redact
 
 EVIDENCE_LENGTH = 600  # characters of a reply that are kept
+READ_LENGTH = 100_000  # bytes of a refusal that are looked at
+
+# What a token endpoint's error body has (RFC 6749, 5.2, and Entra's own); nothing else is kept.
+_ERROR_FIELDS = (
+    "error", "error_description", "error_codes", "error_uri", "suberror", "timestamp",
+    "trace_id", "correlation_id",
+)  # fmt: skip
 
 
 class Diagnosis(Protocol):
@@ -99,7 +106,9 @@ def unusable_ca(file: str) -> TokenError:
     return token_error("tls_untrusted", f"The CA file {file} is missing or holds no certificate.")
 
 
-def refused_by_graph(status: int, body: bytes, what: str, diagnose: Diagnose) -> GraphError:
+def refused_by_graph(
+    status: int, body: bytes, what: str, diagnose: Diagnose, *, known: Iterable[str] = ()
+) -> GraphError:
     """The error for an HTTP status that is not a success.
 
     Args:
@@ -107,11 +116,12 @@ def refused_by_graph(status: int, body: bytes, what: str, diagnose: Diagnose) ->
         body: its bytes: JSON, HTML or nothing.
         what: was asked for, for the message.
         diagnose: turns the body into a cause.
+        known: values that must not show, such as the bearer token.
     """
-    code, words = _error_of(body)
+    evidence = hide(body[:READ_LENGTH].decode("utf-8", "replace"), known)
+    code, words = _error_of(evidence)
     said = " ".join(filter(None, (f"HTTP {status}", code, words)))
     message = _sentence(f"Graph refused {what}: {said}")
-    evidence = body.decode("utf-8", "replace")
     if code == "Authorization_RequestDenied":
         return graph_error("permission_missing", message, evidence=evidence)
     if status == 429:
@@ -130,7 +140,9 @@ def refused_by_graph(status: int, body: bytes, what: str, diagnose: Diagnose) ->
     return graph_error(fallback, message, evidence=evidence)
 
 
-def refused_token(text: str, where: str, diagnose: Diagnose | None) -> TokenError:
+def refused_token(
+    text: str, where: str, diagnose: Diagnose | None, *, known: Iterable[str] = ()
+) -> TokenError:
     """The error for what a token endpoint said instead of giving a token.
 
     Args:
@@ -138,7 +150,9 @@ def refused_token(text: str, where: str, diagnose: Diagnose | None) -> TokenErro
         where: the endpoint's host, for the message.
         diagnose: turns the text into a cause; without it the cause is `unknown`, and the
             evidence is there to be diagnosed.
+        known: values that must not show, such as the client secret.
     """
+    text = _error_fields(hide(text[:READ_LENGTH], known))
     if looks_like_html(text):
         return token_error(
             "html_instead_of_json", f"{where} answered with a web page, not a token.", evidence=text
@@ -155,15 +169,18 @@ def refused_token(text: str, where: str, diagnose: Diagnose | None) -> TokenErro
     )  # fmt: skip
 
 
-def connection_words(error: BaseException, where: str) -> tuple[str, str]:
+def connection_words(
+    error: BaseException, where: str, *, known: Iterable[str] = ()
+) -> tuple[str, str]:
     """The cause id and the message for a connection that failed.
 
     Args:
         error: what the HTTP library raised.
         where: the host that was asked.
+        known: values that must not show.
     """
     cause = connection_cause(error) or "unknown"
-    said = brief(str(error) or type(error).__name__, 200)
+    said = brief(hide(str(error), known) or type(error).__name__, 200)
     words = {
         "connect_timeout": f"{where} could not be reached in time.",
         "reply_timeout": f"{where} did not answer in time.",
@@ -197,16 +214,28 @@ def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
-def _error_of(body: bytes) -> tuple[str | None, str]:
+def _error_of(body: str) -> tuple[str | None, str]:
     """Code and message of a Graph error body; the code is None where it is not one."""
     try:
-        content = msgspec.json.decode(body)
+        content = msgspec.json.decode(body.encode())
     except (ValueError, RecursionError):
-        return None, "(a web page)" if looks_like_html(body[:200].decode("latin-1")) else ""
+        return None, "(a web page)" if looks_like_html(body) else ""
     error = content.get("error") if isinstance(content, dict) else None
     if not isinstance(error, dict):
         return None, ""
     return str(error.get("code") or "") or None, brief(str(error.get("message") or ""), 300)
+
+
+def _error_fields(text: str) -> str:
+    """An OAuth error without the fields that are none of one: a token may be among them."""
+    try:
+        content = msgspec.json.decode(text.encode())
+    except (ValueError, RecursionError):
+        return text
+    if not isinstance(content, dict) or "error" not in content:
+        return text
+    kept = {name: content[name] for name in _ERROR_FIELDS if name in content}
+    return msgspec.json.encode(kept).decode()
 
 
 def _description_of(text: str) -> str:

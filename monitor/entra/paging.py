@@ -100,7 +100,7 @@ class Collection:
         Raises:
             GraphError: cause `scan_incomplete`.
         """
-        shown = brief(str(link), 200)
+        shown = brief(self._calls.shown(str(link)), 200)
         base = self._calls.base_url
         if not isinstance(link, str) or not _is_within(link, base):
             raise self._incomplete(f"points outside {base}: {shown}")

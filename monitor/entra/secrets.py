@@ -57,6 +57,12 @@ class ResolvedCredential:
         return cls("managed_identity", client_id=client_id)
 
     @property
+    def known(self) -> tuple[str, ...]:
+        """What must be taken out of texts from outside; see `monitor.log.hide`."""
+        password = self.password.decode("utf-8", "replace") if self.password else ""
+        return tuple(filter(None, (self.secret, password)))
+
+    @property
     def hint(self) -> str | None:
         """The first three characters of a client secret, as Graph shows them; else None."""
         return self.secret[:HINT_LENGTH] if self.form == "secret" else None

@@ -17,10 +17,12 @@ from monitor.entra.failures import (
 )
 from monitor.entra.network import connection_cause
 from monitor.errors import TokenError
+from monitor.log import hide
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken
-    from azure.core.credentials_async import AsyncTokenCredential
+
+    from monitor.entra.auth import FederatedIdentity, GraphSignIn
 
 TRIES = 3
 FIRST_WAIT_S = 0.5
@@ -39,7 +41,7 @@ class TokenSource:
 
     def __init__(
         self,
-        make: Callable[[], AsyncTokenCredential],
+        make: Callable[[], GraphSignIn | FederatedIdentity],
         *,
         directory_id: str,
         authority: str,
@@ -51,7 +53,8 @@ class TokenSource:
         self._where = urlsplit(authority).netloc
         self._diagnose = diagnose
         self._deadline_s = deadline_s
-        self._credential: AsyncTokenCredential | None = None
+        self._credential: GraphSignIn | FederatedIdentity | None = None
+        self._known: set[str] = set()
         self._asked_wait = 0.0  # seconds that the last answer's Retry-After asks for
 
     async def get_token(self, *scopes: str, **options: Any) -> AccessToken:
@@ -69,6 +72,11 @@ class TokenSource:
             ) from exc
         refuse_other_directory(claims_of(token.token), self._directory_id)
         return token
+
+    @property
+    def known(self) -> frozenset[str]:
+        """What must not show of this sign-in: what was sent, and every token that came."""
+        return frozenset(self._known)
 
     async def renew(self) -> None:
         """Forget the token, so that the next one is asked for anew."""
@@ -104,31 +112,45 @@ class TokenSource:
     async def _once(self, scopes: tuple[str, ...], options: dict[str, Any]) -> AccessToken:
         if self._credential is None:
             self._credential = self._make()
+        credential = self._credential
         answers: list[Any] = []
         try:
-            return await self._credential.get_token(
-                *scopes, raw_response_hook=answers.append, **options
-            )
+            token = await credential.get_token(*scopes, raw_response_hook=answers.append, **options)
         except TokenError:
             raise
         except Exception as exc:  # azure-core passes on what a strange answer makes it trip over
-            raise self._explain(exc, answers) from exc
+            self._known.update(credential.known)
+            # Not `from exc`: azure-core's error quotes the answer, and so would every traceback.
+            raise self._explain(exc, answers) from None
+        self._known.update(credential.known)
+        if not isinstance(token.token, str):
+            raise token_error("malformed_page", f"{self._where} sent no readable token.")
+        self._known.add(token.token)
+        return token
 
     def _explain(self, error: Exception, answers: list[Any]) -> TokenError:
         """The error for what azure-core raised; the answer itself explains it better."""
         status, text, self._asked_wait = _last(answers)
+        known = self.known
+        text, said = hide(text, known), hide(_words_of(error), known)
         if status is None and connection_cause(error) is not None:
-            cause, message = connection_words(error, self._where)
-            return token_error(cause, message, evidence=str(error))
+            cause, message = connection_words(error, self._where, known=known)
+            return token_error(cause, message, evidence=said)
         if status is None:
-            return refused_token(str(error), self._where, self._diagnose)
+            return refused_token(said, self._where, self._diagnose, known=known)
         if status == 429:
             return token_error("throttled", f"{self._where} answered 429.", evidence=text)
         if status >= 500 and not text.lstrip().startswith("{"):
             return token_error("transient", f"{self._where} answered {status}.", evidence=text)
         if 200 <= status < 300 and not looks_like_html(text):
+            # What was to be a token is not kept, as nobody knows where in it the token is.
             return token_error("malformed_page", f"{self._where} sent no readable token.")
-        return refused_token(text or f"HTTP {status}", self._where, self._diagnose)
+        return refused_token(text or f"HTTP {status}", self._where, self._diagnose, known=known)
+
+
+def _words_of(error: Exception) -> str:
+    """What an error says, without the answer that azure-core appends to its own."""
+    return str(getattr(error, "message", "") or error)
 
 
 def _last(answers: list[Any]) -> tuple[int | None, str, float]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from monitor.channels.network import is_loopback
 from monitor.channels.probe import Session
 from monitor.errors import DeliveryError
 from monitor.model import CanaryResult
@@ -125,6 +126,62 @@ def test_a_password_is_kept_where_no_mechanism_takes_it() -> None:
         session.open()
     assert caught.value.cause == "wrong_mechanism"
     assert "GSSAPI" in caught.value.evidence
+
+
+IN_THE_CLEAR: dict[str, Action] = {"EHLO": "250-mx\r\n250 AUTH PLAIN LOGIN XOAUTH2"}
+
+
+def test_a_password_goes_without_tls_to_this_machine_only() -> None:
+    """What counts is the address that was reached; 0.0.0.0 is not known to be this machine."""
+    asked: list[str] = []
+
+    def password() -> str:
+        asked.append("asked")
+        return PASSWORD
+
+    with ScriptedServer(IN_THE_CLEAR).running() as server:
+        path = server.path(auth="login", tls="none", host="0.0.0.0")
+        with (
+            Session(path, token=password, diagnose=diagnose) as session,
+            pytest.raises(DeliveryError) as caught,
+        ):
+            session.open()
+        assert (caught.value.cause, caught.value.permanent) == ("starttls_required", True)
+        assert 'tls = "starttls"' in caught.value.remedy
+        assert [line.split()[0] for line in server.heard] == ["EHLO", "QUIT"]
+        assert asked == []
+        path = server.path(auth="login", tls="none")
+        with Session(path, token=password, diagnose=diagnose) as session:
+            session.open()
+    assert asked == ["asked"]
+    assert [line for line in server.heard if line.startswith("AUTH PLAIN ")]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_a_token_goes_nowhere_without_tls_whatever_the_path_says(host: str) -> None:
+    """Not even to this machine, and not even if a path could be made that asks for it."""
+    with ScriptedServer(IN_THE_CLEAR).running() as server:
+        path = server.path(auth="login", tls="none", host=host)
+        object.__setattr__(path, "auth", "xoauth2")
+        with (
+            Session(path, token=lambda: TOKEN, diagnose=diagnose) as session,
+            pytest.raises(DeliveryError),
+        ):
+            session.open()
+    assert not [line for line in server.heard if line.startswith("AUTH")]
+
+
+@pytest.mark.parametrize(
+    ("address", "here"),
+    [
+        ("127.0.0.1", True), ("127.8.9.1", True), ("::1", True), ("::ffff:127.0.0.1", True),
+        ("0.0.0.0", False), ("::", False), ("10.0.0.1", False), ("fe80::1%eth0", False),
+        ("::ffff:10.0.0.1", False), ("localhost", False), ("", False),
+    ],
+)  # fmt: skip
+def test_only_loopback_is_this_machine(address: str, here: bool) -> None:
+    """An address is meant, not a name: a name may lead anywhere."""
+    assert is_loopback(address) is here
 
 
 def _echoes() -> Iterator[tuple[str, dict[str, Action]]]:

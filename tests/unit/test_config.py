@@ -568,6 +568,45 @@ def test_a_relay_that_cannot_be_one_is_refused(key: str, tmp_path: Path) -> None
     assert f"operator.sender.smtp.{key}: " in found
 
 
+RELAY = """
+[operator.sender]
+mailbox = "a@b.example"
+smtp = {{ host = "{host}", tls = "{tls}", user = "u"{credential} }}
+"""
+CREDENTIAL = ', credential = { secret = "env:RELAY" }'
+
+
+@pytest.mark.parametrize(
+    "host", ["mx.example", "192.0.2.1", "0.0.0.0", "localhost.evil.example", "2001:db8::1", "127"]
+)
+def test_a_password_is_not_to_travel_in_clear_text(host: str, tmp_path: Path) -> None:
+    """The message says where it stands and which two ways there are."""
+    text = RELAY.format(host=host, tls="none", credential=CREDENTIAL)
+    (found,) = problems(text, tmp_path)
+    assert f'operator.sender.smtp: tls = "none" would send the password to {host}' in found
+    assert 'set tls = "starttls" (mostly port 587) or "tls" (port 465)' in found
+    assert "leave the credential out" in found
+
+
+@pytest.mark.parametrize(
+    ("host", "tls", "credential"),
+    [
+        *[(host, "none", CREDENTIAL) for host in ("127.0.0.1", "127.0.0.2", "Localhost", "::1")],
+        ("mx.example", "starttls", CREDENTIAL),
+        ("mx.example", "tls", CREDENTIAL),
+        ("mx.example", "none", ""),
+    ],
+)
+def test_a_relay_on_this_machine_or_without_a_password_may_do_without_tls(
+    host: str, tls: str, credential: str, tmp_path: Path
+) -> None:
+    """Nobody else hears it, or there is nothing to hear."""
+    found = read(RELAY.format(host=host, tls=tls, credential=credential), tmp_path)
+    assert found.operator_sender is not None
+    assert found.operator_sender.relay is not None
+    assert found.operator_sender.relay.tls == tls
+
+
 def test_a_relays_mailbox_may_be_its_user_or_of_the_first_recipients_domain(tmp_path: Path) -> None:
     """The least that people have to write."""
     by_user = read('[operator.sender]\nsmtp = {host="h", user="noc@msp.example"}', tmp_path)
@@ -577,6 +616,19 @@ def test_a_relays_mailbox_may_be_its_user_or_of_the_first_recipients_domain(tmp_
     by_domain = read(text, tmp_path)
     assert by_domain.operator_sender is not None
     assert by_domain.operator_sender.mailbox == "lapsewatch@msp.example"
+
+
+def test_a_relay_with_a_password_and_no_user_signs_in_as_its_mailbox(tmp_path: Path) -> None:
+    """Leaving the password unused would end in a refusal that nobody understands."""
+    smtp = 'smtp = {host="h", credential={secret="env:RELAY"}}'
+    found = read(f'[operator.sender]\nmailbox="noc@msp.example"\n{smtp}', tmp_path)
+    assert found.operator_sender is not None
+    assert found.operator_sender.relay is not None
+    assert found.operator_sender.relay.user == "noc@msp.example"
+    plain = read('[operator.sender]\nmailbox="noc@msp.example"\nsmtp = {host="h"}', tmp_path)
+    assert plain.operator_sender is not None
+    assert plain.operator_sender.relay is not None
+    assert plain.operator_sender.relay.user is None
 
 
 def test_zone_and_hour_fall_back_from_defaults_to_operator(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
@@ -204,3 +205,36 @@ def test_the_level_is_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().err
     assert "quiet" not in text
     assert "loud" in text
+
+
+def test_a_known_value_is_hidden_and_the_words_around_it_stay() -> None:
+    """The longest first, so that no rest of one that holds another remains."""
+    text = "535 5.7.8 wrong: pass-word 1, said mx.example; pass-word 12 too"
+    found = log.hide(text, ["pass-word 1", "pass-word 12"])
+    assert found == "535 5.7.8 wrong: [hidden], said mx.example; [hidden] too"
+
+
+@pytest.mark.parametrize("value", ["", "5", "250", " "])
+def test_a_value_too_short_to_be_a_secret_hides_nothing(value: str) -> None:
+    """It would be found in every reply; the shortest that counts has four characters."""
+    text = "250 2.1.5 OK 250"
+    assert log.hide(text, [value]) == text
+    assert log.hide("a pass b", ["pass"]) == "a [hidden] b"
+
+
+def test_twelve_characters_of_a_value_are_the_value() -> None:
+    """Servers cut what they repeat; the rest of the word goes with it."""
+    value = "".join(chr(97 + number % 26) for number in range(60))
+    assert log.hide(f"got ...{value[20:32]}... ok", [value]) == "got [hidden] ok"
+    assert log.hide(f"got ({value[20:31]}) ok", [value]) == f"got ({value[20:31]}) ok"
+
+
+@pytest.mark.parametrize(
+    "value", ["\\" * 30 + "x", "a " * 40 + "b", "%25" * 20, "+ " * 30, '"' * 40]
+)
+def test_no_text_makes_hiding_slow(value: str) -> None:
+    """What servers say cannot be trusted; the patterns' repeats have bounds."""
+    began = time.process_time()
+    for text in ("\\" * 50_000, "a " * 25_000, "%25" * 20_000, "+" * 50_000, '\\"' * 25_000):
+        log.hide(text, [value])
+    assert time.process_time() - began < 5
