@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from monitor import process
-from monitor.decide import scan_alarm
-from monitor.errors import LapsewatchError, RemoteError
-from monitor.lifecycle import own_uids
+from monitor.lifecycle import OwnCredential
 from monitor.log import get
-from monitor.model import Scan, ScanRecord, Tenant, TenantHealth
+from monitor.model import Scan, ScanRecord, Tenant
+from monitor.timetable import scan_due
 from monitor.wiring import App
 
-if TYPE_CHECKING:
-    from monitor.entra.graph import GraphReader
-
 JOB = "scan"
-LEASE = timedelta(hours=1)
-RETRY_LATER = timedelta(minutes=15)  # a passing failure is looked at again soon
-RETRY_AFTER_FIX = timedelta(hours=1)  # somebody may be fixing it right now
-FIRST = datetime(2000, 1, 1, tzinfo=UTC)
+LEASE = timedelta(minutes=30)  # longer than the deadline of the largest tenant
+AGAIN = timedelta(minutes=5)  # what could not be recorded is read again so soon
 
 log = get("lapsewatch.scan")
 
@@ -30,25 +23,32 @@ log = get("lapsewatch.scan")
 async def scan_tenants(
     app: App, *, only: str | None = None, due_only: bool = False, dry_run: bool = False
 ) -> list[ScanRecord]:
-    """Read the tenants (all, one, or those that are due) side by side and store the outcome."""
-    health = app.store.health()
-    chosen = [
-        tenant
-        for tenant in app.store.tenants()
-        if not tenant.paused
-        and only in (None, tenant.name)
-        and (not due_only or take(app, tenant, health.get(tenant.name)))
-    ]
+    """Read the tenants (all, one, or those that are due) side by side and store the outcome.
+
+    Raises:
+        StoreError: some outcome could not be recorded; all the others were.
+    """
+    health, since = app.store.health(), app.store.known_since()
+    watched = [t for t in app.store.tenants() if not t.paused and only in (None, t.name)]
+    slots = {
+        tenant.name: scan_due(health.get(tenant.name), app.scan_every, since.get(tenant.name))
+        for tenant in watched
+    }
+    chosen = [t for t in watched if not due_only or slots[t.name] <= app.clock()]
     if not chosen:
         return []
+    own = await asyncio.to_thread(app.own_credentials)
     gate = asyncio.Semaphore(app.configuration.settings.deadlines.tenants_at_once)
     async with app.graph() as reader:
 
-        async def one(tenant: Tenant) -> ScanRecord:
-            async with gate:
-                scan = await read(app, reader, tenant)
+        async def one(tenant: Tenant) -> ScanRecord | None:
+            async with gate:  # the slot is taken when the work begins, so its lease is short
+                slot = slots[tenant.name] if due_only else None
+                if slot is not None and not await asyncio.to_thread(take, app, tenant, slot):
+                    return None
+                scan = await app.scans.attempt(reader, tenant)
                 if not dry_run:
-                    await asyncio.to_thread(record, app, tenant, health.get(tenant.name), scan)
+                    await asyncio.to_thread(record, app, tenant, scan, own, slot)
                 # Only the record: what was read of one tenant must not pile up with the others'.
                 return scan.record
 
@@ -60,64 +60,26 @@ async def scan_tenants(
     faults = [outcome for outcome in done if isinstance(outcome, BaseException)]
     if faults:
         raise faults[0]
-    return [outcome for outcome in done if not isinstance(outcome, BaseException)]
+    return [outcome for outcome in done if isinstance(outcome, ScanRecord)]
 
 
-def due_at(app: App, health: TenantHealth | None) -> datetime:
-    """When a tenant is to be read next."""
-    if health is None or health.last_attempt is None:
-        return FIRST
-    if not health.failures:
-        return health.last_attempt + app.scan_every
-    wait = RETRY_AFTER_FIX if health.last_failed_definitely else RETRY_LATER
-    return health.last_attempt + min(wait, app.scan_every)
-
-
-def take(app: App, tenant: Tenant, health: TenantHealth | None) -> bool:
-    """Win the slot of a scan that is due; False when it is not, or another replica has it."""
-    now, due = app.clock(), due_at(app, health)
-    return due <= now and app.store.take_slot(
-        JOB, tenant.name, due, now=now, owner=app.owner, lease=LEASE,
+def take(app: App, tenant: Tenant, slot: datetime) -> bool:
+    """Win the slot; False when another replica has it."""
+    return app.store.take_slot(
+        JOB, tenant.name, slot, now=app.clock(), owner=app.owner, lease=LEASE,
         owner_is_dead=process.is_dead,
     )  # fmt: skip
 
 
-async def read(app: App, reader: GraphReader, tenant: Tenant) -> Scan:
-    """One tenant's scan; whatever goes wrong becomes a record of its own."""
-    started = app.clock()
+def record(
+    app: App, tenant: Tenant, scan: Scan, own: Sequence[OwnCredential], slot: datetime | None
+) -> None:
+    """Write down what came of a scan and finish its slot, or give it back where that fails."""
     try:
-        value = await asyncio.to_thread(app.credential, tenant.credential)
-        return await reader.scan(tenant, app.cloud(tenant), value, now=app.clock)
-    except LapsewatchError as error:
-        cause = error.cause if isinstance(error, RemoteError) else "unknown"
-        return failed(tenant, started, app.clock(), cause, str(error))
-    except Exception as error:  # one tenant never stops the others
-        log.exception("scan_crashed", tenant=tenant.name)
-        text = f"The scan stopped by a fault of the program ({type(error).__name__})."
-        return failed(tenant, started, app.clock(), "unknown", text)
-
-
-def failed(tenant: Tenant, started: datetime, ended: datetime, cause: str, problem: str) -> Scan:
-    """The record of an attempt that never reached Graph."""
-    return Scan(
-        ScanRecord(
-            tenant=tenant.name, started_at=started, finished_at=ended, complete=False,
-            cause=cause, problem=problem, retry="after_fix",
-        )
-    )  # fmt: skip
-
-
-def record(app: App, tenant: Tenant, before: TenantHealth | None, scan: Scan) -> None:
-    """Write facts, ledger and alarm in one transaction."""
-    now = app.clock()
-    change, reason = scan_alarm(before, scan.record)
-    alarm = app.alarms.scan_alarm(tenant, before, scan.record, change, app.carriers.paths(), now)
-    own = own_uids(scan.objects, app.own_credentials(tenant), now)
-    app.store.record_scan(scan, zone=ZoneInfo(tenant.time_zone), own=own, alarm=alarm)
-    if before is not None or scan.record.complete:
-        due = due_at(app, before)
-        app.store.finish_slot(JOB, tenant.name, due, now)
-    log.info(
-        "tenant_scanned", tenant=tenant.name, complete=scan.record.complete,
-        credentials=scan.record.credentials, cause=scan.record.cause, alarm=reason,
-    )  # fmt: skip
+        app.scans.record(tenant, scan, own)
+    except Exception:
+        if slot is not None:
+            app.store.give_back_slot(JOB, tenant.name, slot, until=app.clock() + AGAIN)
+        raise
+    if slot is not None:
+        app.store.finish_slot(JOB, tenant.name, slot, app.clock())

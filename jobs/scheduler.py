@@ -9,25 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-import uvicorn
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from jobs.scan_tenants import scan_tenants
 from jobs.send_canaries import send_canaries
 from jobs.send_warnings import deliver, send_warnings
 from monitor import __version__
-from monitor.errors import LapsewatchError, UsageError
+from monitor.errors import LapsewatchError
 from monitor.liveness import BEAT, why_not_ready
 from monitor.log import get
+from monitor.web.app import create_app
+from monitor.web.server import Server, listen
 from monitor.wiring import App
 
 if TYPE_CHECKING:
@@ -48,6 +47,7 @@ class Service:
         tick: how often to ask what is due.
         banner: a line above the page, for the demo.
         inbox_url: where the demo's mails can be read.
+        on_ready: called with the page's address once it can be asked.
     """
 
     def __init__(
@@ -67,14 +67,8 @@ class Service:
         self._scheduler = BackgroundScheduler(timezone="UTC")
         self._tick = tick
         self._on_ready = on_ready
-        config = uvicorn.Config(
-            web_app(app, banner=banner, inbox_url=inbox_url, host=host),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=10,
-        )
-        self._server = _Server(config, self._started, self._stopping.set)
+        page = web_app(app, banner=banner, inbox_url=inbox_url, host=host)
+        self._server = Server(page, self._started, self._stopping.set)
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT; what is being sent is finished first.
@@ -82,13 +76,12 @@ class Service:
         Raises:
             UsageError: nothing can listen at that address.
         """
-        listener = _listen(self._host, self._port)
-        stop = self._stopping.is_set
+        listener = listen(self._host, self._port)
         jobs: dict[str, Callable[[], object]] = {
             "scan": lambda: asyncio.run(self._scan()),
-            "canary": lambda: send_canaries(self._app, due_only=True, stop=stop),
-            "warn": lambda: send_warnings(self._app, due_only=True, stop=stop),
-            "deliver": lambda: deliver(self._app, stop=stop),
+            "canary": lambda: send_canaries(self._app, due_only=True, stop=self._stopping.is_set),
+            "warn": self._warn,
+            "deliver": lambda: deliver(self._app, stop=self._stopping.is_set),
             BEAT: lambda: None,
         }
         for name, job in jobs.items():
@@ -147,6 +140,13 @@ class Service:
         if not work.cancelled():
             work.result()
 
+    def _warn(self) -> None:
+        """Tell who is due. A digest that could not be written must not count as a good round."""
+        _, outcome = send_warnings(self._app, due_only=True, stop=self._stopping.is_set)
+        if outcome.unwritten:
+            names = ", ".join(outcome.unwritten)
+            raise LapsewatchError(f"The daily mail to {names} could not be written.")
+
     def _guarded(self, name: str, job: Callable[[], object]) -> None:
         """Run one tick; a fault is logged and the next tick comes all the same."""
         if self._stopping.is_set():
@@ -165,48 +165,8 @@ class Service:
             self._on_ready(url)
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    """The listening socket; opened before anything starts, so that nothing starts in vain."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=512)
-    except (OSError, UnicodeError) as error:
-        why = (getattr(error, "strerror", None) or str(error)).rstrip(".")
-        raise UsageError(
-            f"The page cannot listen on {host}, port {port}: {why}.",
-            remedy="Choose another address with --host and --port, or under [web].",
-        ) from None
-
-
-class _Server(uvicorn.Server):
-    """A server that says when, and on which port, it is ready, and when a signal ends it."""
-
-    def __init__(
-        self, config: uvicorn.Config, ready: Callable[[str], None], ending: Callable[[], None]
-    ) -> None:
-        super().__init__(config)
-        self._ready = ready
-        self._ending = ending
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop new work at once, not only when the last connection is closed."""
-        self._ending()
-        super().handle_exit(sig, frame)
-
-    async def startup(self, sockets: list[Any] | None = None) -> None:
-        """Start listening, then tell."""
-        await super().startup(sockets=sockets)
-        for server in getattr(self, "servers", []):
-            for listener in server.sockets:
-                host, port = listener.getsockname()[:2]
-                shown = f"[{host}]" if ":" in host else host
-                self._ready(f"http://{shown}:{port}/")
-
-
 def web_app(app: App, *, banner: str | None, inbox_url: str | None, host: str) -> FastAPI:
     """The page over the wired product."""
-    from monitor.web.app import create_app
-
     web = app.configuration.settings.web
     names = ["127.0.0.1", "localhost", "[::1]", host, *web.allowed_hosts]
     return create_app(

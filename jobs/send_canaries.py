@@ -8,15 +8,17 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from monitor import process
-from monitor.canary import after, due, next_retry
+from monitor.canary import after, due_slot
+from monitor.errors import LapsewatchError
 from monitor.log import get
-from monitor.model import Probe, SenderHealth, Tenant
+from monitor.model import AlarmChange, Probe, SenderHealth, Tenant
+from monitor.routes import sender_scope
 from monitor.senders import OAuthSender
-from monitor.timetable import latest_daily
 from monitor.wiring import App
 
 JOB = "canary"
 LEASE = timedelta(minutes=15)
+AGAIN = timedelta(minutes=5)  # what crashed or could not be recorded is probed again so soon
 AT_ONCE = 8
 
 log = get("lapsewatch.canary")
@@ -32,67 +34,90 @@ def send_canaries(
     """Probe the senders (all, one tenant's, or those that are due), several side by side.
 
     Each is recorded as soon as it is known, so that a slow one holds up no alarm of another.
+
+    Raises:
+        LapsewatchError: some probe crashed or could not be recorded; all the others were.
     """
     tenants = {tenant.name: tenant for tenant in app.store.tenants()}
-    health = app.store.sender_health()
+    health, since = app.store.sender_health(), app.store.known_since()
+    faults: dict[str, str] = {}
 
     def one(sender: OAuthSender) -> Probe | None:
-        known = health.get(_key(sender))
-        slot = due_slot(app, sender, known)
-        if stop() or (due_only and not take(app, sender, slot)):
+        known = health.get((sender.tenant, sender.mailbox))
+        try:
+            slot = due(app, sender, known, since.get(sender.tenant)) if due_only else None
+            if stop() or (due_only and not take(app, sender, slot)):
+                return None
+            return prove(app, sender, tenants.get(sender.tenant), slot)
+        except Exception as error:  # one sender never stops the others
+            foreseen = isinstance(error, LapsewatchError)
+            why = str(error) if foreseen else f"a fault of the program ({type(error).__name__})."
+            log.error("canary_crashed", tenant=sender.tenant, error=why, exc_info=not foreseen)
+            faults[sender.tenant] = why
             return None
-        probe = app.carriers.probe(sender, app.alarms)
-        record(app, sender, tenants.get(sender.tenant), known, probe)
-        if due_only and slot is not None:
-            app.store.finish_slot(JOB, sender.path, slot, app.clock())
-        return probe
 
     chosen = [s for s in app.carriers.senders(tenants.values()) if only in (None, s.tenant)]
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="canary") as pool:
-        futures = [pool.submit(one, sender) for sender in chosen]
-    for sender, future in zip(chosen, futures, strict=True):
-        if (fault := future.exception()) is not None:
-            log.error("canary_crashed", tenant=sender.tenant, error=str(fault))
-    return [probe for future in futures if (probe := future.result()) is not None]
+        probes = [probe for probe in pool.map(one, chosen) if probe is not None]
+    if faults:
+        each = " ".join(f"{name}: {why}" for name, why in sorted(faults.items()))
+        raise LapsewatchError(
+            f"Not every canary could be sent and recorded. {each}",
+            remedy="The others were; `lapsewatch status` shows them.",
+        )
+    return probes
 
 
-def due_slot(app: App, sender: OAuthSender, health: SenderHealth | None) -> datetime | None:
-    """The slot that is due: today's, or the retry of a passing failure; None when neither."""
-    now = app.clock()
-    daily = latest_daily(
-        now, app.configuration.settings.defaults.canary_at, ZoneInfo(sender.time_zone)
-    )
-    if not due(health, daily, now):
-        return None
-    last = health.last if health else None
-    return daily if daily and (last is None or last.started_at < daily) else next_retry(health)
+def due(
+    app: App, sender: OAuthSender, known: SenderHealth | None, changed_at: datetime | None
+) -> datetime | None:
+    """The slot of a sender that is due; None when it is not."""
+    return due_slot(
+        known or SenderHealth(sender.tenant, sender.mailbox),
+        daily_at=app.configuration.settings.defaults.canary_at,
+        zone=ZoneInfo(sender.time_zone), changed_at=changed_at, now=app.clock(),
+    )  # fmt: skip
 
 
 def take(app: App, sender: OAuthSender, slot: datetime | None) -> bool:
-    """Win the slot; False when another replica has it."""
+    """Win the slot; False when there is none, or another replica has it."""
     return slot is not None and app.store.take_slot(
-        JOB, sender.path, slot, now=app.clock(), owner=app.owner, lease=LEASE,
+        JOB, _scope(sender), slot, now=app.clock(), owner=app.owner, lease=LEASE,
         owner_is_dead=process.is_dead,
     )  # fmt: skip
 
 
-def record(
-    app: App, sender: OAuthSender, tenant: Tenant | None, before: SenderHealth | None, probe: Probe
-) -> None:
-    """Write the probe, and its alarm if it opens or closes one, in one transaction."""
+def prove(app: App, sender: OAuthSender, tenant: Tenant | None, slot: datetime | None) -> Probe:
+    """Probe and record; give the slot back where that fails, so that it is soon done anew."""
+    try:
+        probe = app.carriers.probe(sender, app.alarms)
+        record(app, sender, tenant, probe)
+    except Exception:
+        if slot is not None:
+            app.store.give_back_slot(JOB, _scope(sender), slot, until=app.clock() + AGAIN)
+        raise
+    if slot is not None:
+        app.store.finish_slot(JOB, _scope(sender), slot, app.clock())
+    return probe
+
+
+def record(app: App, sender: OAuthSender, tenant: Tenant | None, probe: Probe) -> None:
+    """Judge the probe by what is known now, and write it with its alarm in one transaction."""
+    # Read now and not before the probe: somebody may have run one by hand meanwhile.
+    before = app.store.health_of_sender(sender.tenant, sender.mailbox)
     verdict = after(before, probe)
     alarm = None
-    if verdict.alarm != "none":
+    if verdict.alarm is not AlarmChange.NONE:
         alarm = app.alarms.canary_alarm(
             sender, tenant, before, probe, app.diagnose(probe.evidence, probe.stage),
-            opens=verdict.alarm == "open", paths=app.carriers.paths(), now=app.clock(),
+            change=verdict.alarm, news=app.alarm_news(_scope(sender)),
         )  # fmt: skip
     app.store.record_probe(probe, alarm)
     log.info(
         "canary", tenant=sender.tenant, result=probe.result, stage=probe.stage,
-        cause=probe.cause, alarm=verdict.alarm,
+        cause=probe.cause, alarm=verdict.alarm, reason=verdict.reason,
     )  # fmt: skip
 
 
-def _key(sender: OAuthSender) -> tuple[str, str]:
-    return (sender.tenant, sender.mailbox)
+def _scope(sender: OAuthSender) -> str:
+    return sender_scope(sender.tenant, sender.mailbox)

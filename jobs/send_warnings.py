@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 
 from monitor import process
-from monitor.compose import RecipientRun, recipient_runs
+from monitor.compose import Standing
 from monitor.decide import Decision
 from monitor.deliver import Outcome
 from monitor.errors import StoreError
 from monitor.log import get
-from monitor.model import OutboxMail
-from monitor.timetable import latest_daily
+from monitor.model import HeldSlot, OutboxMail
+from monitor.recipients import RecipientRun, facts_are_in, strays
 from monitor.wiring import App
 
 JOB = "warn"
 LEASE = timedelta(minutes=10)
-PATIENCE = timedelta(minutes=15)
+TRIES = 3  # what is told while a run is decided makes it decide anew
 
 log = get("lapsewatch.warn")
 
@@ -35,81 +34,78 @@ def send_warnings(
     What still waits from before goes first: it may have been accepted already, and must then
     not be written a second time in other words.
     """
+    standing = app.standing()
+    tidy(app, standing)
     before = app.deliverer().run(force=not due_only, stop=stop)
+    done = app.store.last_slots(JOB) if due_only else {}
     written: list[OutboxMail] = []
-    for run in runs(app, only):
+    crashed = []
+    for run in standing.runs:
         if stop():
             break
         try:
-            slot = due_slot(app, run) if due_only else None
+            slot = take(app, run, standing, done) if due_only else None
             if slot is not None or not due_only:
-                written += write(app, run, slot, only)
+                written += write(app, run.about(only), standing, slot)
         except StoreError:
             raise
         except Exception:  # one recipient's digest never stops the others'
             log.exception("run_crashed", recipient=run.address)
+            crashed.append(run.address)
     after = app.deliverer().run(stop=stop)
-    return written, Outcome(
-        before.sent + after.sent, after.waiting or before.waiting, before.dead + after.dead
-    )
+    return written, before.then(after, crashed)
 
 
-def due_slot(app: App, run: RecipientRun) -> tuple[str, str, datetime] | None:
-    """Win the slot of a run that is due; None when it is not, or another replica has it."""
-    slot = latest_daily(app.clock(), time(run.send_hour), ZoneInfo(run.zone))
-    if slot is None or not facts_are_in(app, run):
+def tidy(app: App, standing: Standing) -> None:
+    """Take back what waits for people who are no longer to be told, and alarms about nothing."""
+    app.store.withdraw(strays(app.store.waiting(), standing.runs, standing.active))
+    app.store.end_alarms_except(standing.senders, "sender:", app.clock())
+
+
+def take(
+    app: App, run: RecipientRun, standing: Standing, done: Mapping[str, datetime]
+) -> HeldSlot | None:
+    """Win the slot of a run that is due; None when it is not, or somebody else has it."""
+    now = app.clock()
+    slot = run.slot(now)
+    if slot is None or done.get(run.scope) == slot or not facts_are_in(
+        run, slot, health=standing.health, known_since=standing.known_since,
+        started_at=app.started_at, scan_every=app.scan_every, now=now,
+    ):  # fmt: skip
         return None
     taken = app.store.take_slot(
-        JOB, run.scope, slot, now=app.clock(), owner=app.owner, lease=LEASE,
-        owner_is_dead=process.is_dead,
-    )  # fmt: skip
-    return (JOB, run.scope, slot) if taken else None
+        JOB, run.scope, slot, now=now, owner=app.owner, lease=LEASE, owner_is_dead=process.is_dead
+    )
+    return HeldSlot(JOB, run.scope, slot, app.owner) if taken else None
+
+
+def write(
+    app: App, run: RecipientRun, standing: Standing, slot: HeldSlot | None
+) -> list[OutboxMail]:
+    """Write one run's digests and finish its slot, in one transaction."""
+    for _ in range(TRIES):
+        mails, _ = compose(app, run, standing)
+        added = app.store.write_run(
+            mails, recipient=run.address, tenants=run.names, at=app.clock(), slot=slot
+        )
+        if added is not None:
+            return added
+    log.warning("run_overtaken", recipient=run.address)
+    return []
+
+
+def compose(
+    app: App, run: RecipientRun, standing: Standing
+) -> tuple[list[OutboxMail], list[Decision]]:
+    """What a run has to say now, and every decision behind it."""
+    return app.composer.digests(run, app.knowledge(run, standing), standing.paths, app.clock())
 
 
 def plan_warnings(app: App, *, only: str | None = None) -> list[tuple[OutboxMail, list[Decision]]]:
     """What `send_warnings` would write now, without writing or sending anything."""
-    planned = []
-    for run in runs(app, only):
-        mails, decisions = app.composer.digests(
-            run, app.knowledge(run), app.carriers.paths(), app.clock()
-        )
-        planned += [(mail, decisions) for mail in mails]
-    return planned
-
-
-def runs(app: App, only: str | None) -> list[RecipientRun]:
-    """Every recipient's run; paused tenants are silent."""
-    tenants = [t for t in app.store.tenants() if not t.paused and only in (None, t.name)]
-    return recipient_runs(tenants, app.audience)
-
-
-def facts_are_in(app: App, run: RecipientRun) -> bool:
-    """Whether the run need not wait for scans any longer.
-
-    After a start, a run that is made up waits for the first scans, so that nobody is warned about
-    what was renewed meanwhile, or told nothing because nothing is known yet. It does not wait
-    long: a tenant that hangs must not hold back the warnings of the others.
-    """
-    if app.clock() - app.started_at > PATIENCE:
-        return True
-    health = app.store.health()
-    attempts = [known.last_attempt for t in run.tenants if (known := health.get(t.name))]
-    fresh = [at for at in attempts if at is not None and app.clock() - at < app.scan_every]
-    return len(fresh) == len(run.tenants)
-
-
-def write(
-    app: App, run: RecipientRun, slot: tuple[str, str, datetime] | None, only: str | None = None
-) -> list[OutboxMail]:
-    """Write one run's digests and finish its slot, in one transaction."""
-    now = app.clock()
-    mails, decisions = app.composer.digests(run, app.knowledge(run), app.carriers.paths(), now)
-    for decision in decisions:
-        log.debug("decided", tenant=decision.credential.tenant, reason=decision.reason)
-    return app.store.write_run(
-        mails, recipient=run.address, run_key=run.key(now), slot=slot, at=now,
-        only=None if only is None else {only},
-    )  # fmt: skip
+    standing = app.standing()
+    planned = [compose(app, run.about(only), standing) for run in standing.runs]
+    return [(mail, decisions) for mails, decisions in planned for mail in mails]
 
 
 def deliver(app: App, *, stop: Callable[[], bool] = lambda: False) -> Outcome:

@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from monitor.compose import Audience, outbox_row
-from monitor.decide import AlarmChange
+from monitor.compose import outbox_row
 from monitor.diagnose import Diagnosis, Rulebook
 from monitor.model import (
     OPERATOR,
+    AlarmChange,
     Mail,
     OutboxMail,
     Probe,
+    Recipient,
     ScanRecord,
     SenderHealth,
     Tenant,
     TenantHealth,
 )
+from monitor.recipients import Audience
 from monitor.render import Renderer
-from monitor.routes import Paths, choose
+from monitor.routes import Paths, choose, sender_scope
 from monitor.senders import OAuthSender
 from monitor.store import AlarmWrite
 
 
 @dataclass(frozen=True, slots=True)
-class CanaryFacts:
-    """What a canary mail says about the credential it was sent with."""
+class AlarmNews:
+    """What holds at the moment an alarm is written.
 
-    token_expires: datetime | None = None
-    credential_ends: datetime | None = None
+    Args:
+        paths: the sending paths, and which are broken.
+        now: the instant, aware UTC.
+        heard: the addresses that were told of the alarm that stands.
+    """
+
+    paths: Paths
+    now: datetime
+    heard: tuple[str, ...] = ()
 
 
 class AlarmWriter:
@@ -42,7 +51,6 @@ class AlarmWriter:
         renderer: makes the words.
         rulebook: explains causes.
         audience: the operator: who gets alarms, and in which zone.
-        domain: the domain of a path's mailbox, for Message-IDs.
     """
 
     def __init__(
@@ -51,12 +59,10 @@ class AlarmWriter:
         renderer: Renderer,
         rulebook: Rulebook,
         audience: Audience,
-        domain: Callable[[str], str],
     ) -> None:
         self._renderer = renderer
         self._rulebook = rulebook
         self._audience = audience
-        self._domain = domain
 
     def scan_alarm(
         self,
@@ -64,29 +70,19 @@ class AlarmWriter:
         before: TenantHealth | None,
         record: ScanRecord,
         change: AlarmChange,
-        paths: Paths,
-        now: datetime,
+        news: AlarmNews,
     ) -> AlarmWrite | None:
-        """CANNOT CHECK or RECOVERED about one tenant, or None when nothing changed."""
+        """CANNOT CHECK or RECOVERED about one tenant, or None when there is nothing to say."""
         if change is AlarmChange.NONE:
             return None
         first = (before.first_failure_at if before else None) or record.started_at
-        health = TenantHealth(
-            tenant=tenant.name,
-            last_complete=before.last_complete if before else None,
-            last_attempt=record.finished_at,
-            failures=(before.failures if before else 0) + 1,
-            cause=record.cause,
-            problem=record.problem,
-            first_failure_at=first,
-            record=record,
-        )
+        health = _failing(tenant, before, record, first)
         about = self._rulebook.describe(record.cause or "unknown")
 
         def render(zone: ZoneInfo) -> Mail:
             if change is AlarmChange.CLOSE:
                 return self._renderer.recovered_tenant(
-                    tenant, blind_since=first, zone=zone, now=now
+                    tenant, blind_since=first, zone=zone, now=news.now
                 )
             return self._renderer.cannot_check(
                 tenant,
@@ -94,11 +90,11 @@ class AlarmWriter:
                 explanation=about.explanation,
                 fix=about.fix,
                 zone=zone,
-                now=now,
+                now=news.now,
             )
 
-        mails = self._alarm_mails(render, tenant, f"tenant:{tenant.name}", paths, now)
-        return _alarm_write(change is AlarmChange.OPEN, f"tenant:{tenant.name}", mails, now)
+        mails = self._alarm_mails(render, tenant, f"tenant:{tenant.name}", change, news)
+        return AlarmWrite(change, f"tenant:{tenant.name}", news.now, tuple(mails))
 
     def canary_alarm(
         self,
@@ -108,22 +104,26 @@ class AlarmWriter:
         probe: Probe,
         diagnosis: Diagnosis,
         *,
-        opens: bool,
-        paths: Paths,
-        now: datetime,
-    ) -> AlarmWrite:
-        """CANARY FAILED or RECOVERED about one sender, by another path than the broken one."""
+        change: AlarmChange,
+        news: AlarmNews,
+    ) -> AlarmWrite | None:
+        """CANARY FAILED or RECOVERED about one sender, by another path than the broken one.
+
+        None when there is nothing to say.
+        """
+        if change is AlarmChange.NONE:
+            return None
         about = self._rulebook.describe(probe.cause)
 
         def render(zone: ZoneInfo) -> Mail:
-            if not opens:
+            if change is AlarmChange.CLOSE:
                 since = before.first_failure_at if before else None
                 return self._renderer.recovered_sender(
                     tenant_name=sender.tenant,
                     mailbox=sender.mailbox,
                     broken_since=since or probe.started_at,
                     zone=zone,
-                    now=now,
+                    now=news.now,
                 )
             return self._renderer.canary_failed(
                 tenant_name=sender.tenant,
@@ -137,17 +137,22 @@ class AlarmWriter:
                 since=before.first_failure_at if before else None,
                 tenant=tenant,
                 zone=zone,
-                now=now,
+                now=news.now,
             )
 
-        scope = f"sender:{sender.tenant}"
-        mails = self._alarm_mails(
-            render, tenant, scope, paths, now, about_sender=sender.path if opens else None
-        )
-        return _alarm_write(opens, scope, mails, now)
+        scope = sender_scope(sender.tenant, sender.mailbox)
+        broken = None if change is AlarmChange.CLOSE else sender.path
+        mails = self._alarm_mails(render, tenant, scope, change, news, about_sender=broken)
+        return AlarmWrite(change, scope, news.now, tuple(mails))
 
     def canary(
-        self, sender: OAuthSender, recipient: str, *, number: int, facts: CanaryFacts, now: datetime
+        self,
+        sender: OAuthSender,
+        recipient: str,
+        *,
+        number: int,
+        credential_ends: datetime | None,
+        now: datetime,
     ) -> OutboxMail:
         """The daily test mail of one sender; it is sent by the probe, not through the outbox."""
         canary_id = uuid4().hex
@@ -158,8 +163,8 @@ class AlarmWriter:
             port=sender.port,
             number=number,
             canary_id=canary_id,
-            token_expires=facts.token_expires,
-            credential_ends=facts.credential_ends,
+            token_expires=None,  # the mail is written before there is a token
+            credential_ends=credential_ends,
             zone=ZoneInfo(sender.time_zone),
             now=now,
         )
@@ -172,35 +177,46 @@ class AlarmWriter:
         render: Callable[[ZoneInfo], Mail],
         tenant: Tenant | None,
         scope: str,
-        paths: Paths,
-        now: datetime,
+        change: AlarmChange,
+        news: AlarmNews,
         about_sender: str | None = None,
     ) -> list[OutboxMail]:
-        """The same alarm to each recipient of alarms, each in its own zone."""
-        recipients = self._audience.recipients or (tenant.recipients if tenant else ())
-        zone_name = (
-            self._audience.time_zone
-            if self._audience.recipients or not tenant
-            else (tenant.time_zone)
-        )
+        """The same alarm to each recipient of alarms, each in its own zone.
+
+        The end is also for who heard of the beginning and is no recipient any more.
+        """
+        own = not self._audience.recipients and tenant is not None
+        zone_name = tenant.time_zone if own and tenant else self._audience.time_zone
+        recipients = tenant.recipients if own and tenant else self._audience.recipients
+        if change is AlarmChange.CLOSE:
+            listed = {recipient.address.lower() for recipient in recipients}
+            former = (address for address in news.heard if address.lower() not in listed)
+            recipients = (*recipients, *(Recipient(address) for address in former))
         names = (tenant.name if tenant else OPERATOR,)
         mails = []
         for recipient in recipients:
             mail = render(ZoneInfo(recipient.time_zone or zone_name))
-            path = choose(mail.kind, names, paths, about_sender=about_sender)
+            path = choose(mail.kind, names, news.paths, about_sender=about_sender)
+            domain = news.paths.domain(path)
             mails.append(
                 outbox_row(
-                    mail,
-                    recipient.address,
-                    names,
-                    path,
-                    now,
-                    domain=self._domain(path),
-                    scope=scope,
+                    mail, recipient.address, names, path, news.now, domain=domain, scope=scope
                 )
             )
         return mails
 
 
-def _alarm_write(opens: bool, scope: str, mails: Sequence[OutboxMail], now: datetime) -> AlarmWrite:
-    return AlarmWrite(change="open" if opens else "close", scope=scope, at=now, mails=tuple(mails))
+def _failing(
+    tenant: Tenant, before: TenantHealth | None, record: ScanRecord, first: datetime
+) -> TenantHealth:
+    """The tenant's health with this failed attempt in it, as the mail shows it."""
+    return TenantHealth(
+        tenant=tenant.name,
+        last_complete=before.last_complete if before else None,
+        last_attempt=record.finished_at,
+        failures=(before.failures if before else 0) + 1,
+        cause=record.cause,
+        problem=record.problem,
+        first_failure_at=first,
+        record=record,
+    )

@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from monitor import senders
-from monitor.alarms import AlarmWriter, CanaryFacts
+from monitor.alarms import AlarmWriter
 from monitor.config import Configuration
 from monitor.deliver import Channel
 from monitor.diagnose import Diagnosis
 from monitor.errors import DeliveryError, LapsewatchError, SettingsError
 from monitor.log import get
 from monitor.model import OPERATOR, CanaryResult, CredentialRef, Kind, Probe, Relay, Tenant
-from monitor.routes import OPERATOR_PATH, Paths
+from monitor.routes import OPERATOR_PATH, Paths, tenant_of
 from monitor.senders import OAuthSender
 from monitor.store import Store
 from monitor.vault import Vault
@@ -84,9 +84,9 @@ class Carriers:
             log.error("operator_sender_unusable", error=str(error))
         return [sender for sender in (*found, operator) if sender is not None]
 
-    def paths(self) -> Paths:
+    def paths(self, tenants: Iterable[Tenant] | None = None) -> Paths:
         """Which sending paths exist, and which of them the last canary found broken."""
-        resolved = self.senders()
+        resolved = self.senders(tenants)
         identity = {sender.path: sender.identity for sender in resolved}
         operator = self._configuration.operator_sender
         if operator is not None and operator.relay is not None:
@@ -123,10 +123,19 @@ class Carriers:
                 connect_s=self._seconds("connect"),
                 reply_s=self._seconds("read"),
             )
-        for sender in self.senders():
-            if sender.path == path:
-                return self._oauth_channel(sender)
-        raise DeliveryError(f"There is no sending path {path}.", cause="unknown")
+        sender = self._sender(path)
+        if sender is None:
+            raise DeliveryError(f"There is no sending path {path}.", cause="unknown")
+        return self._oauth_channel(sender)
+
+    def _sender(self, path: str) -> OAuthSender | None:
+        """The OAuth sender behind a path id. Only the operator's needs to know all tenants."""
+        name = tenant_of(path)
+        tenant = self._store.tenant(name) if name else None
+        known = (
+            self.senders() if path == OPERATOR_PATH else self.senders([tenant] if tenant else [])
+        )
+        return next((sender for sender in known if sender.path == path), None)
 
     def _oauth_channel(self, sender: OAuthSender) -> Channel:
         from monitor.channels.smtp_oauth import SmtpOAuthChannel
@@ -169,14 +178,6 @@ class Carriers:
         value: timedelta = getattr(self._configuration.settings.deadlines, name)
         return value.total_seconds()
 
-    def domain(self, path: str) -> str:
-        """The domain of Message-IDs on a path."""
-        mailboxes = {sender.path: sender.mailbox for sender in self.senders()}
-        operator = self._configuration.operator_sender
-        if operator is not None:
-            mailboxes.setdefault(OPERATOR_PATH, operator.mailbox)
-        return mailboxes.get(path, "lapsewatch.invalid").rpartition("@")[2]
-
     def smtp_path(self, sender: OAuthSender) -> SmtpPath:
         """Where and as whom a sender submits."""
         from monitor.channels.probe import Path as SmtpPath
@@ -197,10 +198,12 @@ class Carriers:
         from monitor.channels.probe import run_probe
 
         number = self._store.next_canary_number(sender.tenant, sender.mailbox)
-        facts = CanaryFacts(credential_ends=self._credential_end(sender))
+        ends = self._credential_end(sender)
         verdict: Probe | None = None
         for recipient in sender.canary_to:
-            row = alarms.canary(sender, recipient, number=number, facts=facts, now=self._clock())
+            row = alarms.canary(
+                sender, recipient, number=number, credential_ends=ends, now=self._clock()
+            )
             probe = run_probe(
                 self.smtp_path(sender),
                 tenant=sender.tenant,

@@ -2,84 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from monitor.decide import Decision, Told, decide, tenant_state
 from monitor.lifecycle import has_lapsed, successors
 from monitor.model import (
-    DEFAULT_SCAN_INTERVAL,
+    OPERATOR,
     Credential,
     Mail,
     MailKind,
     NoticeKey,
     OutboxMail,
-    Recipient,
     Snooze,
     Tenant,
     TenantHealth,
     TenantState,
 )
+from monitor.recipients import Audience, RecipientRun
 from monitor.render import DigestItem, Renderer
-from monitor.routes import Paths, choose
-from monitor.timetable import next_daily
+from monitor.routes import NO_PATH, Paths, choose
 
 SnoozeKey = tuple[str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Audience:
-    """The operator, as far as mails care: who gets alarms, where and when, and what is stale."""
+class Standing:
+    """What holds for all daily runs of one tick."""
 
-    recipients: tuple[Recipient, ...] = ()
-    time_zone: str = "UTC"
-    send_hour: int = 8
-    scan_every: timedelta = DEFAULT_SCAN_INTERVAL
-
-
-@dataclass(frozen=True, slots=True)
-class RecipientRun:
-    """One daily run: everything one address is told in one zone, at one local hour."""
-
-    address: str
-    zone: str
-    send_hour: int
-    tenants: tuple[Tenant, ...]
+    tenants: Sequence[Tenant]
+    runs: Sequence[RecipientRun]
+    senders: set[str]  # scopes of all senders there are
+    known_since: Mapping[str, datetime]
+    health: Mapping[str, TenantHealth]
+    snoozes: Mapping[SnoozeKey, Snooze]
+    paths: Paths
 
     @property
-    def scope(self) -> str:
-        """The name of this run among the slots."""
-        return f"{self.address.lower()}|{self.zone}"
-
-    def key(self, now: datetime) -> str:
-        """The name of this run on the local date of `now`."""
-        return f"{self.scope}|{now.astimezone(ZoneInfo(self.zone)).date()}"
-
-
-def recipient_runs(tenants: Iterable[Tenant], audience: Audience) -> list[RecipientRun]:
-    """Who has to be asked about daily: one address with two zones has two runs."""
-    found: dict[tuple[str, str], tuple[str, int, list[Tenant]]] = {}
-    for tenant in tenants:
-        for recipient in tenant.recipients or audience.recipients:
-            zone, hour = _zone_and_hour(recipient, tenant, audience)
-            key = (recipient.address.lower(), zone)
-            found.setdefault(key, (recipient.address, hour, []))[2].append(tenant)
-    return [
-        RecipientRun(address, zone, hour, tuple(dict.fromkeys(members)))
-        for (_, zone), (address, hour, members) in sorted(found.items())
-    ]
-
-
-def _zone_and_hour(recipient: Recipient, tenant: Tenant, audience: Audience) -> tuple[str, int]:
-    if tenant.recipients:
-        zone, hour = tenant.time_zone, tenant.send_hour
-    else:
-        zone, hour = audience.time_zone, audience.send_hour
-    own_hour = recipient.send_hour
-    return recipient.time_zone or zone, hour if own_hour is None else own_hour
+    def active(self) -> set[str]:
+        """The names that mails may hold: tenants that are not paused, and the operator's."""
+        return {tenant.name for tenant in self.tenants if not tenant.paused} | {OPERATOR}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,25 +57,39 @@ class Knowledge:
     snoozes: Mapping[SnoozeKey, Snooze]
 
 
+@dataclass(frozen=True, slots=True)
+class _Digest:
+    """What one digest is made of: a run's tenants on one sending path."""
+
+    run: RecipientRun
+    path: str
+    tenants: Sequence[Tenant]
+    decisions: Mapping[str, Sequence[Decision]]
+    known: Knowledge
+    now: datetime
+
+    @property
+    def items(self) -> list[DigestItem]:
+        """The notices, each with its tenant."""
+        return [
+            DigestItem(tenant, decision.notice)
+            for tenant in self.tenants
+            for decision in self.decisions[tenant.name]
+            if decision.notice is not None
+        ]
+
+
 class Composer:
     """Writes the digests of daily runs.
 
     Args:
         renderer: makes the words.
         audience: the operator: who gets alarms, in which zone, how old facts may be.
-        domain: the domain of a path's mailbox, for Message-IDs.
     """
 
-    def __init__(
-        self,
-        *,
-        renderer: Renderer,
-        audience: Audience,
-        domain: Callable[[str], str],
-    ) -> None:
+    def __init__(self, *, renderer: Renderer, audience: Audience) -> None:
         self._renderer = renderer
         self._audience = audience
-        self._domain = domain
 
     def digests(
         self, run: RecipientRun, known: Knowledge, paths: Paths, now: datetime
@@ -129,78 +108,42 @@ class Composer:
             )
             for tenant in run.tenants
         }
-        by_path: dict[str, list[Tenant]] = {}
-        for tenant in run.tenants:
-            path = choose(MailKind.REMINDER, [tenant.name], paths)
-            by_path.setdefault(path, []).append(tenant)
-        mails = []
-        for path, tenants in by_path.items():
-            mail = self._digest(run, path, tenants, decisions, known, now)
-            if mail is not None:
-                mails.append(mail)
-        return mails, [decision for found in decisions.values() for decision in found]
-
-    def _digest(
-        self,
-        run: RecipientRun,
-        path: str,
-        tenants: Sequence[Tenant],
-        decisions: Mapping[str, Sequence[Decision]],
-        known: Knowledge,
-        now: datetime,
-    ) -> OutboxMail | None:
-        zone = ZoneInfo(run.zone)
-        items = [
-            DigestItem(tenant, decision.notice)
-            for tenant in tenants
-            for decision in decisions[tenant.name]
-            if decision.notice is not None
+        mails = [
+            self._write(_Digest(run, path, tenants, decisions, known, now), paths)
+            for path, tenants in _by_path(run.tenants, paths)
         ]
+        said = [decision for found in decisions.values() for decision in found]
+        return [mail for mail in mails if mail is not None], said
+
+    def _write(self, digest: _Digest, paths: Paths) -> OutboxMail | None:
+        run, now, items = digest.run, digest.now, digest.items
         if not items:
             return None
         said = {(item.tenant.name, item.notice.credential.uid) for item in items}
-        lapsed, covered = _also_worth_saying(tenants, decisions, said, now)
-        blind = self._blind(tenants, known.health, now)
+        lapsed, covered = _also_worth_saying(digest.tenants, digest.decisions, said, now)
+        blind = self._blind(digest.tenants, digest.known.health, now)
         mail = self._renderer.digest(
             items,
             recipient=run.address,
-            zone=zone,
+            zone=ZoneInfo(run.zone),
             now=now,
-            as_of={
-                name: health.facts_at
-                for name, health in known.health.items()
-                if health.facts_at is not None
-            },
+            as_of=_as_of(digest.known.health),
             covered=covered,
             still_lapsed=lapsed,
             blind=blind,
-            next_run=next_daily(now, time(run.send_hour), zone),
-        )
-        keys = tuple(
-            NoticeKey(
-                tenant=item.tenant.name,
-                uid=item.notice.credential.uid,
-                life=item.notice.credential.life,
-                recipient=run.address,
-                stage=str(item.notice.stage),
-                level=item.notice.level,
-                kind=item.notice.kind,
-            )
-            for item in items
+            next_run=run.next_slot(now),
         )
         named = {name for name, _ in said}
-        for tenant in tenants:
-            if any(pair[0] is tenant for pair in (*lapsed, *covered, *blind)):
-                named.add(tenant.name)
-        names = tuple(tenant.name for tenant in tenants if tenant.name in named)
+        named |= {tenant.name for tenant, _ in (*lapsed, *blind)}
+        named |= {tenant.name for tenant, _, _ in covered}
         return outbox_row(
             mail,
             run.address,
-            names,
-            path,
+            tuple(tenant.name for tenant in digest.tenants if tenant.name in named),
+            digest.path,
             now,
-            domain=self._domain(path),
-            notices=keys,
+            domain=paths.domain(digest.path),
+            notices=tuple(_notice_key(item, run.address) for item in items),
             run_key=run.key(now),
         )
 
@@ -214,6 +157,32 @@ class Composer:
             if known is not None and state in (TenantState.STALE, TenantState.UNKNOWN):
                 found.append((tenant, known))
         return found
+
+
+def _by_path(tenants: Sequence[Tenant], paths: Paths) -> list[tuple[str, list[Tenant]]]:
+    """Which tenants share a digest. Where there is no path, none do: each may get its own one."""
+    found: dict[tuple[str, str], list[Tenant]] = {}
+    for tenant in tenants:
+        path = choose(MailKind.REMINDER, [tenant.name], paths)
+        found.setdefault((path, tenant.name if path == NO_PATH else ""), []).append(tenant)
+    return [(path, members) for (path, _), members in found.items()]
+
+
+def _as_of(health: Mapping[str, TenantHealth]) -> dict[str, datetime]:
+    return {name: known.facts_at for name, known in health.items() if known.facts_at is not None}
+
+
+def _notice_key(item: DigestItem, recipient: str) -> NoticeKey:
+    notice = item.notice
+    return NoticeKey(
+        tenant=item.tenant.name,
+        uid=notice.credential.uid,
+        life=notice.credential.life,
+        recipient=recipient,
+        stage=str(notice.stage),
+        level=notice.level,
+        kind=notice.kind,
+    )
 
 
 def outbox_row(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -18,6 +18,7 @@ from monitor.lifecycle import (
 )
 from monitor.model import (
     UNKNOWN_AFTER,
+    AlarmChange,
     Credential,
     MailKind,
     Notice,
@@ -36,6 +37,8 @@ COVERED_DAYS = 7
 _NO_LEVEL = Stage.threshold(1_000_000).urgency
 
 Key = tuple[str, str, int]  # tenant, uid, life
+# End, thresholds, weeks after the lapse, now and zone -> the stage that holds (rule 3).
+StageOf = Callable[[datetime | None, Sequence[int], int, datetime, ZoneInfo], Stage | None]
 
 
 class Reason(StrEnum):
@@ -108,6 +111,7 @@ class _Run:
     told: Mapping[Key, Told]
     snoozes: Mapping[Key, Snooze]
     now: datetime
+    stage_of: StageOf
 
 
 def decide(
@@ -118,14 +122,15 @@ def decide(
     told: Mapping[Key, Told],
     snoozes: Mapping[Key, Snooze],
     now: datetime,
+    stage_of: StageOf = current_stage,
 ) -> list[Decision]:
     """Return one Decision per credential of a tenant, for one recipient, the soonest end first.
 
     `zone` is the recipient's, `now` the run's instant (aware, UTC). `told` holds what this
     recipient was told, `snoozes` what stands for all recipients; both are keyed by tenant, uid
-    and life. Rules 2 to 7.
+    and life. `stage_of` is rule 3. Rules 2 to 7.
     """
-    run = _Run(tenant, zone, told, snoozes, now)
+    run = _Run(tenant, zone, told, snoozes, now, stage_of)
     newer = successors(credentials, now, include_own=True)
     decisions = [_judge(one, newer.get((one.tenant, one.uid)), run) for one in credentials]
     return sorted(decisions, key=_soonest_first)
@@ -137,7 +142,7 @@ def _soonest_first(decision: Decision) -> tuple[bool, datetime, str, str]:
 
 
 def _judge(one: Credential, newer: Credential | None, run: _Run) -> Decision:
-    stage = current_stage(
+    stage = run.stage_of(
         one.end, run.tenant.thresholds, run.tenant.weekly_after_lapse, run.now, run.zone
     )
     days = days_left(one.end, run.now, run.zone)
@@ -209,14 +214,6 @@ def _why_now(shown: Stage) -> Reason:
     return Reason.JUST_LAPSED if shown == Stage.lapsed(0) else Reason.STILL_LAPSED
 
 
-def digest_kind(notices: Iterable[Notice]) -> MailKind:
-    """Return the kind of a digest: that of the gravest notice in it."""
-    kinds = {notice.kind for notice in notices}
-    if MailKind.LAPSED in kinds:
-        return MailKind.LAPSED
-    return MailKind.REMINDER if MailKind.REMINDER in kinds else MailKind.COVERED
-
-
 # --- tenants --------------------------------------------------------------------------------------
 
 
@@ -240,16 +237,8 @@ def tenant_state(
     return TenantState.STALE if age < UNKNOWN_AFTER else TenantState.UNKNOWN
 
 
-class AlarmChange(StrEnum):
-    """What a scan does to the CANNOT CHECK of its tenant."""
-
-    NONE = "none"
-    OPEN = "open"
-    CLOSE = "close"
-
-
 def scan_alarm(before: TenantHealth | None, record: ScanRecord) -> tuple[AlarmChange, Reason]:
-    """Return whether one attempt opens or closes the CANNOT CHECK of its tenant, and why.
+    """Return whether one attempt opens, keeps or closes the CANNOT CHECK of its tenant, and why.
 
     `before` is the health before this attempt. The alarm opens at the second failure in a row,
     or at once when the cause needs a fix or the tenant was never read; once per outage. A
@@ -259,7 +248,7 @@ def scan_alarm(before: TenantHealth | None, record: ScanRecord) -> tuple[AlarmCh
     if record.complete:
         return (AlarmChange.CLOSE, Reason.READ_AGAIN) if stands else _quiet(Reason.ALL_WELL)
     if stands:
-        return _quiet(Reason.ALARM_STANDS)
+        return AlarmChange.KEEP, Reason.ALARM_STANDS
     if record.retry != "later":
         return AlarmChange.OPEN, Reason.NEEDS_FIX
     if before is None or before.last_complete is None:

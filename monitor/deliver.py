@@ -17,13 +17,13 @@ from monitor import process
 from monitor.errors import DeliveryError, RemoteError, StoreError
 from monitor.log import get
 from monitor.model import MailKind, OutboxMail, Receipt
-from monitor.routes import NO_PATH, Paths, choose, tenant_path
+from monitor.routes import NO_PATH, Paths, choose, sender_of, tenant_path
 from monitor.store import Store
 
-LEASE = timedelta(minutes=10)
-SEND_BUDGET = timedelta(
-    minutes=3
-)  # a send that starts later than this before the lease's end waits
+LEASE = timedelta(minutes=15)
+# A send that would start later than this before the lease's end waits. Connecting (10 s), a token
+# (20 s) and eleven answers (30 s each) may take so long before the last one comes.
+SEND_BUDGET = timedelta(minutes=7)
 FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(minutes=30)
 TRIES_BEFORE_OTHER_PATH = 3
@@ -56,6 +56,16 @@ class Outcome:
     sent: list[OutboxMail] = field(default_factory=list)
     waiting: list[tuple[OutboxMail, str]] = field(default_factory=list)
     dead: list[tuple[OutboxMail, str]] = field(default_factory=list)
+    unwritten: list[str] = field(default_factory=list)  # whose digest could not be written
+
+    def then(self, later: Outcome, unwritten: Sequence[str] = ()) -> Outcome:
+        """This round and a later one as one; what waits is what waited last."""
+        return Outcome(
+            sent=[*self.sent, *later.sent],
+            waiting=later.waiting or self.waiting,
+            dead=[*self.dead, *later.dead],
+            unwritten=[*self.unwritten, *later.unwritten, *unwritten],
+        )
 
 
 class Deliverer:
@@ -83,6 +93,7 @@ class Deliverer:
         self._connect = connect
         self._clock = clock
         self._owner = owner
+        self._ways = Paths({})
 
     def run(self, *, force: bool = False, stop: Callable[[], bool] = lambda: False) -> Outcome:
         """Send what is due.
@@ -107,6 +118,7 @@ class Deliverer:
             )
             if not rows:
                 break
+            self._ways = self._paths()
             for path in dict.fromkeys(row.path for row in rows):
                 batch = [row for row in rows if row.path == path]
                 self._carry(path, batch, outcome, failed, stop)
@@ -121,7 +133,7 @@ class Deliverer:
         failed: dict[str, RemoteError],
         stop: Callable[[], bool],
     ) -> None:
-        if path not in self._paths().identity:
+        if path not in self._ways.identity:
             for row in rows:
                 self._reroute(row, outcome, failed)
             return
@@ -205,14 +217,12 @@ class Deliverer:
         self._retry(row, outcome, now + LONGEST_RETRY, path=NO_PATH, error=error, cause=cause)
 
     def _other_path(self, row: OutboxMail, failed: Collection[str]) -> str:
-        scope = row.scope or ""
-        about_sender = row.mail.kind is MailKind.CANARY_FAILED and scope.startswith("sender:")
-        about = tenant_path(scope.removeprefix("sender:")) if about_sender else None
+        subject = sender_of(row.scope or "") if row.mail.kind is MailKind.CANARY_FAILED else None
         return choose(
             row.mail.kind,
             row.tenants,
-            self._paths(),
-            about_sender=about,
+            self._ways,
+            about_sender=tenant_path(subject[0]) if subject else None,
             avoid=failed,
         )
 

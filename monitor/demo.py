@@ -57,9 +57,9 @@ def demo(database_url: str | None = None) -> Iterator[Demo]:
             app.make_database()
             roster = read(folder / "tenants.toml", configuration)
             for shared in roster.apps:
-                app.store.put_shared_app(shared)
+                app.store.put_shared_app(shared, now=app.clock())
             for tenant in roster.tenants:
-                app.store.put_tenant(tenant)
+                app.store.put_tenant(tenant, now=app.clock())
             yield Demo(app, cloud, world, clock, folder)
 
 

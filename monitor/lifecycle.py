@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from monitor.model import (
@@ -108,7 +109,8 @@ def successors(
     """Return who supersedes whom: (tenant, uid) of the older one -> its successor (rule 6).
 
     A successor is of the same kind on the same object, valid at `now`, and ends later; of several
-    it is the one that ends last. Removed credentials take no part. Exceptions: our own
+    it is the one that ends last. Removed credentials take no part, and one that no complete scan
+    has seen is no successor: it is not sure enough to silence another. Exceptions: our own
     credentials are never superseded (a), of SAML signing certificates only the active one counts
     (b). Managed identities (c) are treated like all others here: it is `decide` that never
     warns about them.
@@ -133,6 +135,8 @@ def successors(
 
 
 def _may_succeed(credential: Credential, now: datetime) -> bool:
+    if not credential.proven:
+        return False
     if credential.kind is Kind.SAML_SIGNING and credential.active is not True:
         return False
     return _is_valid(credential.start, credential.end, now)
@@ -213,17 +217,22 @@ def is_silenced(
 # --- what Lapsewatch itself signs in with ---------------------------------------------------------
 
 
+Held = tuple[str, ObservedCredential]  # the id of the object that holds it, and the credential
+
+
 @dataclass(frozen=True, slots=True)
 class OwnCredential:
     """What Lapsewatch signs in with to one app, as far as it may be told without its value.
 
-    `hint` is the first three characters of a client secret (None where it could not be read),
-    `thumbprints` are all thumbprints of a certificate in hex.
+    `hint` is the first three characters of a client secret, `thumbprints` are all thumbprints of
+    a certificate in hex. Where the value could not be read there is neither, and any credential
+    of the app that has this `form` may be it.
     """
 
     client_id: str
     hint: str | None = None
     thumbprints: frozenset[str] = frozenset()
+    form: Literal["secret", "certificate"] = "secret"
 
 
 def own_uids(
@@ -232,30 +241,47 @@ def own_uids(
     """Return the uids of the credentials that Lapsewatch itself signs in with (rule 6a).
 
     A certificate is known by its thumbprint, a secret by its hint and dates. An app may hold its
-    credentials on the application and on the service principal, so both are looked through.
+    credentials on the application and on the service principal, so both are looked through. The
+    work grows with the objects plus what is ours, not with their product.
     """
-    wanted = {one.client_id.lower() for one in own}
-    by_app: dict[str, list[tuple[str, ObservedCredential]]] = defaultdict(list)
+    ours: dict[str, list[OwnCredential]] = defaultdict(list)
+    for one in own:
+        ours[one.client_id.lower()].append(one)
+    held: dict[str, list[Held]] = defaultdict(list)
     for thing in objects:
         app_id = (thing.app_id or "").lower()
-        if app_id in wanted:
-            by_app[app_id].extend((thing.object_id, each) for each in thing.credentials)
-    found: set[str] = set()
-    for one in own:
-        for object_id, each in _fitting(by_app[one.client_id.lower()], one, now):
-            found.add(credential_uid(object_id, each.kind, each.slot))
-    return frozenset(found)
+        if app_id in ours:
+            held[app_id].extend((thing.object_id, each) for each in thing.credentials)
+    return frozenset(
+        credential_uid(object_id, each.kind, each.slot)
+        for app_id, credentials in held.items()
+        for object_id, each in _fitting(credentials, ours[app_id], now)
+    )
 
 
-def _fitting(
-    held: Sequence[tuple[str, ObservedCredential]], own: OwnCredential, now: datetime
-) -> list[tuple[str, ObservedCredential]]:
-    if own.thumbprints:
-        prints = {each.upper() for each in own.thumbprints}
-        return [pair for pair in held if (pair[1].thumbprint or "").upper() in prints]
+def _fitting(held: Sequence[Held], own: Sequence[OwnCredential], now: datetime) -> list[Held]:
+    """Of one app's credentials those that are ours; an app may have many of both."""
+    prints = {text.upper() for one in own for text in one.thumbprints}
+    forms = {one.form for one in own if one.hint is None and not one.thumbprints}
+    found = [pair for pair in held if (pair[1].thumbprint or "").upper() in prints]
+    if "certificate" in forms:
+        found += _valid_or_all([pair for pair in held if pair[1].kind is Kind.CERTIFICATE], now)
     secrets = [pair for pair in held if pair[1].kind is Kind.SECRET]
-    unknown = [pair for pair in secrets if own.hint is None or not pair[1].hint]
-    exact = [pair for pair in secrets if own.hint is not None and pair[1].hint == own.hint]
-    fit = exact or unknown
-    valid = [pair for pair in fit if _is_valid(pair[1].start, pair[1].end, now)]
-    return valid or fit
+    if "secret" in forms:
+        found += _valid_or_all(secrets, now)
+    return found + _by_hint(secrets, {one.hint for one in own if one.hint is not None}, now)
+
+
+def _by_hint(secrets: Sequence[Held], hints: set[str], now: datetime) -> list[Held]:
+    """For each hint the secrets that show it; those that show none where no other does."""
+    showing: dict[str, list[Held]] = defaultdict(list)
+    for pair in secrets:
+        showing[pair[1].hint or ""].append(pair)
+    found = [pair for hint in hints for pair in _valid_or_all(showing.get(hint, []), now)]
+    if any(hint not in showing for hint in hints):
+        found += _valid_or_all(showing.get("", []), now)
+    return found
+
+
+def _valid_or_all(held: Sequence[Held], now: datetime) -> Sequence[Held]:
+    return [pair for pair in held if _is_valid(pair[1].start, pair[1].end, now)] or held

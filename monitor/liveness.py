@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
+from monitor import status
 from monitor.errors import LapsewatchError
 from monitor.wiring import App
 
-SILENT_AFTER = timedelta(minutes=5)
-BEAT = "scheduler"
+SILENT_AFTER = status.SILENT_AFTER
+BEAT = status.SCHEDULER
 
 
 def why_not_ready(app: App) -> list[str]:

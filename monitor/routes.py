@@ -22,6 +22,24 @@ def tenant_path(tenant: str) -> str:
     return OPERATOR_PATH if tenant == OPERATOR else f"tenant:{tenant}"
 
 
+def tenant_of(path: str) -> str | None:
+    """The tenant whose own sender a path id names; None for other paths."""
+    return path.removeprefix("tenant:") if path.startswith("tenant:") else None
+
+
+def sender_scope(tenant: str, mailbox: str) -> str:
+    """The scope of alarms and slots about one sender: another mailbox is another sender."""
+    return f"sender:{tenant}|{mailbox.lower()}"
+
+
+def sender_of(scope: str) -> tuple[str, str] | None:
+    """Tenant and mailbox (in lower case) of such a scope; None for other scopes."""
+    if not scope.startswith("sender:"):
+        return None
+    tenant, _, mailbox = scope.removeprefix("sender:").partition("|")
+    return tenant, mailbox
+
+
 @dataclass(frozen=True, slots=True)
 class Paths:
     """The paths that exist, and those known to be broken at the moment.
@@ -32,6 +50,11 @@ class Paths:
 
     identity: dict[str, tuple[str, ...]]
     broken: frozenset[str] = frozenset()
+
+    def domain(self, path: str) -> str:
+        """The domain of a path's mailbox, for Message-IDs; a reserved one where there is none."""
+        mailbox = next((part for part in self.identity.get(path, ()) if "@" in part), "")
+        return mailbox.rpartition("@")[2] or "lapsewatch.invalid"
 
     def is_broken(self, path: str, also: Collection[str] = ()) -> bool:
         """Whether `path`, or another name of the same path, is broken."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from monitor.errors import SettingsError
 from monitor.model import OPERATOR, Cloud, CredentialRef, Sender, Tenant
-from monitor.routes import OPERATOR_PATH, tenant_path
+from monitor.routes import sender_scope, tenant_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +129,17 @@ def _resolve(
     )
 
 
+def watched_scopes(tenants: Sequence[Tenant], operator: Sender | None) -> set[str]:
+    """The scopes of all senders there are, those of paused tenants too."""
+    mailboxes = [(tenant.name, tenant.sender.mailbox) for tenant in tenants if tenant.sender]
+    if operator is not None:
+        mailboxes.append((OPERATOR, operator.mailbox))
+    return {sender_scope(tenant, mailbox) for tenant, mailbox in mailboxes}
+
+
 def relay_identity(sender: Sender) -> tuple[str, ...]:
     """What the operator's plain relay really is, for comparing paths."""
     relay = sender.relay
     if relay is None:
         return ()
     return (relay.host, str(relay.port), sender.mailbox.lower(), relay.user or "")
-
-
-__all__ = ["OPERATOR_PATH", "OAuthSender", "of_operator", "of_tenant", "relay_identity"]

@@ -32,12 +32,24 @@ def as_json(report: StatusReport) -> dict[str, object]:
             for trust in holder.federated
         ],
         "deliveries": {
-            "waiting": len(report.waiting),
-            "without_path": sum(not mail.path for mail in report.waiting),
-            "dead": len(report.dead),
+            "waiting": report.outbox.waiting,
+            "without_path": report.outbox.without_path,
+            "overdue": report.outbox.overdue,
+            "dead": report.outbox.dead,
             "without_recipient": list(report.unheard),
         },
         "beats": {name: _iso(at) for name, at in report.beats.items()},
+        "silent_since": _iso(report.silent_since),
+        "late_jobs": [{"job": job.name, "last": _iso(job.last)} for job in report.late_jobs],
+        "unfinished": [
+            {
+                "job": run.job,
+                "name": run.name,
+                "scheduled_for": _iso(run.slot_at),
+                "since": _iso(run.taken_at),
+            }
+            for run in report.unfinished
+        ],
     }
 
 

@@ -1,12 +1,16 @@
-"""When something is due: daily slots by the wall clock of a zone, and slots of an interval."""
+"""When something is due: daily slots by the wall clock of a zone, and the next scan of a tenant."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from monitor.model import TenantHealth
+
 _ONE_DAY = timedelta(days=1)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FIRST = datetime(2000, 1, 1, tzinfo=UTC)  # the slot of a tenant's very first scan
+RETRY_LATER = timedelta(minutes=15)  # a passing failure is looked at again soon
+RETRY_AFTER_FIX = timedelta(hours=1)  # somebody may be fixing it right now
 
 
 def daily_instant(day: date, at: time, zone: ZoneInfo) -> datetime:
@@ -43,11 +47,25 @@ def next_daily(now: datetime, at: time, zone: ZoneInfo) -> datetime:
     return slot
 
 
-def latest_interval(now: datetime, every: timedelta) -> datetime:
-    """Return the latest point (UTC) of the grid of `every`, counted from 1970, not after `now`.
+def scan_due(
+    health: TenantHealth | None, every: timedelta, changed_at: datetime | None = None
+) -> datetime:
+    """Return when (UTC) a tenant is to be read next; the instant is the scan's slot.
 
-    The grid depends on nothing but the interval, so every replica finds the same slot.
+    A tenant never tried is due since ever; one whose entry was changed after its last attempt is
+    due since the change, because the credential may be another one. A failure is looked at again
+    sooner than a success.
+
+    Args:
+        health: what is known of the tenant; None when it was never tried.
+        every: the interval of good scans.
+        changed_at: when the tenant's entry was changed last.
     """
-    if every <= timedelta(0):
-        raise ValueError(f"an interval must be longer than nothing, not {every}")
-    return _EPOCH + (now - _EPOCH) // every * every
+    if health is None or health.last_attempt is None:
+        return FIRST
+    if changed_at is not None and changed_at > health.last_attempt:
+        return changed_at
+    if not health.failures:
+        return health.last_attempt + every
+    wait = RETRY_AFTER_FIX if health.last_failed_definitely else RETRY_LATER
+    return health.last_attempt + min(wait, every)

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from importlib import import_module, resources
 from typing import TYPE_CHECKING, Self
 
 from monitor import process, status
-from monitor.alarms import AlarmWriter
+from monitor.alarms import AlarmNews, AlarmWriter
 from monitor.carriers import Carriers
-from monitor.compose import Audience, Composer, Knowledge, RecipientRun
+from monitor.compose import Composer, Knowledge, Standing
 from monitor.config import Configuration
 from monitor.deliver import Deliverer
 from monitor.diagnose import Diagnosis, Rulebook
 from monitor.errors import SecretError, SettingsError
 from monitor.lifecycle import OwnCredential
-from monitor.model import Cloud, CredentialRef, OutboxState, Tenant
+from monitor.model import Cloud, CredentialRef, Tenant
+from monitor.recipients import Audience, RecipientRun, recipient_runs
 from monitor.render import Renderer
+from monitor.scans import Scans
+from monitor.senders import watched_scopes
 from monitor.store import Store
 from monitor.vault import Vault
 
@@ -100,7 +103,7 @@ class App:
     @cached_property
     def composer(self) -> Composer:
         """Writes the digests of daily runs."""
-        return Composer(renderer=self.renderer, audience=self.audience, domain=self.carriers.domain)
+        return Composer(renderer=self.renderer, audience=self.audience)
 
     @cached_property
     def alarms(self) -> AlarmWriter:
@@ -109,7 +112,6 @@ class App:
             renderer=self.renderer,
             rulebook=self.rulebook,
             audience=self.audience,
-            domain=self.carriers.domain,
         )
 
     @cached_property
@@ -133,6 +135,18 @@ class App:
             vault=self.vault,
             credential=self.credential,
             diagnose=self.diagnose,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def scans(self) -> Scans:
+        """Reads tenants and writes down what came of it."""
+        return Scans(
+            self.store,
+            alarms=self.alarms,
+            news=self.alarm_news,
+            credential=self.credential,
+            cloud=self.cloud,
             clock=self.clock,
         )
 
@@ -173,24 +187,38 @@ class App:
                 ) from None
         return ResolvedCredential.from_secret(self.vault.text(reference))
 
-    def own_credentials(self, tenant: Tenant) -> list[OwnCredential]:
-        """What Lapsewatch signs in with that may be found in this tenant (rule 6a)."""
-        pairs = [(tenant.client_id, tenant.credential)]
-        pairs += [
-            (sender.client_id, sender.credential)
-            for sender in self.carriers.senders()
-            if sender.directory_id == tenant.directory_id
-        ]
-        return [self._own(client_id, ref) for client_id, ref in dict.fromkeys(pairs)]
+    def own_credentials(self) -> list[OwnCredential]:
+        """All that Lapsewatch signs in with anywhere, each value read once (rule 6a).
 
-    def _own(self, client_id: str, reference: CredentialRef) -> OwnCredential:
-        try:
+        A shared app's credential lives in one directory and is used for all of them. So what is
+        found in a tenant is compared with all, whichever tenant it is used for. Managed
+        identities have no value and are left out.
+        """
+        tenants = self.store.tenants()
+        pairs = [(tenant.client_id, tenant.credential) for tenant in tenants]
+        pairs += [(app.client_id, app.credential) for app in self.store.shared_apps()]
+        pairs += [
+            (sender.client_id or tenant.client_id, sender.credential or tenant.credential)
+            for tenant in tenants
+            if (sender := tenant.sender) is not None and sender.relay is None
+        ]
+        operator = self.configuration.operator_sender
+        if operator is not None and operator.client_id and operator.credential:
+            pairs.append((operator.client_id, operator.credential))
+        used_by: dict[CredentialRef, set[str]] = {}
+        for client_id, reference in pairs:
+            used_by.setdefault(reference, set()).add(client_id.lower())
+        return [own for ref, apps in used_by.items() for own in self._own(ref, sorted(apps))]
+
+    def _own(self, reference: CredentialRef, client_ids: list[str]) -> list[OwnCredential]:
+        """What may be known of one value; where it cannot be read, only its form is."""
+        if reference.form == "managed_identity":
+            return []
+        hint, thumbprints = None, frozenset[str]()
+        with suppress(SecretError):
             value = self.credential(reference)
-        except SecretError:
-            return OwnCredential(client_id=client_id, hint=None, thumbprints=frozenset())
-        return OwnCredential(
-            client_id=client_id, hint=value.hint, thumbprints=frozenset(value.thumbprints)
-        )
+            hint, thumbprints = value.hint, frozenset(value.thumbprints)
+        return [OwnCredential(one, hint, thumbprints, reference.form) for one in client_ids]
 
     # --- reading -------------------------------------------------------------------------------
 
@@ -232,21 +260,39 @@ class App:
 
     # --- knowing -------------------------------------------------------------------------------
 
-    def knowledge(self, run: RecipientRun) -> Knowledge:
-        """What the store knows that a digest for this run needs."""
-        names = [tenant.name for tenant in run.tenants]
-        return Knowledge(
-            credentials={name: self.store.credentials(name) for name in names},
+    def standing(self) -> Standing:
+        """What holds for every daily run of one tick, read once."""
+        tenants = self.store.tenants()
+        return Standing(
+            tenants=tenants,
+            runs=recipient_runs(tenants, self.audience),
+            senders=watched_scopes(tenants, self.configuration.operator_sender),
+            known_since=self.store.known_since(),
             health=self.store.health(),
-            told=self.store.told(run.address, names),
             snoozes=self.store.snoozes(),
+            paths=self.carriers.paths(tenants),
+        )
+
+    def knowledge(self, run: RecipientRun, standing: Standing) -> Knowledge:
+        """What the store knows that a digest for this run needs."""
+        return Knowledge(
+            credentials={name: self.store.credentials(name) for name in sorted(run.names)},
+            health=standing.health,
+            told=self.store.told(run.address, run.names),
+            snoozes=standing.snoozes,
+        )
+
+    def alarm_news(self, scope: str) -> AlarmNews:
+        """What holds at this moment for an alarm with that scope."""
+        return AlarmNews(
+            paths=self.carriers.paths(), now=self.clock(), heard=self.store.heard(scope)
         )
 
     def report(self) -> status.StatusReport:
         """The status at this instant."""
-        tenants = self.store.tenants()
+        now, tenants = self.clock(), self.store.tenants()
         resolved = self.carriers.senders(tenants)
-        open_states = (OutboxState.PENDING, OutboxState.SENDING, OutboxState.DEAD)
+        counts, mails = self.store.open_mails(now)
         facts = status.Facts(
             tenants=tenants,
             credentials=self.store.credentials(include_removed=True),
@@ -254,10 +300,14 @@ class App:
             senders=[(sender.tenant, sender.mailbox) for sender in resolved],
             sender_health=self.store.sender_health(),
             snoozes=self.store.snoozes(),
-            outbox=self.store.outbox(states=open_states),
+            outbox=counts,
+            mails=mails,
             beats=self.store.beats(),
             scan_every=self.scan_every,
+            known_since=self.store.known_since(),
+            unfinished=self.store.unfinished_slots(now - status.HISTORY),
+            runs={run.scope for run in recipient_runs(tenants, self.audience)},
             federated=self.store.federated(),
             operator_listens=bool(self.audience.recipients),
         )
-        return status.build_report(facts, now=self.clock())
+        return status.build_report(facts, now=now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,10 +17,12 @@ from monitor.model import (
     Mail,
     MailKind,
     ObjectType,
+    OutboxCounts,
     OutboxMail,
     OutboxState,
     Probe,
     SenderHealth,
+    Slot,
     Snooze,
     Tenant,
     TenantHealth,
@@ -140,19 +143,46 @@ def facts(
     senders: Sequence[SenderHealth] = (),
     snoozes: Sequence[Snooze] = (),
     outbox: Sequence[OutboxMail] = (),
+    **more: object,
 ) -> Facts:
-    """Facts as the store gives them, with a scheduler that lives."""
-    return Facts(
+    """Facts as the store gives them, with a service that lives; keywords replace them."""
+    plain = Facts(
         tenants=tenants,
         credentials=credentials,
         health={one.tenant: one for one in healths},
         senders=[(one.tenant, one.mailbox) for one in senders],
         sender_health={(one.tenant, one.mailbox): one for one in senders if one.last},
         snoozes={(one.tenant, one.uid, one.life): one for one in snoozes},
-        outbox=outbox,
-        beats={"tick": NOW - timedelta(seconds=20), "scan": NOW - timedelta(minutes=42)},
+        outbox=counts(outbox),
+        mails=outbox,
+        beats=beats(),
         scan_every=SCAN_EVERY,
+        known_since={one.name: NOW - timedelta(hours=5) for one in tenants},
     )
+    return replace(plain, **more)  # type: ignore[arg-type]
+
+
+def beats(**ago: timedelta) -> dict[str, datetime]:
+    """Signs of life of a service that works; keywords say how long ago one of them was."""
+    usual = dict.fromkeys(("scheduler", "scan", "canary", "warn", "deliver"), timedelta(seconds=20))
+    return {
+        name: NOW - age for name, age in (usual | {"scan": timedelta(minutes=42)} | ago).items()
+    }
+
+
+def counts(outbox: Sequence[OutboxMail]) -> OutboxCounts:
+    """The numbers of an outbox that is listed whole."""
+    kinds = Counter(
+        str(one.state) if one.path or one.state is OutboxState.DEAD else "without_path"
+        for one in outbox
+    )
+    return OutboxCounts(**kinds, overdue=sum(one.is_overdue(NOW) for one in outbox))
+
+
+def slot(job: str, scope: str, minutes: float) -> Slot:
+    """A run that was first begun so many minutes ago, on time, and not finished since."""
+    at = NOW - timedelta(minutes=minutes)
+    return Slot(job, scope, at, "host:1", at, at + timedelta(minutes=10))
 
 
 def bad_morning() -> StatusReport:
@@ -235,6 +265,39 @@ def _outbox() -> list[OutboxMail]:
              state=OutboxState.DEAD, attempt=1, recipient="gone@adatum.example",
              last_error="550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found"),
     ]  # fmt: skip
+
+
+def stalled_morning() -> StatusReport:
+    """All tenants are well, and the work is not done: mails, runs and a job are stuck."""
+    names = ("contoso", "fabrikam")
+    refused = "421 4.3.2 Service not available, closing transmission channel"
+    mails = [
+        mail(1, "[Lapsewatch] ACTION: 2 secrets - contoso", path="tenant:contoso", attempt=6,
+             state=OutboxState.PENDING, date=NOW - timedelta(hours=3), last_error=refused),
+        mail(2, "[Lapsewatch] ACTION: 1 secret - fabrikam", path="tenant:fabrikam",
+             state=OutboxState.PENDING, date=NOW - timedelta(hours=2)),
+        mail(3, "[Lapsewatch] RESOLVED - fabrikam", path="tenant:fabrikam",
+             state=OutboxState.PENDING),
+    ]  # fmt: skip
+    known = facts(
+        [tenant(name) for name in names],
+        healths=[health(name, 2) for name in names],
+        senders=[
+            sender("contoso", CanaryResult.OK),
+            SenderHealth("fabrikam", "m@fabrikam.example"),
+        ],
+        outbox=mails,
+        known_since={"contoso": NOW - timedelta(days=9), "fabrikam": NOW - timedelta(hours=27)},
+        beats=beats(canary=timedelta(hours=20)),
+        runs={"it@contoso.example|Europe/Berlin", "it@fabrikam.example|Europe/Berlin"},
+        unfinished=[
+            slot("warn", "it@contoso.example|Europe/Berlin", 64),
+            slot("warn", "it@fabrikam.example|Europe/Berlin", 63),
+            slot("scan", "fabrikam", 46),
+            slot("canary", "tenant:fabrikam", 55),
+        ],
+    )
+    return build_report(known, now=NOW)
 
 
 def quiet_morning() -> StatusReport:

@@ -38,9 +38,11 @@ def scan(
 
     with wired(context) as app:
         name = named(app, only).name if only else None
-        scans = asyncio.run(scan_tenants(app, only=name, dry_run=dry_run))
-        if not dry_run:
-            deliver(app)
+        try:
+            scans = asyncio.run(scan_tenants(app, only=name, dry_run=dry_run))
+        finally:  # one that could not be recorded must not keep back the alarms about the others
+            if not dry_run:
+                deliver(app)
     if as_json:
         print_json(
             [
@@ -92,13 +94,18 @@ def warn(
     waiting = [(mail.recipient, mail.mail.subject, error) for mail, error in outcome.waiting]
     dead = [(mail.recipient, mail.mail.subject, error) for mail, error in outcome.dead]
     if as_json:
-        print_json({"sent": sent, "waiting": waiting, "undeliverable": dead})
+        unwritten = outcome.unwritten
+        print_json(
+            {"sent": sent, "waiting": waiting, "undeliverable": dead, "unwritten": unwritten}
+        )
         return
     _tell_mails("sent", sent, False)
     if waiting:
         _tell_mails("waiting for a later try", waiting, False)
     if dead:
         _tell_mails("could not be delivered", dead, False)
+    for address in outcome.unwritten:
+        print(f"The mail to {address} could not be written; the log says why.")
 
 
 def _tell_mails(word: str, mails: list[tuple[str, str, str]], as_json: bool) -> None:
@@ -145,8 +152,10 @@ def canary(
         if dry_run:
             _plan_canaries(app, name, as_json)
             return
-        probes = send_canaries(app, only=name)
-        deliver(app)
+        try:
+            probes = send_canaries(app, only=name)
+        finally:  # one that crashed must not keep back the alarms about the others
+            deliver(app)
     if as_json:
         print_json(
             [

@@ -16,6 +16,7 @@ from monitor.fields import nearest, printable
 
 if TYPE_CHECKING:
     from monitor.model import Tenant
+    from monitor.roster import Roster
     from monitor.wiring import App
 
 tenant = typer.Typer(name="tenant", help="The watched tenants.", no_args_is_help=True)
@@ -44,9 +45,7 @@ def import_(
             known=app.store.tenants(),
             known_apps=app.store.shared_apps(),
         )
-        for shared in found.apps:
-            app.store.put_shared_app(shared)
-        outcomes = [(entry.name, app.store.put_tenant(entry)) for entry in found.tenants]
+        outcomes = _keep(app, found)
     if as_json:
         print_json(
             {
@@ -67,6 +66,20 @@ def import_(
     raise typer.Exit(1 if found.errors else 0)
 
 
+def _keep(app: App, found: Roster) -> list[tuple[str, str]]:
+    """Store what a file holds; each tenant that is in it, or uses an app in it, and the outcome."""
+    now = app.clock()
+    touched = {name for shared in found.apps for name in app.store.put_shared_app(shared, now=now)}
+    outcomes = []
+    for entry in found.tenants:
+        outcome: str = app.store.put_tenant(entry, now=now)
+        # Its [[app]] came first, so the tenant has what changed there already.
+        changed = outcome == "unchanged" and entry.name in touched
+        outcomes.append((entry.name, "updated" if changed else outcome))
+    others = touched - {entry.name for entry in found.tenants}
+    return outcomes + [(name, "updated") for name in sorted(others)]
+
+
 def _tell_import(file: Path, outcomes: Sequence[tuple[str, str]]) -> None:
     counts = {word: sum(found == word for _, found in outcomes) for _, word in outcomes}
     if not outcomes:
@@ -74,6 +87,9 @@ def _tell_import(file: Path, outcomes: Sequence[tuple[str, str]]) -> None:
         return
     told = ", ".join(f"{number} {word}" for word, number in sorted(counts.items()))
     print(f"{many(len(outcomes), 'tenant')}: {told}.")
+    for name, outcome in outcomes:
+        if outcome == "replaced":
+            print(f"{name} was replaced: it is another directory now; its history was dropped.")
     print("Next: lapsewatch run scan, or lapsewatch serve to do it on the clock.")
 
 

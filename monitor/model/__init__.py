@@ -13,8 +13,27 @@ from monitor.model.facts import (
     TenantHealth,
     credential_uid,
 )
-from monitor.model.mails import Mail, Notice, NoticeKey, OutboxMail, Receipt, Stage
-from monitor.model.probes import STAGES, Probe, SenderHealth, Slot, StageTiming, stage_label
+from monitor.model.mails import (
+    OVERDUE_AFTER,
+    OVERDUE_TRIES,
+    Mail,
+    Notice,
+    NoticeKey,
+    OutboxCounts,
+    OutboxMail,
+    Receipt,
+    Stage,
+    WaitingMail,
+)
+from monitor.model.probes import (
+    STAGES,
+    HeldSlot,
+    Probe,
+    SenderHealth,
+    Slot,
+    StageTiming,
+    stage_label,
+)
 from monitor.model.watched import (
     OPERATOR,
     Cloud,
@@ -26,6 +45,7 @@ from monitor.model.watched import (
     Tenant,
 )
 from monitor.model.words import (
+    AlarmChange,
     CanaryResult,
     CredentialState,
     Kind,
@@ -38,14 +58,18 @@ from monitor.model.words import (
 __all__ = [
     "DEFAULT_SCAN_INTERVAL",
     "OPERATOR",
+    "OVERDUE_AFTER",
+    "OVERDUE_TRIES",
     "STAGES",
     "UNKNOWN_AFTER",
+    "AlarmChange",
     "CanaryResult",
     "Cloud",
     "Credential",
     "CredentialRef",
     "CredentialState",
     "FederatedCredential",
+    "HeldSlot",
     "Kind",
     "Mail",
     "MailKind",
@@ -54,6 +78,7 @@ __all__ = [
     "ObjectType",
     "ObservedCredential",
     "ObservedObject",
+    "OutboxCounts",
     "OutboxMail",
     "OutboxState",
     "Probe",
@@ -72,6 +97,7 @@ __all__ = [
     "Tenant",
     "TenantHealth",
     "TenantState",
+    "WaitingMail",
     "credential_uid",
     "stage_label",
 ]

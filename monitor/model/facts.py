@@ -93,7 +93,7 @@ class Scan:
     """The outcome of one attempt: the ledger row, and what was read.
 
     A scan that broke off has no objects. One that read every page, but could not make out some
-    entry, has the others: they are facts, while what is missing proves nothing.
+    entry, has the others: what is new among them is worth a warning, but nothing is proven.
     """
 
     record: ScanRecord
@@ -117,11 +117,13 @@ def credential_uid(object_id: str, kind: Kind, slot: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A credential as the store knows it, from complete scans only.
+    """A credential as the store knows it.
 
     `uid` is unique within the tenant: object id, kind and slot. `life` counts renewals of the
     same keyId. `own` marks a credential that Lapsewatch itself signs in with. `observed_at` is
-    when the last complete scan saw it; `removed_at` when one no longer did.
+    when the last complete scan saw it; `removed_at` when one no longer did. `proven` is False
+    while only incomplete scans saw it: then `observed_at` is when the first of them did, it is
+    warned about like any other, and it silences no other.
     """
 
     tenant: str
@@ -146,6 +148,7 @@ class Credential:
     first_seen: datetime | None = None
     observed_at: datetime | None = None
     removed_at: datetime | None = None
+    proven: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +175,8 @@ class TenantHealth:
     """What the scan ledger says about one tenant.
 
     `failures` counts attempts since the last complete scan. `alarm_opened_at` is set while a
-    CANNOT CHECK stands. `facts_at` is when the facts were read last: by the last complete scan,
-    or by a later one that read every page but could not make out some entry.
+    CANNOT CHECK stands. `facts_at` is as of when the facts are: the end of the last complete
+    scan, or, before the first of them, of the last one that found anything.
     """
 
     tenant: str

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from monitor.model.facts import Credential
 from monitor.model.words import MailKind, OutboxState
+
+OVERDUE_AFTER = timedelta(hours=1)  # a mail that has a path goes within minutes
+OVERDUE_TRIES = 3  # so many refusals are no passing hitch
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -108,6 +111,44 @@ class OutboxMail:
     sent_at: datetime | None = None
     reply: str | None = None
     possible_duplicate: bool = False
+
+    def is_overdue(self, now: datetime) -> bool:
+        """Whether this waits with a path and should have gone long ago: somebody has to look."""
+        waits = self.state in (OutboxState.PENDING, OutboxState.SENDING) and self.path != ""
+        return waits and (self.date < now - OVERDUE_AFTER or self.attempt >= OVERDUE_TRIES)
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxCounts:
+    """How many mails no server has accepted.
+
+    Those that wait are `pending` or `sending` (with a path) or `without_path`. `overdue` are
+    those of them that have a path and should have gone long ago; `dead` will never go.
+    """
+
+    pending: int = 0
+    sending: int = 0
+    without_path: int = 0
+    overdue: int = 0
+    dead: int = 0
+
+    @property
+    def waiting(self) -> int:
+        """All that are still to go."""
+        return self.pending + self.sending + self.without_path
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingMail:
+    """A mail that no server accepted yet, without its words: whom it is for, and about what.
+
+    `digest` is True for the mails of daily runs, False for alarms.
+    """
+
+    id: str
+    recipient: str
+    tenants: tuple[str, ...]
+    digest: bool
 
 
 @dataclass(frozen=True, slots=True)

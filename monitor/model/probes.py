@@ -56,8 +56,9 @@ class Probe:
 class SenderHealth:
     """What the probes say about one sender.
 
-    `failures` counts probes since the last good one; `retry_at` is when a transient failure is
-    tried again. `alarm_opened_at` is set while a CANARY FAILED stands.
+    `failures` counts the failures since the last good probe that were far enough apart, and
+    `counted_at` is when the last of them ended. `alarm_opened_at` is set while a CANARY FAILED
+    stands.
     """
 
     tenant: str
@@ -67,6 +68,7 @@ class SenderHealth:
     failures: int = 0
     first_failure_at: datetime | None = None
     alarm_opened_at: datetime | None = None
+    counted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +82,13 @@ class Slot:
     taken_at: datetime
     lease_until: datetime
     finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldSlot:
+    """A slot that a process has taken, as it names it when the run is written."""
+
+    job: str
+    scope: str
+    slot_at: datetime
+    owner: str

@@ -80,3 +80,12 @@ class OutboxState(StrEnum):
     SENT = "sent"
     DEAD = "dead"
     WITHDRAWN = "withdrawn"
+
+
+class AlarmChange(StrEnum):
+    """What an attempt does to the alarm about its tenant or sender."""
+
+    NONE = "none"
+    OPEN = "open"
+    KEEP = "keep"  # it stands: whoever should hear of it and has not is told
+    CLOSE = "close"

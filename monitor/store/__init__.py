@@ -7,8 +7,8 @@ from typing import Self
 
 from monitor.model import credential_uid
 from monitor.store import schema
-from monitor.store.alarms import AlarmWrite
-from monitor.store.engine import Database
+from monitor.store.alarms import Alarms, AlarmWrite
+from monitor.store.engine import BUSY_SECONDS, Database
 from monitor.store.facts import Facts
 from monitor.store.outbox import Outbox
 from monitor.store.probes import Probes
@@ -20,7 +20,7 @@ from monitor.store.snoozes import Snoozes
 __all__ = ["AlarmWrite", "Store", "Told", "credential_uid"]
 
 
-class Store(Roster, Facts, Runs, Outbox, Slots, Probes, Snoozes):
+class Store(Roster, Facts, Runs, Outbox, Alarms, Slots, Probes, Snoozes):
     """Everything Lapsewatch remembers. Safe to use from several threads.
 
     Each call is one transaction: it happens whole, or (StoreError) not at all.
@@ -33,16 +33,17 @@ class Store(Roster, Facts, Runs, Outbox, Slots, Probes, Snoozes):
         self._database = database
 
     @classmethod
-    def open(cls, url: str) -> Self:
+    def open(cls, url: str, *, busy_seconds: float = BUSY_SECONDS) -> Self:
         """A store on the database of that URL. Nothing is connected or created yet.
 
         Args:
             url: `sqlite:///FILE` or `postgresql+psycopg://USER:PASSWORD@HOST/NAME`.
+            busy_seconds: how long to wait for another process's write.
 
         Raises:
             StoreError: the URL cannot be used.
         """
-        return cls(Database(url))
+        return cls(Database(url, busy_seconds=busy_seconds))
 
     def upgrade(self) -> None:
         """Create the database file (SQLite) and bring the tables to this version.

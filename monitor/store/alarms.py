@@ -1,20 +1,23 @@
-"""Alarms that stand: raised once, and taken back only to those who heard of them."""
+"""Alarms that stand: each recipient hears of one once, and of its end only if it heard of it."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Row, select, update
 
-from monitor.model import MailKind, OutboxMail, OutboxState
-from monitor.store.engine import insert_once
-from monitor.store.mails import insert_mails
+from monitor.model import AlarmChange, MailKind, OutboxMail, OutboxState
+from monitor.store.engine import Database, insert_once
+from monitor.store.mails import address_key, insert_mails
 from monitor.store.tables import ALARM, OUTBOX
 
 _WAITING = (OutboxState.PENDING.value, OutboxState.DEAD.value)
 _HEARD = (OutboxState.SENT.value, OutboxState.SENDING.value)
+# An address that was refused is tried anew so often while the alarm stands: it may exist by now.
+_REFUSED_FOR = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,27 +25,82 @@ class AlarmWrite:
     """A change of an alarm, to be written together with what caused it.
 
     Args:
-        change: whether the alarm begins or ends.
-        scope: what it is about ("tenant:NAME" or "sender:NAME").
+        change: whether the alarm begins, stands on or ends.
+        scope: what it is about ("tenant:NAME" or "sender:NAME|mailbox").
         at: when, in UTC.
-        mails: what to say: the alarm, or that it is over.
+        mails: what to say, to everybody who should hear it: the alarm, or that it is over.
     """
 
-    change: Literal["open", "close"]
+    change: AlarmChange
     scope: str
     at: datetime
     mails: tuple[OutboxMail, ...] = ()
 
 
-def apply_alarm(connection: Connection, alarm: AlarmWrite) -> None:
-    """Open or close an alarm within a writing transaction.
+class Alarms:
+    """The part of the store that knows which alarms stand, and who heard of them."""
 
-    Opening one that stands already, or closing one that does not, changes nothing.
+    _database: Database
+
+    def heard(self, scope: str) -> tuple[str, ...]:
+        """The addresses that were told of the alarm that stands; () where none does.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        query = (
+            select(OUTBOX)
+            .join(ALARM, ALARM.c.id == OUTBOX.c.alarm_id)
+            .where(ALARM.c.scope == scope, ALARM.c.closed_at.is_(None))
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(OUTBOX.c.id)).all()
+        return tuple(dict.fromkeys(row.recipient for row in rows if _was_heard(row)))
+
+    def end_alarms_except(self, scopes: Collection[str], prefix: str, at: datetime) -> list[str]:
+        """Close, without a word, the alarms about what is no longer watched.
+
+        Args:
+            scopes: those that are still watched.
+            prefix: only alarms whose scope begins so.
+            at: when.
+
+        Returns:
+            The scopes of those that were closed.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        with self._database.read() as connection:
+            standing = standing_alarms(connection, prefix)
+        over = sorted({prefix + rest for rest in standing} - set(scopes))
+        if over:
+            with self._database.write() as connection:
+                for scope in over:
+                    _close(connection, AlarmWrite(AlarmChange.CLOSE, scope, at))
+        return over
+
+
+def apply_alarm(connection: Connection, alarm: AlarmWrite) -> None:
+    """Open, keep or close an alarm within a writing transaction.
+
+    Keeping or closing one that does not stand changes nothing. Opening or keeping one tells
+    those of its recipients that have not heard of it, and takes back what waits for others.
     """
-    if alarm.change == "open":
-        _open(connection, alarm)
-    else:
+    if alarm.change is AlarmChange.CLOSE:
         _close(connection, alarm)
+        return
+    if alarm.change is AlarmChange.OPEN:
+        row = {
+            "scope": alarm.scope,
+            "kind": _kind(alarm),
+            "opened_at": alarm.at,
+            "closed_at": None,
+        }
+        insert_once(connection, ALARM, row, unique=["scope"], where=ALARM.c.closed_at.is_(None))
+    number = _standing(connection, alarm.scope)
+    if number is not None:
+        _tell(connection, number, alarm)
 
 
 def standing_alarms(connection: Connection, prefix: str) -> dict[str, datetime]:
@@ -55,16 +113,21 @@ def standing_alarms(connection: Connection, prefix: str) -> dict[str, datetime]:
     }
 
 
-def _open(connection: Connection, alarm: AlarmWrite) -> None:
-    row = {
-        "scope": alarm.scope,
-        "kind": _kind(alarm),
-        "opened_at": alarm.at,
-        "closed_at": None,
+def _tell(connection: Connection, number: Any, alarm: AlarmWrite) -> None:
+    rows = _rows(connection, number)
+    wanted = {address_key(mail.recipient) for mail in alarm.mails}
+    stale = [row for row in rows if _gives_way(row, wanted, alarm.at)]
+    _withdraw(connection, stale)
+    gone = {row.id for row in stale}
+    told = {
+        row.recipient_key
+        for row in rows
+        if row.id not in gone and row.state != OutboxState.WITHDRAWN.value
     }
-    open_only = ALARM.c.closed_at.is_(None)
-    if insert_once(connection, ALARM, row, unique=["scope"], where=open_only):
-        insert_mails(connection, alarm.mails, _standing(connection, alarm.scope))
+    # Two spellings of one address are one recipient.
+    once = {address_key(mail.recipient): mail for mail in reversed(alarm.mails)}
+    news = [mail for key, mail in reversed(once.items()) if key not in told]
+    insert_mails(connection, news, number)
 
 
 def _close(connection: Connection, alarm: AlarmWrite) -> None:
@@ -72,17 +135,38 @@ def _close(connection: Connection, alarm: AlarmWrite) -> None:
     if number is None:
         return
     connection.execute(update(ALARM).where(ALARM.c.id == number).values(closed_at=alarm.at))
-    # Locked, so that no sender claims one of them between this look and the withdrawal.
-    states = connection.execute(
-        select(OUTBOX.c.state).where(OUTBOX.c.alarm_id == number).with_for_update()
-    ).scalars()
-    if any(state in _HEARD for state in states):
-        insert_mails(connection, alarm.mails)
-    else:
+    rows = _rows(connection, number)
+    heard = {row.recipient_key for row in rows if _was_heard(row)}
+    _withdraw(connection, [row for row in rows if row.state in _WAITING])
+    insert_mails(connection, [mail for mail in alarm.mails if address_key(mail.recipient) in heard])
+
+
+def _rows(connection: Connection, number: Any) -> list[Row[Any]]:
+    """The alarm's mails; locked, so that no sender claims one between this look and the change."""
+    query = select(OUTBOX).where(OUTBOX.c.alarm_id == number).order_by(OUTBOX.c.id)
+    return list(connection.execute(query.with_for_update()))
+
+
+def _was_heard(row: Row[Any]) -> bool:
+    """Whether the recipient was told, as far as anybody can know."""
+    return row.state in _HEARD or (
+        row.state == OutboxState.PENDING.value and row.possible_duplicate
+    )
+
+
+def _gives_way(row: Row[Any], wanted: Collection[str], at: datetime) -> bool:
+    if row.state not in _WAITING:
+        return False
+    if row.recipient_key not in wanted:
+        return True
+    return bool(row.state == OutboxState.DEAD.value and row.dated <= at - _REFUSED_FOR)
+
+
+def _withdraw(connection: Connection, rows: Iterable[Row[Any]]) -> None:
+    numbers = [row.id for row in rows]
+    if numbers:
         connection.execute(
-            update(OUTBOX)
-            .where(OUTBOX.c.alarm_id == number, OUTBOX.c.state.in_(_WAITING))
-            .values(state=OutboxState.WITHDRAWN.value)
+            update(OUTBOX).where(OUTBOX.c.id.in_(numbers)).values(state=OutboxState.WITHDRAWN.value)
         )
 
 

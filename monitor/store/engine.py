@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, insert
+from sqlalchemy import Connection, Engine, Table, create_engine, event, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -30,16 +30,21 @@ class Database:
 
     Args:
         url: `sqlite:///FILE` or `postgresql+psycopg://USER@HOST/NAME`.
+        busy_seconds: how long to wait for another process's write, or for a server to answer.
 
     Raises:
         StoreError: the URL cannot be used. Nothing is connected yet.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, busy_seconds: float = BUSY_SECONDS) -> None:
         parsed = _parse(url)
         self.sqlite_file = _sqlite_file(parsed)
         self.where = str(self.sqlite_file) if self.sqlite_file else _place(parsed)
-        self.engine = _sqlite(self.sqlite_file) if self.sqlite_file else _postgresql(parsed)
+        self.engine = (
+            _sqlite(self.sqlite_file, busy_seconds)
+            if self.sqlite_file
+            else _postgresql(parsed, busy_seconds)
+        )
         # SQLite lets one writer in at a time, and its waiting is not fair: threads of one process
         # queue here, so that only other processes are left to the busy timeout.
         self._writer = threading.Lock() if self.sqlite_file else nullcontext()
@@ -101,6 +106,15 @@ class Database:
             yield
         except (DBAPIError, PoolTimeoutError) as error:
             raise explain(error, self.where) from error
+
+
+def hold_name(connection: Connection, name: str) -> None:
+    """Make transactions about the same name wait for each other, until this one ends.
+
+    SQLite lets one writer in at a time anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
 
 
 def upsert(
@@ -208,13 +222,13 @@ def _place(url: URL) -> str:
     return f"{host if isinstance(host, str) else ','.join(host)}{port}/{url.database or ''}"
 
 
-def _sqlite(file: Path) -> Engine:
+def _sqlite(file: Path, busy_seconds: float) -> Engine:
     # mode=rw: a mistyped path must be an error, not a new and empty database that looks quiet.
     name = f"file:{quote(str(file))}?mode=rw"
 
     def connect() -> sqlite3.Connection:
         return sqlite3.connect(
-            name, uri=True, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None
+            name, uri=True, timeout=busy_seconds, check_same_thread=False, isolation_level=None
         )
 
     engine = create_engine(
@@ -239,13 +253,13 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")
 
 
-def _postgresql(url: URL) -> Engine:
+def _postgresql(url: URL, busy_seconds: float) -> Engine:
     given = url.query.get("options", "")
     options = f"{given if isinstance(given, str) else ' '.join(given)} -c timezone=UTC".strip()
     try:
         return create_engine(
             url.difference_update_query(["options"]),
-            connect_args={"connect_timeout": BUSY_SECONDS, "options": options},
+            connect_args={"connect_timeout": max(int(busy_seconds), 1), "options": options},
             pool_size=_POOL,
             pool_pre_ping=True,  # a restarted server costs no run
             hide_parameters=True,

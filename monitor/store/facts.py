@@ -1,4 +1,4 @@
-"""What complete scans proved: objects and credentials, and the ledger they come from."""
+"""What scans proved: objects and credentials, and the ledger they come from."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from monitor.model import (
     ObservedObject,
     Scan,
     ScanRecord,
+    Tenant,
     TenantHealth,
 )
 from monitor.store import fold
 from monitor.store.alarms import AlarmWrite, apply_alarm
 from monitor.store.engine import Database, upsert
-from monitor.store.ledger import all_health, facts_read_at, record_attempt, scan_records
+from monitor.store.ledger import all_health, last_complete_scans, record_attempt, scan_records
 from monitor.store.roster import hold_tenant
 from monitor.store.tables import CREDENTIAL, OBJECT
 from monitor.store.text import load
@@ -44,8 +45,13 @@ class Facts:
         zone: ZoneInfo,
         own: frozenset[str] = frozenset(),
         alarm: AlarmWrite | None = None,
+        watched: Tenant | None = None,
     ) -> None:
-        """Write the outcome of one attempt in one transaction; only a complete one removes.
+        """Write the outcome of one attempt in one transaction.
+
+        Only a complete scan changes or removes what is known. One that read every page, but
+        could not make out some entry, adds what it found as unproven. One that a newer complete
+        scan has overtaken adds its row to the ledger and nothing else, not even the alarm.
 
         Rows that did not change are not written again, so a quiet rescan costs little.
 
@@ -54,17 +60,19 @@ class Facts:
             zone: the tenant's zone; a renewal is an end later by a local day.
             own: the `credential_uid` of those that Lapsewatch itself signs in with.
             alarm: an alarm to open or close together with it.
+            watched: the tenant as it was when the scan began, to refuse the outcome should the
+                name stand for another directory by now.
 
         Raises:
-            StoreError: the tenant is gone, or the database cannot be used. Nothing was written.
+            StoreError: the tenant is gone or another, or the database cannot be used. Nothing
+                was written.
         """
         record = scan.record
         with self._database.write() as connection:
-            hold_tenant(connection, record.tenant)
-            # Readable objects of a scan that read every page are facts even where some entry
-            # could not be made out; only a complete one proves that something is gone.
+            hold_tenant(connection, record.tenant, watched)
             facts = record.complete or bool(scan.objects)
-            record_attempt(connection, record, facts=facts)
+            if not record_attempt(connection, record, facts=facts):
+                return
             if facts:
                 _record_facts(connection, scan, zone, own)
             if alarm is not None:
@@ -87,7 +95,7 @@ class Facts:
         holders = _narrow(select(OBJECT), OBJECT, tenant, include_removed)
         query = _narrow(select(CREDENTIAL), CREDENTIAL, tenant, include_removed)
         with self._database.read() as connection:
-            observed = facts_read_at(connection)
+            observed = last_complete_scans(connection, tenant)
             held = {(row.tenant, row.object_id): row for row in connection.execute(holders)}
             found = [
                 _credential(row, held[row.tenant, row.object_id], observed[row.tenant])
@@ -133,6 +141,15 @@ class Facts:
         with self._database.read() as connection:
             return all_health(connection)
 
+    def tenant_health(self, tenant: str) -> TenantHealth | None:
+        """What the ledger says about one tenant; None when there is none of that name.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        with self._database.read() as connection:
+            return all_health(connection, tenant).get(tenant)
+
     def scans(self, tenant: str | None = None, limit: int = 50) -> list[ScanRecord]:
         """The ledger, newest first.
 
@@ -144,26 +161,43 @@ class Facts:
 
 
 def _record_facts(connection: Connection, scan: Scan, zone: ZoneInfo, own: frozenset[str]) -> None:
-    at = scan.record.finished_at
+    tenant, at = scan.record.tenant, scan.record.finished_at
     objects = {seen.object_id: seen for seen in scan.objects}  # one listed twice counts once
     seen_objects: set[str] = set()
     seen_uids: set[str] = set()
     for chunk in _chunks(list(objects.values())):
-        tenant = scan.record.tenant
         rows = [fold.object_row(tenant, seen, at) for seen in chunk]
-        ids = [row["object_id"] for row in rows]
-        known = _known(connection, OBJECT, "object_id", tenant, ids)
-        upsert(connection, OBJECT, fold.changed_objects(rows, known), keep=("first_seen",))
         held = [row for seen in chunk for row in fold.credential_rows(tenant, seen, own, at)]
-        known = _known(connection, CREDENTIAL, "uid", tenant, ids)
-        changed = fold.changed_credentials(held, known, zone)
-        upsert(connection, CREDENTIAL, changed, keep=("first_seen",))
-        seen_objects.update(ids)
+        _fold_in(connection, scan.record, rows, held, zone)
+        seen_objects.update(row["object_id"] for row in rows)
         seen_uids.update(row["uid"] for row in held)
     if not scan.record.complete:
         return
-    _remove_missing(connection, CREDENTIAL, "uid", scan.record.tenant, seen_uids, at)
-    _remove_missing(connection, OBJECT, "object_id", scan.record.tenant, seen_objects, at)
+    _remove_missing(connection, CREDENTIAL, "uid", tenant, seen_uids, at)
+    _remove_missing(connection, OBJECT, "object_id", tenant, seen_objects, at)
+
+
+def _fold_in(
+    connection: Connection,
+    record: ScanRecord,
+    objects: list[fold.Row],
+    credentials: list[fold.Row],
+    zone: ZoneInfo,
+) -> None:
+    """Write what some objects of a scan say that is not known, as far as the scan may."""
+    ids = [row["object_id"] for row in objects]
+    known_objects = _known(connection, OBJECT, "object_id", record.tenant, ids)
+    known = _known(connection, CREDENTIAL, "uid", record.tenant, ids)
+    objects = fold.changed_objects(objects, known_objects)
+    credentials = fold.changed_credentials(credentials, known, zone)
+    if not record.complete:
+        objects = fold.additions(objects, known_objects, "object_id")
+        credentials = [
+            row | {"unproven_since": record.finished_at}
+            for row in fold.additions(credentials, known, "uid")
+        ]
+    upsert(connection, OBJECT, objects, keep=("first_seen",))
+    upsert(connection, CREDENTIAL, credentials, keep=("first_seen",))
 
 
 def _chunks(objects: Sequence[ObservedObject]) -> Iterator[Sequence[ObservedObject]]:
@@ -226,8 +260,9 @@ def _credential(row: Row[Any], holder: Row[Any], observed_at: datetime | None) -
         owners=_owners(holder.owners),
         enabled=holder.enabled,
         first_seen=row.first_seen,
-        observed_at=observed_at if row.removed_at is None else None,
+        observed_at=(row.unproven_since or observed_at) if row.removed_at is None else None,
         removed_at=row.removed_at,
+        proven=row.unproven_since is None,
     )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from monitor.lifecycle import renewed_life
 from monitor.model import ObservedCredential, ObservedObject, credential_uid
 from monitor.store.text import clean, dump
 
@@ -59,6 +60,7 @@ def credential_rows(
             "active": credential.active,
             "own": raw in own,
             "first_seen": at,
+            "unproven_since": None,
             "removed_at": None,
         }
 
@@ -82,25 +84,23 @@ def changed_credentials(
     for row in seen:
         old = known.get(row["uid"])
         if old is not None:
-            renewed = starts_new_life(old["ends_at"], row["ends_at"], zone)
+            renewed = renewed_life(old["ends_at"], row["ends_at"], zone)
             row["life"] = old["life"] + int(renewed)
         if _differs(row, old):
             changed.append(row)
     return changed
 
 
-def starts_new_life(old: datetime | None, new: datetime | None, zone: ZoneInfo) -> bool:
-    """Whether an end moved later by at least one local day; null counts as later than any."""
-    if old is None:
-        return False
-    return new is None or _local_date(new, zone) > _local_date(old, zone)
+def additions(rows: Iterable[Row], known: Mapping[str, Mapping[str, Any]], key: str) -> list[Row]:
+    """Those of the rows that are new, or known as removed: all that an incomplete scan may write.
+
+    What it says about the others could silence a warning, and is not proven.
+    """
+    return [row for row in rows if _is_absent(known.get(row[key]))]
 
 
-def _local_date(instant: datetime, zone: ZoneInfo) -> date:
-    try:
-        return instant.astimezone(zone).date()
-    except OverflowError:  # 9999-12-31 east of Greenwich, or year 1 west of it
-        return date.max if instant.year > 1 else date.min
+def _is_absent(old: Mapping[str, Any] | None) -> bool:
+    return old is None or old["removed_at"] is not None
 
 
 def _differs(row: Row, old: Mapping[str, Any] | None) -> bool:

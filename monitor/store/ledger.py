@@ -2,45 +2,50 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from monitor.model import ScanRecord, TenantHealth
+from monitor.model import UNKNOWN_AFTER, ScanRecord, TenantHealth
 from monitor.store.alarms import standing_alarms
 from monitor.store.engine import add, upsert
 from monitor.store.tables import SCAN, TENANT, TENANT_HEALTH
 from monitor.store.text import dump, load
 
 
-def record_attempt(connection: Connection, record: ScanRecord, *, facts: bool) -> None:
+def record_attempt(connection: Connection, record: ScanRecord, *, facts: bool) -> bool:
     """Add the row to the ledger and bring the tenant's health up to date.
 
     Args:
         connection: of the transaction.
         record: the attempt.
         facts: whether facts are taken from it.
+
+    Returns:
+        Whether the attempt counts; one that a newer complete scan overtook is only listed.
     """
     number = add(connection, SCAN, _scan_row(record))
     old = connection.execute(
         select(TENANT_HEALTH).where(TENANT_HEALTH.c.tenant == record.tenant)
     ).one_or_none()
+    if old is not None and _overtaken(record.started_at, old.complete_started_at):
+        return False
     upsert(connection, TENANT_HEALTH, [_health_row(record, number, old, facts=facts)])
+    return True
 
 
-def all_health(connection: Connection) -> dict[str, TenantHealth]:
-    """The health of every tenant in the roster, by name."""
-    names = connection.execute(select(TENANT.c.name)).scalars()
-    found = {name: TenantHealth(name) for name in sorted(names)}
+def all_health(connection: Connection, tenant: str | None = None) -> dict[str, TenantHealth]:
+    """The health of every tenant in the roster, or of one, by name."""
+    names, rows = select(TENANT.c.name), select(TENANT_HEALTH)
+    last = select(SCAN).join(TENANT_HEALTH, TENANT_HEALTH.c.scan_id == SCAN.c.id)
+    if tenant is not None:
+        names = names.where(TENANT.c.name == tenant)
+        rows, last = (query.where(TENANT_HEALTH.c.tenant == tenant) for query in (rows, last))
+    found = {name: TenantHealth(name) for name in sorted(connection.execute(names).scalars())}
     alarms = standing_alarms(connection, "tenant:")
-    records = {
-        row.id: _record(row)
-        for row in connection.execute(
-            select(SCAN).join(TENANT_HEALTH, TENANT_HEALTH.c.scan_id == SCAN.c.id)
-        )
-    }
-    for row in connection.execute(select(TENANT_HEALTH)):
+    records = {row.id: _record(row) for row in connection.execute(last)}
+    for row in connection.execute(rows):
         found[row.tenant] = TenantHealth(
             tenant=row.tenant,
             last_complete=row.last_complete,
@@ -58,10 +63,14 @@ def all_health(connection: Connection) -> dict[str, TenantHealth]:
     return found
 
 
-def facts_read_at(connection: Connection) -> dict[str, datetime | None]:
-    """When the facts about each tenant that was ever tried were read last, by name."""
-    query = select(TENANT_HEALTH.c.tenant, TENANT_HEALTH.c.facts_at)
-    return {row.tenant: row.facts_at for row in connection.execute(query)}
+def last_complete_scans(
+    connection: Connection, tenant: str | None = None
+) -> dict[str, datetime | None]:
+    """When the last complete scan ended, of one tenant or of each that was ever tried, by name."""
+    query = select(TENANT_HEALTH.c.tenant, TENANT_HEALTH.c.last_complete)
+    if tenant is not None:
+        query = query.where(TENANT_HEALTH.c.tenant == tenant)
+    return {row.tenant: row.last_complete for row in connection.execute(query)}
 
 
 def scan_records(connection: Connection, tenant: str | None, limit: int) -> list[ScanRecord]:
@@ -72,13 +81,23 @@ def scan_records(connection: Connection, tenant: str | None, limit: int) -> list
     return [_record(row) for row in connection.execute(query)]
 
 
+def _overtaken(started: datetime, newest: datetime | None) -> bool:
+    """Whether a complete scan that is recorded already (the newest) began later.
+
+    No scan takes a day: when it began that much later, the clock was wrong then and has been set
+    back since. To hold on to it would freeze the tenant until the time that clock showed.
+    """
+    return newest is not None and timedelta(0) < newest - started <= UNKNOWN_AFTER
+
+
 def _health_row(
     record: ScanRecord, number: int, old: Row[Any] | None, *, facts: bool
 ) -> dict[str, Any]:
     row = {
         "tenant": record.tenant,
         "last_complete": record.finished_at,
-        "facts_at": record.finished_at if facts else (old and old.facts_at),
+        "complete_started_at": record.started_at,
+        "facts_at": record.finished_at,
         "last_attempt": record.finished_at,
         "failures": 0,
         "last_failed_definitely": False,
@@ -91,6 +110,8 @@ def _health_row(
     if not record.complete:
         row |= {
             "last_complete": None if old is None else old.last_complete,
+            "complete_started_at": None if old is None else old.complete_started_at,
+            "facts_at": _facts_at(record, old) if facts else (old and old.facts_at),
             "failures": 1 + (0 if old is None else old.failures),
             "last_failed_definitely": record.retry in ("after_fix", "never"),
             # Something was read, or nobody can say why not: either way a part is missing.
@@ -98,6 +119,14 @@ def _health_row(
             "first_failure_at": (old and old.first_failure_at) or record.finished_at,
         }
     return row
+
+
+def _facts_at(record: ScanRecord, old: Row[Any] | None) -> datetime:
+    """As of when the facts are after an incomplete scan: it moves nothing that is proven."""
+    if old is None or old.facts_at is None:
+        return record.finished_at
+    known: datetime = old.facts_at
+    return known if old.last_complete is not None else max(known, record.finished_at)
 
 
 def _scan_row(record: ScanRecord) -> dict[str, Any]:

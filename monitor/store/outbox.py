@@ -19,11 +19,20 @@ from sqlalchemy import (
     update,
 )
 
-from monitor.model import OutboxMail, OutboxState, Receipt
+from monitor.model import (
+    OVERDUE_AFTER,
+    OVERDUE_TRIES,
+    OutboxCounts,
+    OutboxMail,
+    OutboxState,
+    Receipt,
+)
 from monitor.store.engine import Database
 from monitor.store.mails import insert_mails, read_mails
 from monitor.store.tables import NOTICE, OUTBOX
 
+_IN_TURN = (OUTBOX.c.scope.is_(None), OUTBOX.c.attempt, OUTBOX.c.id)
+_OPEN = (OutboxState.PENDING, OutboxState.SENDING, OutboxState.DEAD)
 _NO_LEASE: dict[str, Any] = {"lease_token": None, "lease_owner": None, "lease_until": None}
 
 
@@ -72,6 +81,33 @@ class Outbox:
                 counts[OutboxState(state)] = count
         return counts
 
+    def open_mails(
+        self, now: datetime, *, limit: int = 25
+    ) -> tuple[OutboxCounts, list[OutboxMail]]:
+        """What no server has accepted: the numbers of all, and some mails for a list.
+
+        The list has the worst first: given up, without a path, overdue, on their way; of each
+        the oldest first.
+
+        Args:
+            now: the instant that ages are measured with.
+            limit: at most so many of each in the list; the numbers are of all.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        is_open = OUTBOX.c.state.in_([state.value for state in _OPEN])
+        kinds = _open_kinds(now)
+        numbers = [func.count().filter(test).label(name) for name, test in kinds.items()]
+        listed: dict[str, OutboxMail] = {}
+        with self._database.read() as connection:
+            found = connection.execute(select(*numbers).where(is_open)).one()
+            for test in kinds.values():
+                query = select(OUTBOX).where(is_open, test).order_by(OUTBOX.c.id).limit(limit)
+                rows = read_mails(connection, connection.execute(query).all())
+                listed |= {mail.id: mail for mail in rows}
+        return OutboxCounts(**found._mapping), list(listed.values())
+
     def claim(
         self,
         now: datetime,
@@ -93,7 +129,8 @@ class Outbox:
             lease: how long they are this owner's.
             owner_is_dead: whether an owner of a running lease is known to be gone. Called
                 within the transaction, so it must not use the store.
-            limit: at most so many; alarms first, then the oldest.
+            limit: at most so many; alarms first, then what was tried least, then the oldest, so
+                that a mail that is refused time and again never stands before the others.
             force: also those that are to wait for a later time.
 
         Raises:
@@ -103,7 +140,7 @@ class Outbox:
             rows = connection.execute(
                 select(OUTBOX.c.id, OUTBOX.c.state)
                 .where(_claimable(now, force, _dead_owners(connection, owner_is_dead)))
-                .order_by(OUTBOX.c.scope.is_(None), OUTBOX.c.id)
+                .order_by(*_IN_TURN)
                 .limit(limit)
                 .with_for_update(skip_locked=True)
             ).all()
@@ -111,8 +148,7 @@ class Outbox:
                 return []
             _lease(connection, [(row.id, row.state) for row in rows], owner, now + lease)
             taken = select(OUTBOX).where(OUTBOX.c.id.in_([row.id for row in rows]))
-            order = (OUTBOX.c.scope.is_(None), OUTBOX.c.id)
-            return read_mails(connection, connection.execute(taken.order_by(*order)).all())
+            return read_mails(connection, connection.execute(taken.order_by(*_IN_TURN)).all())
 
     def mark_sent(self, mail_id: str, token: str, receipt: Receipt) -> bool:
         """Record that a server accepted the mail; from now on its notices are told.
@@ -217,6 +253,20 @@ class Outbox:
         values = {"state": OutboxState.PENDING.value, "attempt": OUTBOX.c.attempt - 1}
         with self._database.write() as connection:
             return _finish(connection, mail_id, token, values)
+
+
+def _open_kinds(now: datetime) -> dict[str, ColumnElement[bool]]:
+    """The kinds of open mails, the worst first; overdue ones are of the last two kinds, too."""
+    dead = OUTBOX.c.state == OutboxState.DEAD.value
+    carried = and_(~dead, OUTBOX.c.path != "")
+    late = or_(OUTBOX.c.dated < now - OVERDUE_AFTER, OUTBOX.c.attempt >= OVERDUE_TRIES)
+    return {
+        "dead": dead,
+        "without_path": and_(~dead, OUTBOX.c.path == ""),
+        "overdue": and_(carried, late),
+        "sending": and_(carried, OUTBOX.c.state == OutboxState.SENDING.value),
+        "pending": and_(carried, OUTBOX.c.state == OutboxState.PENDING.value),
+    }
 
 
 def _dead_owners(connection: Connection, owner_is_dead: Callable[[str], bool]) -> list[str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, Select, select
 
+from monitor.canary import counted
 from monitor.model import CanaryResult, Probe, SenderHealth, StageTiming
+from monitor.routes import sender_scope
 from monitor.store.alarms import AlarmWrite, apply_alarm, standing_alarms
 from monitor.store.engine import Database, add, upsert
 from monitor.store.tables import PROBE, SENDER_HEALTH
@@ -28,15 +31,11 @@ class Probes:
         Raises:
             StoreError: the database cannot be used; nothing was written.
         """
-        this = (
-            SENDER_HEALTH.c.tenant == probe.tenant,
-            SENDER_HEALTH.c.mailbox == probe.mailbox,
-        )
+        query = _sender(probe.tenant, probe.mailbox).with_for_update()
         with self._database.write() as connection:
-            number = add(connection, PROBE, _row(probe))
-            query = select(SENDER_HEALTH).where(*this).with_for_update()
+            probe_id = add(connection, PROBE, _row(probe))
             old = connection.execute(query).one_or_none()
-            upsert(connection, SENDER_HEALTH, [_health_row(probe, number, old)])
+            upsert(connection, SENDER_HEALTH, [_health_row(probe, probe_id, old)])
             if alarm is not None:
                 apply_alarm(connection, alarm)
 
@@ -64,20 +63,30 @@ class Probes:
         """
         latest = select(PROBE).join(SENDER_HEALTH, SENDER_HEALTH.c.probe_id == PROBE.c.id)
         with self._database.read() as connection:
-            alarms = standing_alarms(connection, "sender:")
+            alarms = standing_alarms(connection, "")
             probes = {row.id: _probe(row) for row in connection.execute(latest)}
             return {
-                (row.tenant, row.mailbox): SenderHealth(
-                    tenant=row.tenant,
-                    mailbox=row.mailbox,
+                (row.tenant, row.mailbox): replace(
+                    _health(row),
                     last=probes.get(row.probe_id),
-                    last_ok=row.last_ok,
-                    failures=row.failures,
-                    first_failure_at=row.first_failure_at,
-                    alarm_opened_at=alarms.get(row.tenant),
+                    alarm_opened_at=alarms.get(sender_scope(row.tenant, row.mailbox)),
                 )
                 for row in connection.execute(select(SENDER_HEALTH))
             }
+
+    def health_of_sender(self, tenant: str, mailbox: str) -> SenderHealth:
+        """What the probes say about one sender at this moment; nothing if it was never probed.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        with self._database.read() as connection:
+            alarm = standing_alarms(connection, "").get(sender_scope(tenant, mailbox))
+            row = connection.execute(_sender(tenant, mailbox)).one_or_none()
+            if row is None:
+                return SenderHealth(tenant, mailbox, alarm_opened_at=alarm)
+            last = connection.execute(select(PROBE).where(PROBE.c.id == row.probe_id)).one()
+        return replace(_health(row), last=_probe(last), alarm_opened_at=alarm)
 
     def next_canary_number(self, tenant: str, mailbox: str) -> int:
         """The number that follows the highest one recorded for a sender; the first is 1.
@@ -92,17 +101,36 @@ class Probes:
             return 1 + (connection.execute(query).scalar_one_or_none() or 0)
 
 
-def _health_row(probe: Probe, number: int, old: Row[Any] | None) -> dict[str, Any]:
-    good = probe.result is CanaryResult.OK
-    since = None if old is None else old.first_failure_at
+def _sender(tenant: str, mailbox: str) -> Select[Any]:
+    return select(SENDER_HEALTH).where(
+        SENDER_HEALTH.c.tenant == tenant, SENDER_HEALTH.c.mailbox == mailbox
+    )
+
+
+def _health(row: Row[Any]) -> SenderHealth:
+    """What a row holds itself: neither the last probe nor the alarm."""
+    return SenderHealth(
+        tenant=row.tenant,
+        mailbox=row.mailbox,
+        last_ok=row.last_ok,
+        failures=row.failures,
+        first_failure_at=row.first_failure_at,
+        counted_at=row.counted_at,
+    )
+
+
+def _health_row(probe: Probe, probe_id: int, old: Row[Any] | None) -> dict[str, Any]:
+    before = SenderHealth(probe.tenant, probe.mailbox) if old is None else _health(old)
+    known = counted(before, probe)
     return {
-        "tenant": probe.tenant,
-        "mailbox": probe.mailbox,
-        "last_ok": probe.finished_at if good else (None if old is None else old.last_ok),
-        "failures": 0 if good else 1 + (0 if old is None else old.failures),
-        "first_failure_at": None if good else (since or probe.finished_at),
+        "tenant": known.tenant,
+        "mailbox": known.mailbox,
+        "last_ok": known.last_ok,
+        "failures": known.failures,
+        "first_failure_at": known.first_failure_at,
+        "counted_at": known.counted_at,
         "number": max(probe.number, 0 if old is None else old.number),
-        "probe_id": number,
+        "probe_id": probe_id,
     }
 
 

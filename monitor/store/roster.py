@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Literal
 
-from sqlalchemy import Connection, delete, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, delete, func, or_, select
 
 from monitor.errors import StoreError
 from monitor.model import SharedApp, Tenant
+from monitor.routes import sender_scope
 from monitor.store.engine import Database, upsert
 from monitor.store.tables import (
     ALARM,
@@ -20,6 +23,8 @@ from monitor.store.tables import (
 )
 from monitor.store.tables import NOTICE as NOTICES
 from monitor.store.text import dump, load
+
+Outcome = Literal["added", "updated", "unchanged", "replaced"]
 
 
 class Roster:
@@ -49,8 +54,27 @@ class Roster:
             ).scalar_one_or_none()
         return None if found is None else load(found, Tenant)
 
-    def put_tenant(self, tenant: Tenant) -> Literal["added", "updated", "unchanged"]:
+    def known_since(self) -> dict[str, datetime]:
+        """Since when each tenant has been known as it is now, by name.
+
+        That is when it was added or replaced, or when anything about it last changed.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        with self._database.read() as connection:
+            rows = connection.execute(select(TENANT.c.name, TENANT.c.changed_at))
+            return {row.name: row.changed_at for row in rows}
+
+    def put_tenant(self, tenant: Tenant, *, now: datetime) -> Outcome:
         """Keep a tenant, in place of the one of that name.
+
+        One that names another directory is another tenant: what was known about the old one
+        goes, as if that had been removed first.
+
+        Args:
+            tenant: the tenant.
+            now: the instant, aware UTC.
 
         Returns:
             What that came to.
@@ -58,15 +82,19 @@ class Roster:
         Raises:
             StoreError: the database cannot be used.
         """
-        row = {"name": tenant.name, "document": dump(tenant)}
+        document = dump(tenant)
         with self._database.write() as connection:
-            old = connection.execute(
-                select(TENANT.c.document).where(TENANT.c.name == tenant.name)
-            ).scalar_one_or_none()
-            if old == row["document"]:
+            old = _hold(connection, tenant.name)
+            if old == document:
                 return "unchanged"
+            replaced = old is not None and not _same_directory(load(old, Tenant), tenant)
+            if replaced:
+                _forget(connection, tenant.name)
+            row = {"name": tenant.name, "document": document, "changed_at": now}
             upsert(connection, TENANT, [row])
-        return "added" if old is None else "updated"
+        if old is None:
+            return "added"
+        return "replaced" if replaced else "updated"
 
     def remove_tenant(self, name: str) -> bool:
         """Forget a tenant: its facts, its history and the mails that name nobody else.
@@ -77,22 +105,9 @@ class Roster:
         Raises:
             StoreError: the database cannot be used.
         """
-        scopes = (name, f"tenant:{name}", f"sender:{name}")
         with self._database.write() as connection:
-            # Mails that name others too stay, as evidence of what those were told; one that
-            # still waits is replaced by its recipient's next run.
-            connection.execute(
-                delete(OUTBOX).where(
-                    or_(OUTBOX.c.tenants == dump((name,)), OUTBOX.c.scope.in_(scopes[1:]))
-                )
-            )
-            connection.execute(delete(NOTICES).where(NOTICES.c.tenant == name))
-            connection.execute(delete(ALARM).where(ALARM.c.scope.in_(scopes[1:])))
-            connection.execute(delete(SLOT).where(SLOT.c.scope.in_(scopes)))
-            for table in (PROBE, SENDER_HEALTH):
-                connection.execute(delete(table).where(table.c.tenant == name))
-            gone = connection.execute(delete(TENANT).where(TENANT.c.name == name))
-            return bool(gone.rowcount)  # facts, ledger and snoozes go with it, by foreign key
+            _hold(connection, name)
+            return _forget(connection, name)
 
     def shared_apps(self) -> list[SharedApp]:
         """All shared apps, by name.
@@ -104,27 +119,111 @@ class Roster:
             documents = connection.execute(select(SHARED_APP.c.document)).scalars().all()
         return sorted((load(text, SharedApp) for text in documents), key=lambda app: app.name)
 
-    def put_shared_app(self, app: SharedApp) -> None:
-        """Keep a shared app, in place of the one of that name.
+    def put_shared_app(self, app: SharedApp, *, now: datetime) -> tuple[str, ...]:
+        """Keep a shared app, in place of the one of that name, also in the tenants that use it.
+
+        What a tenant says itself, a client id or a credential of its own, stays.
+
+        Args:
+            app: the shared app.
+            now: the instant, aware UTC.
+
+        Returns:
+            The names of the tenants that this changed.
 
         Raises:
             StoreError: the database cannot be used.
         """
         with self._database.write() as connection:
+            query = select(SHARED_APP.c.document).where(SHARED_APP.c.name == app.name)
+            old = connection.execute(query.with_for_update()).scalar_one_or_none()
+            if old == dump(app):
+                return ()
             upsert(connection, SHARED_APP, [{"name": app.name, "document": dump(app)}])
+            # A tenant can only refer to an app that was there before it.
+            return () if old is None else _pass_on(connection, load(old, SharedApp), app, now)
 
 
-def hold_tenant(connection: Connection, name: str) -> None:
+def hold_tenant(connection: Connection, name: str, watched: Tenant | None = None) -> None:
     """Make writers about one tenant wait for each other, and for its removal.
 
+    Args:
+        connection: a writing transaction.
+        name: of the tenant.
+        watched: the tenant as it was when the work began whose outcome is to be written.
+
     Raises:
-        StoreError: there is no such tenant (any more).
+        StoreError: there is no such tenant (any more), or the name stands for another directory
+            than that of `watched` by now.
     """
-    found = connection.execute(
-        select(TENANT.c.name).where(TENANT.c.name == name).with_for_update()
-    ).first()
+    found = _hold(connection, name)
     if found is None:
         raise StoreError(
             f"There is no tenant named {name} in the store; it may have been removed meanwhile.",
             remedy="Nothing was recorded. `lapsewatch tenant list` shows which there are.",
         )
+    if watched is not None and not _same_directory(load(found, Tenant), watched):
+        raise StoreError(
+            f"The tenant {name} names another directory by now.",
+            remedy="Nothing was recorded. The next scan reads the new one.",
+        )
+
+
+def _hold(connection: Connection, name: str) -> str | None:
+    """The document of a tenant, locked until the end of the transaction."""
+    return connection.execute(
+        select(TENANT.c.document).where(TENANT.c.name == name).with_for_update()
+    ).scalar_one_or_none()
+
+
+def _same_directory(one: Tenant, other: Tenant) -> bool:
+    return (one.directory_id.lower(), one.cloud) == (other.directory_id.lower(), other.cloud)
+
+
+def _forget(connection: Connection, name: str) -> bool:
+    """Delete a tenant and what hangs on it; whether there was one."""
+    # Mails that name others too stay, as evidence of what those were told; one that still waits
+    # is replaced by its recipient's next run.
+    only_it = OUTBOX.c.tenants == dump((name,))
+    connection.execute(delete(OUTBOX).where(or_(only_it, _is_about(OUTBOX.c.scope, name))))
+    connection.execute(delete(NOTICES).where(NOTICES.c.tenant == name))
+    connection.execute(delete(ALARM).where(_is_about(ALARM.c.scope, name)))
+    slots = or_(SLOT.c.scope == name, _is_about(SLOT.c.scope, name))
+    connection.execute(delete(SLOT).where(slots))
+    for table in (PROBE, SENDER_HEALTH):
+        connection.execute(delete(table).where(table.c.tenant == name))
+    gone = connection.execute(delete(TENANT).where(TENANT.c.name == name))
+    return bool(gone.rowcount)  # facts, ledger and snoozes go with it, by foreign key
+
+
+def _is_about(scope: Column[Any], name: str) -> ColumnElement[bool]:
+    """Whether a scope is the tenant's, or that of one of its senders, whatever the mailbox."""
+    prefix = sender_scope(name, "")
+    # Not LIKE: an underscore would stand for any letter, and SQLite's takes Contoso for contoso.
+    return or_(scope == f"tenant:{name}", func.substr(scope, 1, len(prefix)) == prefix)
+
+
+def _pass_on(
+    connection: Connection, old: SharedApp, new: SharedApp, now: datetime
+) -> tuple[str, ...]:
+    """Renew the copies that tenants hold of a shared app."""
+    # In one order, so that two of these never wait for each other.
+    rows = connection.execute(select(TENANT).order_by(TENANT.c.name).with_for_update()).all()
+    changed = []
+    for row in rows:
+        before = load(row.document, Tenant)
+        after = _with_app(before, old, new)
+        if after != before:
+            changed.append({"name": row.name, "document": dump(after), "changed_at": now})
+    upsert(connection, TENANT, changed)
+    return tuple(row["name"] for row in changed)
+
+
+def _with_app(tenant: Tenant, old: SharedApp, new: SharedApp) -> Tenant:
+    if tenant.app != new.name:
+        return tenant
+    return replace(
+        tenant,
+        client_id=new.client_id if tenant.client_id == old.client_id else tenant.client_id,
+        credential=new.credential if tenant.credential == old.credential else tenant.credential,
+    )

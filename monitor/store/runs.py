@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, case, func, or_, select, update
+from sqlalchemy import Connection, and_, case, func, or_, select, update
 
-from monitor.model import MailKind, NoticeKey, OutboxMail, OutboxState
-from monitor.store.engine import Database
+from monitor.model import HeldSlot, MailKind, NoticeKey, OutboxMail, OutboxState, WaitingMail
+from monitor.store.engine import Database, hold_name
 from monitor.store.mails import address_key, insert_mails, read_mails
-from monitor.store.slots import finish
+from monitor.store.slots import finish, is_held
 from monitor.store.tables import NOTICE, OUTBOX
+from monitor.store.text import load
 
 Told = dict[tuple[str, str, int], tuple[int | None, bool]]
 _DIGESTS = tuple(kind.value for kind in (MailKind.REMINDER, MailKind.LAPSED, MailKind.COVERED))
+_OPEN = (OutboxState.PENDING.value, OutboxState.DEAD.value)
 _CHUNK = 500
 
 
@@ -24,7 +26,7 @@ class Runs:
     _database: Database
 
     def told(self, recipient: str, tenants: Collection[str]) -> Told:
-        """What a recipient was told, or is being told right now.
+        """What a recipient was told, may have been told, or is being told right now.
 
         Args:
             recipient: an address; upper and lower case are the same.
@@ -45,60 +47,77 @@ class Runs:
         mails: Sequence[OutboxMail],
         *,
         recipient: str,
-        run_key: str,
-        slot: tuple[str, str, datetime] | None,
+        tenants: Collection[str],
         at: datetime,
-        only: Collection[str] | None = None,
-    ) -> list[OutboxMail]:
+        slot: HeldSlot | None = None,
+    ) -> list[OutboxMail] | None:
         """Write a recipient's digests in place of those that still wait, in one transaction.
 
-        A waiting digest that says the same by the same path stays, with its Message-ID. What
-        was sent, or is in flight, while this run was decided is not said again.
+        A waiting digest that says the same by the same path stays, with its Message-ID. One that
+        may have been accepted stays as well: in other words it would be a second mail. A waiting
+        digest that also speaks of tenants outside of `tenants` stays, and what it says is not
+        said a second time.
 
         Args:
             mails: the digests of this run; none withdraws what waits.
             recipient: whose run it is.
-            run_key: "address|zone|YYYY-MM-DD"; digests of another zone are left alone.
-            slot: the run's slot (job, scope, slot time), which is finished; None outside slots.
+            tenants: the names of those that were decided about.
             at: when the run happened.
-            only: the tenants that were decided about, where it was not all of the recipient's.
-                A waiting digest that also speaks of others stays, and what it says of these
-                tenants is not said a second time.
+            slot: the run's slot, which is finished; None outside slots.
 
         Returns:
-            The mails that were added.
+            The mails that were added. None when the decision is out of date, because some of it
+            was told meanwhile, or another process has the slot: nothing was written, and who
+            still has the slot decides anew.
 
         Raises:
             StoreError: the database cannot be used; nothing was written.
         """
         with self._database.write() as connection:
-            waiting = _waiting(connection, recipient, _zone(run_key))
-            if only is not None:
-                wider = [mail for mail in waiting if not set(mail.tenants) <= set(only)]
-                waiting = [mail for mail in waiting if mail not in wider]
-                alive = [mail for mail in wider if mail.state is OutboxState.PENDING]
-                spoken = {name for mail in alive for name in mail.tenants}
-                mails = [mail for mail in mails if not spoken & set(mail.tenants)]
-            kept = {_gist(mail) for mail in waiting if mail.state is OutboxState.PENDING}
-            wanted = {_gist(mail) for mail in mails}
-            _withdraw(
-                connection,
-                [
-                    mail.id
-                    for mail in waiting
-                    if mail.state is OutboxState.DEAD or _gist(mail) not in wanted
-                ],
-            )
-            told = _told(connection, recipient, {n.tenant for mail in mails for n in mail.notices})
-            added = [
-                mail
-                for mail in mails
-                if _gist(mail) not in kept and not _already_told(mail.notices, told)
-            ]
-            insert_mails(connection, added)
+            hold_name(connection, f"run:{address_key(recipient)}")
+            if slot is not None and not is_held(connection, slot):
+                return None
+            waiting = _waiting(connection, recipient)
+            told = _told(connection, recipient, tenants)
+            if any(_is_told(notice, told) for mail in mails for notice in mail.notices):
+                return None
+            added = _replace(connection, waiting, mails, set(tenants))
             if slot is not None:
-                finish(connection, *slot, at)
+                finish(connection, slot.job, slot.scope, slot.slot_at, at)
             return added
+
+    def waiting(self) -> list[WaitingMail]:
+        """Every mail that waits or was given up, without its words.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        columns = (OUTBOX.c.mail_id, OUTBOX.c.recipient, OUTBOX.c.tenants, OUTBOX.c.scope)
+        query = select(*columns).where(OUTBOX.c.state.in_(_OPEN)).order_by(OUTBOX.c.id)
+        with self._database.read() as connection:
+            return [
+                WaitingMail(
+                    id=row.mail_id,
+                    recipient=row.recipient,
+                    tenants=load(row.tenants, tuple[str, ...]),
+                    digest=row.scope is None,
+                )
+                for row in connection.execute(query)
+            ]
+
+    def withdraw(self, mail_ids: Sequence[str]) -> int:
+        """Take back mails that still wait; what is being sent or was sent is left alone.
+
+        Returns:
+            How many were taken back.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        if not mail_ids:
+            return 0
+        with self._database.write() as connection:
+            return _withdraw(connection, mail_ids)
 
 
 def _told(connection: Connection, recipient: str, tenants: Iterable[str]) -> Told:
@@ -117,6 +136,10 @@ def _told(connection: Connection, recipient: str, tenants: Iterable[str]) -> Tol
             or_(
                 NOTICE.c.told_at.is_not(None),
                 OUTBOX.c.state.in_((OutboxState.SENT.value, OutboxState.SENDING.value)),
+                and_(
+                    OUTBOX.c.state == OutboxState.PENDING.value,
+                    OUTBOX.c.possible_duplicate.is_(True),
+                ),
             ),
         )
         .group_by(NOTICE.c.tenant, NOTICE.c.uid, NOTICE.c.life)
@@ -130,45 +153,70 @@ def _told(connection: Connection, recipient: str, tenants: Iterable[str]) -> Tol
     return told
 
 
-def _waiting(connection: Connection, recipient: str, zone: str) -> list[OutboxMail]:
+def _waiting(connection: Connection, recipient: str) -> list[OutboxMail]:
     """The recipient's digests that no server accepted; locked, so that no sender takes them."""
     rows = connection.execute(
         select(OUTBOX)
         .where(
             OUTBOX.c.recipient_key == address_key(recipient),
-            OUTBOX.c.state.in_((OutboxState.PENDING.value, OutboxState.DEAD.value)),
+            OUTBOX.c.state.in_(_OPEN),
             OUTBOX.c.kind.in_(_DIGESTS),
             OUTBOX.c.scope.is_(None),
         )
         .order_by(OUTBOX.c.id)
         .with_for_update()
     ).all()
-    return read_mails(connection, [row for row in rows if _zone(row.run_key or "") == zone])
+    return read_mails(connection, rows)
 
 
-def _withdraw(connection: Connection, mail_ids: Sequence[str]) -> None:
+def _replace(
+    connection: Connection,
+    waiting: Sequence[OutboxMail],
+    mails: Sequence[OutboxMail],
+    tenants: set[str],
+) -> list[OutboxMail]:
+    """Put `mails` in the place of what waits about the same tenants; returns what was added."""
+    alive = [mail for mail in waiting if mail.state is OutboxState.PENDING]
+    wider = {name for mail in alive if not set(mail.tenants) <= tenants for name in mail.tenants}
+    mails = [mail for mail in mails if not wider & set(mail.tenants)]
+    kept = {_gist(mail) for mail in alive}
+    wanted = {_gist(mail) for mail in mails}
+    _withdraw(
+        connection,
+        [
+            mail.id
+            for mail in waiting
+            if set(mail.tenants) <= tenants
+            and _gives_way(mail)
+            and not (mail.state is OutboxState.PENDING and _gist(mail) in wanted)
+        ],
+    )
+    added = [mail for mail in mails if _gist(mail) not in kept]
+    insert_mails(connection, added)
+    return added
+
+
+def _gives_way(mail: OutboxMail) -> bool:
+    """Whether it may be replaced. What may have been accepted is sent again as it is, or never."""
+    return mail.state is OutboxState.DEAD or not mail.possible_duplicate
+
+
+def _withdraw(connection: Connection, mail_ids: Sequence[str]) -> int:
+    taken = 0
     for start in range(0, len(mail_ids), _CHUNK):
-        connection.execute(
+        taken += connection.execute(
             update(OUTBOX)
-            .where(OUTBOX.c.mail_id.in_(mail_ids[start : start + _CHUNK]))
+            .where(
+                OUTBOX.c.mail_id.in_(mail_ids[start : start + _CHUNK]), OUTBOX.c.state.in_(_OPEN)
+            )
             .values(state=OutboxState.WITHDRAWN.value)
-        )
-
-
-def _zone(run_key: str) -> str:
-    """The middle part. The address comes first and may itself hold a bar."""
-    parts = run_key.rsplit("|", 2)
-    return parts[1] if len(parts) == 3 else ""
+        ).rowcount
+    return taken
 
 
 def _gist(mail: OutboxMail) -> tuple[str, frozenset[NoticeKey] | str]:
     """What makes two digests the same. One without notices is only ever itself."""
     return mail.path, frozenset(mail.notices) or mail.id
-
-
-def _already_told(notices: Sequence[NoticeKey], told: Told) -> bool:
-    """Whether all of it was told meanwhile, between the decision and this transaction."""
-    return bool(notices) and all(_is_told(notice, told) for notice in notices)
 
 
 def _is_told(notice: NoticeKey, told: Told) -> bool:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, exists, func, select, update
 
-from monitor.model import Slot
+from monitor.model import HeldSlot, Slot
 from monitor.store.engine import Database, insert_once, upsert
 from monitor.store.tables import BEAT, SLOT
 
@@ -30,6 +30,9 @@ class Slots:
         owner_is_dead: Callable[[str], bool],
     ) -> bool:
         """Try to become the one who does a scheduled run.
+
+        A run that is taken over keeps the instant it was first taken at, so that one that fails
+        time and again is seen to be late.
 
         Args:
             job: the kind of run.
@@ -65,7 +68,8 @@ class Slots:
                 return False
             if held.lease_until > now and not owner_is_dead(held.owner):
                 return False
-            connection.execute(update(SLOT).where(*this).values(**row))
+            taken_over = {"owner": owner, "lease_until": now + lease}
+            connection.execute(update(SLOT).where(*this).values(**taken_over))
             return True
 
     def finish_slot(self, job: str, scope: str, slot_at: datetime, now: datetime) -> None:
@@ -76,6 +80,44 @@ class Slots:
         """
         with self._database.write() as connection:
             finish(connection, job, scope, slot_at, now)
+
+    def give_back_slot(self, job: str, scope: str, slot_at: datetime, *, until: datetime) -> None:
+        """Let go of an unfinished run, so that it is tried again at `until`, lease or no lease.
+
+        A finished run stays finished.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        with self._database.write() as connection:
+            connection.execute(
+                update(SLOT)
+                .where(*_is(job, scope, slot_at), SLOT.c.finished_at.is_(None))
+                .values(lease_until=until)
+            )
+
+    def unfinished_slots(self, since: datetime) -> list[Slot]:
+        """Runs that were taken and never finished, by job, scope and time.
+
+        One that a later finished run of the same job and scope has made up for is left out.
+
+        Args:
+            since: only those first taken after this instant.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        later = SLOT.alias("later")
+        made_up = exists().where(
+            later.c.job == SLOT.c.job,
+            later.c.scope == SLOT.c.scope,
+            later.c.slot_at > SLOT.c.slot_at,
+            later.c.finished_at.is_not(None),
+        )
+        query = select(SLOT).where(SLOT.c.finished_at.is_(None), SLOT.c.taken_at > since, ~made_up)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(SLOT.c.job, SLOT.c.scope, SLOT.c.slot_at))
+            return [Slot(**row) for row in rows.mappings()]
 
     def last_finished(self, job: str, scope: str) -> datetime | None:
         """When a job last finished for a scope (the instant, not the scheduled time).
@@ -149,6 +191,13 @@ def finish(connection: Connection, job: str, scope: str, slot_at: datetime, now:
         .where(*_is(job, scope, slot_at), SLOT.c.finished_at.is_(None))
         .values(finished_at=now)
     )
+
+
+def is_held(connection: Connection, slot: HeldSlot) -> bool:
+    """Whether an unfinished slot is still this owner's; it stays so until the transaction ends."""
+    this = _is(slot.job, slot.scope, slot.slot_at)
+    query = select(SLOT.c.owner).where(*this, SLOT.c.finished_at.is_(None))
+    return bool(connection.execute(query.with_for_update()).scalar_one_or_none() == slot.owner)
 
 
 def _is(job: str, scope: str, slot_at: datetime) -> tuple[Any, ...]:

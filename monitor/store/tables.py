@@ -54,6 +54,7 @@ class TenantRow(Row, table=True):
     __tablename__ = "tenant"
     name: str = _text(primary_key=True)
     document: str = _text()
+    changed_at: datetime
 
 
 class SharedAppRow(Row, table=True):
@@ -91,6 +92,7 @@ class TenantHealthRow(Row, table=True):
     __tablename__ = "tenant_health"
     tenant: str = _tenant(primary_key=True)
     last_complete: datetime | None = None
+    complete_started_at: datetime | None = None
     facts_at: datetime | None = None
     last_attempt: datetime
     failures: int
@@ -121,7 +123,11 @@ class ObjectRow(Row, table=True):
 
 
 class CredentialRow(Row, table=True):
-    """Credentials. There is no "last seen" here: it is the tenant's last complete scan."""
+    """Credentials. There is no "last seen" here: it is the tenant's last complete scan.
+
+    `unproven_since` is set while only incomplete scans saw it: such a one is not trusted to
+    stand in for another.
+    """
 
     __tablename__ = "credential"
     __table_args__ = (
@@ -148,6 +154,7 @@ class CredentialRow(Row, table=True):
     active: bool | None = None
     own: bool
     first_seen: datetime
+    unproven_since: datetime | None = None
     removed_at: datetime | None = None
 
 
@@ -263,6 +270,7 @@ class SenderHealthRow(Row, table=True):
     last_ok: datetime | None = None
     failures: int
     first_failure_at: datetime | None = None
+    counted_at: datetime | None = None
     number: int
     probe_id: int = Field(sa_type=_COUNTER)
 

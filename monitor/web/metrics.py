@@ -11,7 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.registry import Collector
 
 from monitor.export import visible
-from monitor.model import CanaryResult, CredentialState, OutboxState, TenantState
+from monitor.model import CanaryResult, CredentialState, TenantState
 from monitor.status import CanaryRow, StatusReport
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -45,7 +45,8 @@ class _Report(Collector):
         yield _need_action(self._report)
         yield from _tenants(self._report)
         yield from _canaries(self._report)
-        yield _notifications(self._report)
+        yield from _notifications(self._report)
+        yield _unfinished(self._report)
         yield _gauge(
             "job_last_success_timestamp_seconds",
             "When a job last did its work.",
@@ -149,17 +150,35 @@ def _canaries(report: StatusReport) -> Iterator[Metric]:
     )
 
 
-def _notifications(report: StatusReport) -> GaugeMetricFamily:
-    counts: Counter[str] = Counter(
-        str(mail.state) if mail.path or mail.state is OutboxState.DEAD else "no_path"
-        for mail in (*report.waiting, *report.dead)
-    )
-    states = (OutboxState.PENDING, OutboxState.SENDING, "no_path", OutboxState.DEAD)
-    return _gauge(
+def _notifications(report: StatusReport) -> Iterator[Metric]:
+    mails = report.outbox
+    counts = {
+        "pending": mails.pending,
+        "sending": mails.sending,
+        "no_path": mails.without_path,
+        "dead": mails.dead,
+    }
+    yield _gauge(
         "notifications",
         "Mails that have not gone out, by state; no_path: waiting with no sender to go by.",
         ("state",),
-        (((str(state),), counts[str(state)]) for state in states),
+        (((state,), number) for state, number in counts.items()),
+    )
+    yield _gauge(
+        "notifications_overdue",
+        "Those pending or sending that have waited for over an hour or were tried 3 times.",
+        (),
+        (((), mails.overdue),),
+    )
+
+
+def _unfinished(report: StatusReport) -> GaugeMetricFamily:
+    counts = Counter(run.job for run in report.unfinished)
+    return _gauge(
+        "runs_unfinished",
+        "Scheduled runs that were begun and not finished in time; warn: daily mails.",
+        ("job",),
+        (((job,), counts[job]) for job in ("scan", "canary", "warn")),
     )
 
 

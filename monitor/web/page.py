@@ -20,6 +20,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 _ICONS = {
     "lapsed": "cross", "failed": "cross", "bad": "cross", "undeliverable": "cross",
     "critical": "alert", "warning": "alert", "attention": "alert", "no path": "alert",
+    "overdue": "alert", "unfinished": "alert", "late": "clock",
     "upcoming": "clock", "stale": "clock", "waiting": "clock",
     "ok": "check",
     "unknown": "question", "blind": "question", "unconfirmed": "question",
@@ -107,6 +108,7 @@ def _environment() -> Environment:
         kind_words=lambda kind: _KINDS.get(str(kind), str(kind)),
         icon=lambda state: _ICONS.get(str(state), "dash"),
         mail_word=view.mail_word,
+        run_word=view.run_word,
         canary_word=view.canary_word,
         known_cause=advice.known_cause,
         rescan_command=advice.rescan_command,

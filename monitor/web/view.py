@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from monitor.model import CanaryResult, CredentialState, OutboxMail, OutboxState, TenantState
 from monitor.status import (
     EXIT_ACTION,
     EXIT_FINE,
+    SCHEDULER,
     CanaryRow,
     CredentialRow,
     StatusReport,
     TenantRow,
+    UnfinishedRun,
 )
 
 FOLDED_ROWS = 500  # of one group; the rest is in the CSV and the JSON
 LISTED_MAILS = 100
 OPEN_TENANTS = 30  # beyond this the list of all tenants starts folded
-HEARTBEAT_OLD = timedelta(minutes=15)
+LISTED_RUNS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +67,20 @@ class PageView:
     canaries: tuple[CanaryRow, ...]
     mails: tuple[OutboxMail, ...]
     mails_total: int
+    unfinished: tuple[UnfinishedRun, ...]
+    undone: int
     groups: tuple[Group, ...]
     tenants_open: bool
     oldest_facts: datetime | None
     newest_facts: datetime | None
     never_read: int
     heartbeat: datetime | None
-    heartbeat_old: bool
 
 
 def arrange(report: StatusReport) -> PageView:
     """Sort the rows of a report into the parts of the page; decides no state itself."""
     watched = [row for row in report.tenants if row.state is not TenantState.PAUSED]
     read = [row.last_complete for row in watched if row.last_complete]
-    heartbeat = max(report.beats.values(), default=None)
-    mails = (*report.dead, *sorted(report.waiting, key=lambda mail: bool(mail.path)))
     verdict_head, _, verdict_rest = report.verdict.partition("; ")
     return PageView(
         mood=_mood(report),
@@ -91,23 +92,36 @@ def arrange(report: StatusReport) -> PageView:
         ),
         action=report.action_rows,
         canaries=tuple(sorted(report.canaries, key=_canary_order)),
-        mails=mails[:LISTED_MAILS],
-        mails_total=len(mails),
+        mails=report.mails[:LISTED_MAILS],
+        mails_total=report.outbox.waiting + report.outbox.dead,
+        unfinished=report.unfinished[:LISTED_RUNS],
+        undone=len(report.late_jobs) + len(report.unfinished),
         groups=_groups(report),
         tenants_open=len(report.tenants) <= OPEN_TENANTS,
         oldest_facts=min(read, default=None),
         newest_facts=max(read, default=None),
         never_read=sum(row.last_complete is None for row in watched),
-        heartbeat=heartbeat,
-        heartbeat_old=heartbeat is not None and report.generated_at - heartbeat > HEARTBEAT_OLD,
+        heartbeat=report.beats.get(SCHEDULER),
     )
 
 
-def mail_word(mail: OutboxMail) -> str:
+def mail_word(mail: OutboxMail, now: datetime) -> str:
     """Say what is the matter with a mail that has not gone out."""
     if mail.state is OutboxState.DEAD:
         return "undeliverable"
-    return "waiting" if mail.path else "no path"
+    if not mail.path:
+        return "no path"
+    return "overdue" if mail.is_overdue(now) else "waiting"
+
+
+def run_word(run: UnfinishedRun) -> str:
+    """Say what was not finished."""
+    words = {
+        "warn": "the daily mail to",
+        "scan": "the scan of the tenant",
+        "canary": "the test of the mail path of",
+    }
+    return words.get(run.job, run.job)
 
 
 def canary_word(row: CanaryRow) -> str:

@@ -101,6 +101,18 @@ async def test_the_api_says_what_status_json_says() -> None:
     assert answer.json() == as_json(samples.bad_morning())
 
 
+async def test_a_stalled_service_is_never_well() -> None:
+    """Page, JSON and metrics tell the same of work that is stuck."""
+    async with client(build(samples.stalled_morning)) as http_client:
+        page, api, metrics = [
+            (await http_client.get(path)).text for path in ("/", "/api/v1/status", "/metrics")
+        ]
+    assert "2 mails are overdue" in page
+    assert "All is well" not in page
+    assert json.loads(api)["exit_code"] == 3
+    assert "lapsewatch_notifications_overdue 2.0" in metrics
+
+
 async def test_hostile_names_pass_the_api_as_valid_json() -> None:
     """Half a surrogate pair does not turn the status into an error."""
     async with client(build(samples.hostile)) as http_client:

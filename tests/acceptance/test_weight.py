@@ -27,7 +27,7 @@ with App(load(settings)) as app:
     app.make_database()
     for tenant in read(settings.parent / "tenants.toml", app.configuration).tenants:
         if tenant.name == "contoso":
-            app.store.put_tenant(tenant)
+            app.store.put_tenant(tenant, now=app.clock())
     for _ in range(2):
         (record,) = asyncio.run(scan_tenants(app))
         assert record.complete, record.problem

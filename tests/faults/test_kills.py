@@ -122,7 +122,7 @@ def prepare(folder: Path, cloud: Cloud) -> Path:
     with App(configuration) as app:
         app.make_database()
         for tenant in read(folder / "tenants.toml", configuration).tenants:
-            app.store.put_tenant(tenant)
+            app.store.put_tenant(tenant, now=app.clock())
     return settings
 
 

@@ -9,12 +9,12 @@ from importlib import resources
 
 import pytest
 
-from monitor.alarms import AlarmWriter
-from monitor.compose import Audience, Composer, Knowledge, RecipientRun, recipient_runs
+from monitor.alarms import AlarmNews, AlarmWriter
+from monitor.compose import Composer, Knowledge
 from monitor.config import PRESETS
-from monitor.decide import AlarmChange
 from monitor.diagnose import Rulebook
 from monitor.model import (
+    AlarmChange,
     CanaryResult,
     Credential,
     CredentialRef,
@@ -27,6 +27,7 @@ from monitor.model import (
     Tenant,
     TenantHealth,
 )
+from monitor.recipients import Audience, RecipientRun, recipient_runs
 from monitor.render import Renderer
 from monitor.routes import Paths
 from monitor.senders import OAuthSender, of_tenant
@@ -111,17 +112,14 @@ CONTOSO, FABRIKAM, OPERATOR = "tenant:contoso", "tenant:fabrikam", "operator"
 
 def paths(*names: str, broken: Sequence[str] = ()) -> Paths:
     """Paths that exist."""
-    return Paths({name: (name,) for name in names}, frozenset(broken))
-
-
-def domain(path: str) -> str:
-    """The domain of a path's mailbox, for Message-IDs."""
-    return {"": "lapsewatch.invalid"}.get(path, f"{path.split(':')[-1]}.example")
+    return Paths(
+        {name: (f"noreply@{name.split(':')[-1]}.example",) for name in names}, frozenset(broken)
+    )
 
 
 def composer() -> Composer:
     """A composer with the product's own words."""
-    return Composer(renderer=Renderer(clouds=PRESETS), audience=NOC, domain=domain)
+    return Composer(renderer=Renderer(clouds=PRESETS), audience=NOC)
 
 
 def alarms(audience: Audience = NOC) -> AlarmWriter:
@@ -131,7 +129,6 @@ def alarms(audience: Audience = NOC) -> AlarmWriter:
         renderer=Renderer(clouds=PRESETS),
         rulebook=Rulebook.parse(rules),
         audience=audience,
-        domain=domain,
     )
 
 
@@ -203,7 +200,7 @@ def scan_alarm(
         one.name, NOW, NOW, complete=change is AlarmChange.CLOSE, cause="consent_missing",
         problem="AADSTS65001", retry="after_fix",
     )  # fmt: skip
-    write = alarms(audience).scan_alarm(one, None, record, change, there, NOW)
+    write = alarms(audience).scan_alarm(one, None, record, change, AlarmNews(there, NOW))
     assert write is not None
     assert write.scope == f"tenant:{one.name}"
     return list(write.mails)
@@ -243,7 +240,7 @@ def test_nothing_is_written_when_nothing_changed() -> None:
     """The alarm stands and was told."""
     record = ScanRecord("contoso", NOW, NOW, complete=False)
     found = alarms().scan_alarm(
-        tenant("contoso"), None, record, AlarmChange.NONE, paths(OPERATOR), NOW
+        tenant("contoso"), None, record, AlarmChange.NONE, AlarmNews(paths(OPERATOR), NOW)
     )
     assert found is None
 
@@ -259,10 +256,12 @@ def canary_alarm(opens: bool, there: Paths, audience: Audience = NOC) -> list[Ou
     diagnosis = Rulebook.parse(
         resources.files("monitor").joinpath("diagnose_rules.toml").read_text("utf-8")
     ).diagnose("535 5.7.3", stage="auth")
+    change = AlarmChange.OPEN if opens else AlarmChange.CLOSE
     write = made.canary_alarm(
-        sender, one, None, probe, diagnosis, opens=opens, paths=there, now=NOW
+        sender, one, None, probe, diagnosis, change=change, news=AlarmNews(there, NOW)
     )
-    assert (write.change, write.scope) == ("open" if opens else "close", "sender:contoso")
+    assert write is not None
+    assert (write.change, write.scope) == (change, "sender:contoso|noreply@contoso.example")
     return list(write.mails)
 
 

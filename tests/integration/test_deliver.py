@@ -28,7 +28,7 @@ from monitor.deliver import (
 )
 from monitor.errors import DeliveryError, SecretError, StoreError
 from monitor.model import MailKind, OutboxMail, OutboxState, Receipt
-from monitor.routes import Paths
+from monitor.routes import Paths, sender_scope
 from monitor.store import Store
 from tests.integration.conftest import Make
 
@@ -199,6 +199,40 @@ def test_a_failure_of_the_path_costs_the_mails_behind_it_no_try_of_their_own(
     assert {room.row(mail).not_before for mail in mails} == {room.now + MINUTE}
 
 
+GREYLISTED = refused(code=451, cause="greylisted", stage="rcpt", evidence="451 4.7.1 Greylisted")
+CONTENT = refused(code=554, permanent=True, cause="content_rejected", stage="data")
+BUSY_AT_MAIL = refused(code=451, stage="mail")
+
+
+@pytest.mark.parametrize("refusal", [GREYLISTED, CONTENT], ids=["rcpt-451", "data-554"])
+def test_a_refusal_of_one_mail_holds_up_no_other(
+    refusal: DeliveryError, room: Room, make: Make
+) -> None:
+    """Each mail is judged alone, round after round, also where every mail of a batch waits."""
+    room.paths = there(CONTOSO)
+    odd = make.mail(recipient="grey@contoso.example")
+    others = [make.mail(recipient=f"{n}@contoso.example") for n in range(3)]
+    room.put(odd, *others)
+    room.post.answer = lambda path, mail: refusal if mail.id == odd.id else None
+    outcome = room.run()
+    assert {row.id for row in outcome.sent} == {mail.id for mail in others}
+    assert [row.id for row, _ in outcome.waiting] == [odd.id]
+    assert room.row(odd).state is OutboxState.PENDING
+    later = make.mail(recipient="later@contoso.example")
+    room.put(later)
+    assert [row.id for row in room.run(force=True).sent] == [later.id]
+    assert [mail for _, mail in room.post.tried][-2:] == [later.id, odd.id]  # it goes last
+
+
+def test_a_refusal_before_the_recipient_is_named_is_about_the_path(room: Room, make: Make) -> None:
+    """At MAIL every other mail would be refused the same way: one try is enough."""
+    room.paths = there(CONTOSO)
+    room.put(*(make.mail() for _ in range(3)))
+    room.post.answer = lambda path, mail: BUSY_AT_MAIL
+    assert len(room.run().waiting) == 3
+    assert len(room.post.tried) == 1
+
+
 def test_a_definite_failure_takes_the_other_path_at_once(room: Room, make: Make) -> None:
     """In the same round; the mail keeps its Message-ID and date."""
     room.post.answer = lambda path, mail: DEFINITE if path == CONTOSO else None
@@ -356,7 +390,7 @@ def test_an_alarm_never_wanders_to_the_path_it_is_about(about: str, room: Room, 
     """Where the other path fails as well it waits."""
     subject, carrier = (CONTOSO, OPERATOR) if about == "contoso" else (OPERATOR, CONTOSO)
     alarm = make.mail(
-        kind=MailKind.CANARY_FAILED, scope=f"sender:{about}", path=carrier,
+        kind=MailKind.CANARY_FAILED, scope=sender_scope(about, "m@contoso.example"), path=carrier,
         tenants=("contoso",),
     )  # fmt: skip
     room.put(alarm)

@@ -2,107 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from jobs.scan_tenants import FIRST, JOB, scan_tenants
+from jobs.scan_tenants import JOB
 from jobs.send_canaries import send_canaries
-from jobs.send_warnings import PATIENCE, deliver, plan_warnings, send_warnings
+from jobs.send_warnings import deliver, plan_warnings, send_warnings
 from monitor import process
-from monitor.config import Configuration, load
-from monitor.model import OPERATOR, CanaryResult, CredentialRef, ScanRecord, TenantState
-from monitor.roster import read
-from monitor.sandbox import Cloud, Fault, SandboxClock, SmtpFault, Twist, World
-from monitor.sandbox.draft import Draft
-from monitor.sandbox.world import Operator
-from monitor.sandbox.world import Tenant as WorldTenant
-from monitor.wiring import App
+from monitor.model import OPERATOR, CredentialRef, TenantState
+from monitor.recipients import PATIENCE
+from monitor.sandbox import Fault, Twist
+from monitor.timetable import FIRST
+from tests.integration.stage import HOUR, MINUTE, SIX, stage, story
 
-MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-SIX = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)  # 06:00 in Berlin, a Monday
 DROP = Fault(path="/applications", twist=Twist.DROP)
-BUSY = SmtpFault("MAIL", reply="451 4.7.500 Server busy. Please try again later")
-
-
-@dataclass
-class Stage:
-    """The wired product in a folder of its own, the cloud that it watches, and the clock."""
-
-    app: App
-    cloud: Cloud
-    clock: SandboxClock
-    configuration: Configuration
-
-    def at(self, instant: datetime) -> None:
-        """Make it that instant."""
-        self.clock.set(instant)
-
-    def scan(self, **how: bool) -> dict[str, ScanRecord]:
-        """One tick of the scan, or all at once."""
-        how = how or {"due_only": True}
-        return {found.tenant: found for found in asyncio.run(scan_tenants(self.app, **how))}
-
-    def canaries(self) -> dict[str, CanaryResult]:
-        """One tick of the canaries."""
-        return {probe.tenant: probe.result for probe in send_canaries(self.app, due_only=True)}
-
-    def warn(self) -> list[tuple[str, str]]:
-        """One tick of the warnings: to whom, and of which kind."""
-        return [
-            (row.recipient, str(row.mail.kind)) for row in send_warnings(self.app, due_only=True)[0]
-        ]
-
-    def inbox(self, kind: str) -> list[str]:
-        """Who got mails of a kind."""
-        return [
-            message.rcpt_to[0]
-            for message in self.cloud.inbox.messages
-            if message.header("X-Lapsewatch-Kind") == kind
-        ]
-
-    def restarted(self) -> Stage:
-        """The same folder and cloud under a new process: the old one is gone."""
-        return replace(self, app=App(self.configuration, clock=self.clock.now))
-
-
-def story(name: str, now: datetime, *days: int, zone: str = "Europe/Berlin") -> WorldTenant:
-    """A tenant with its own sender and secrets that end in so many days."""
-    draft = Draft(name, name.title(), now, zone=zone)
-    draft.monitor()
-    draft.sender()
-    for number in days:
-        draft.app(f"App {number}", secrets=[draft.secret(f"App {number}", number)])
-    return draft.tenant
-
-
-def operator(now: datetime) -> Operator:
-    """An operator with a sender of its own."""
-    draft = Draft("msp", "MSP", now)
-    draft.sender("noc")
-    return Operator("MSP", ("noc@msp.example",), "Europe/Berlin", 8, draft.tenant)
-
-
-@contextmanager
-def stage(folder: Path, *tenants: WorldTenant, at: datetime = SIX) -> Iterator[Stage]:
-    """The product over a world of these tenants, imported but not yet read."""
-    clock = SandboxClock()
-    clock.set(at)
-    world = World(list(tenants), operator=operator(at))
-    with Cloud(world, clock) as cloud:
-        configuration = load(cloud.write_settings(folder))
-        with App(configuration, clock=clock.now) as app:
-            app.make_database()
-            for tenant in read(folder / "tenants.toml", configuration).tenants:
-                app.store.put_tenant(tenant)
-            yield Stage(app, cloud, clock, configuration)
 
 
 # --- scan -----------------------------------------------------------------------------------------
@@ -188,7 +107,8 @@ def test_a_tenant_that_cannot_be_read_stops_no_other(tmp_path: Path) -> None:
         }
         for number, (name, tenant) in enumerate(odd.items()):
             guid = f"7b1c0000-0000-4000-8000-00000000000{number}"
-            show.app.store.put_tenant(replace(tenant, name=name, directory_id=guid))
+            other = replace(tenant, name=name, directory_id=guid)
+            show.app.store.put_tenant(other, now=show.clock.now())
         found = show.scan()
         assert {name for name, record in found.items() if record.complete} == {
             "contoso", "fabrikam",
@@ -231,7 +151,7 @@ def test_a_paused_tenant_is_left_alone(tmp_path: Path) -> None:
     """Not read, not proven, not spoken about."""
     with stage(tmp_path, story("contoso", SIX, 5)) as show:
         (tenant,) = show.app.store.tenants()
-        show.app.store.put_tenant(replace(tenant, paused=True))
+        show.app.store.put_tenant(replace(tenant, paused=True), now=show.clock.now())
         show.at(SIX + 3 * HOUR)
         assert show.scan() == {}
         assert set(show.canaries()) == {OPERATOR}
@@ -336,7 +256,8 @@ def test_a_run_that_crashes_stops_no_other(tmp_path: Path) -> None:
         show.scan()
         contoso = show.app.store.tenant("contoso")
         assert contoso is not None
-        show.app.store.put_tenant(replace(contoso, time_zone="Africa/Atlantis", sender=None))
+        odd = replace(contoso, time_zone="Africa/Atlantis", sender=None)
+        show.app.store.put_tenant(odd, now=show.clock.now())
         show.at(SIX + 2 * HOUR)
         assert show.warn() == [("it@fabrikam.example", "reminder")]
 
@@ -351,90 +272,7 @@ def test_a_stop_writes_no_further_digest(tmp_path: Path) -> None:
         assert show.warn() == [("it@contoso.example", "reminder")]
 
 
-# --- canaries -------------------------------------------------------------------------------------
-
-
-def test_a_sender_is_proven_once_a_day_at_its_own_hour(tmp_path: Path) -> None:
-    """07:00 in the tenant's zone, whatever time it is elsewhere."""
-    tokyo = story("fabrikam", SIX, zone="Asia/Tokyo")
-    with stage(tmp_path, story("contoso", SIX), tokyo) as show:
-        assert set(show.canaries()) == {"fabrikam"}  # there it is two in the afternoon
-        show.at(SIX + HOUR)
-        assert set(show.canaries()) == {"contoso", OPERATOR}
-        assert show.canaries() == {}
-        show.at(SIX + 25 * HOUR)
-        assert set(show.canaries()) == {"contoso", "fabrikam", OPERATOR}
-
-
-def test_a_passing_failure_is_proven_again_and_alarms_at_the_third(tmp_path: Path) -> None:
-    """After 15 minutes, after an hour, then the alarm, by the operator's path; then its end."""
-    tenant = story("contoso", SIX)
-    tenant.mailboxes[0].faults.append(BUSY)
-    with stage(tmp_path, tenant) as show:
-        show.at(SIX + HOUR)
-        assert show.canaries()["contoso"] is CanaryResult.FAILED
-        for wait, probed in ((14, False), (2, True), (40, False), (6, True)):
-            assert show.inbox("canary_failed") == []
-            show.clock.advance(wait * MINUTE)
-            assert ("contoso" in show.canaries()) is probed
-            deliver(show.app)
-        assert show.inbox("canary_failed") == ["noc@msp.example"]
-        (alarm,) = [
-            message
-            for message in show.cloud.inbox.messages
-            if message.header("X-Lapsewatch-Kind") == "canary_failed"
-        ]
-        assert alarm.auth_user == "noc@msp.example"
-        show.clock.advance(3 * HOUR)
-        assert show.canaries() == {}  # the alarm stands; the next proof is tomorrow's
-        tenant.mailboxes[0].faults.clear()
-        show.at(SIX + 25 * HOUR)
-        assert show.canaries()["contoso"] is CanaryResult.OK
-        deliver(show.app)
-        assert show.inbox("recovered") == ["noc@msp.example"]
-        show.at(SIX + 49 * HOUR)
-        show.canaries()
-        deliver(show.app)
-        assert show.inbox("recovered") == ["noc@msp.example"]
-
-
-def test_a_definite_failure_alarms_at_once_and_once(tmp_path: Path) -> None:
-    """SMTP AUTH is off: waiting does not help, and saying it daily neither."""
-    tenant = story("contoso", SIX)
-    tenant.smtp_auth_disabled = True
-    with stage(tmp_path, tenant) as show:
-        for day in range(3):
-            show.at(SIX + HOUR + day * timedelta(days=1))
-            assert show.canaries()["contoso"] is CanaryResult.FAILED
-            deliver(show.app)
-            show.clock.advance(2 * HOUR)
-            assert show.canaries() == {}
-        assert show.inbox("canary_failed") == ["noc@msp.example"]
-
-
-def test_a_sender_that_cannot_sign_in_stops_no_other(tmp_path: Path) -> None:
-    """Its secret's file is missing: that is a failed proof with its cause, not a crash."""
-    with stage(tmp_path, story("contoso", SIX), story("fabrikam", SIX)) as show:
-        (tmp_path / "secrets" / "contoso-sender").unlink()
-        show.at(SIX + HOUR)
-        assert show.canaries() == {
-            "contoso": CanaryResult.FAILED, "fabrikam": CanaryResult.OK, OPERATOR: CanaryResult.OK,
-        }  # fmt: skip
-        rows = {row.tenant: row for row in show.app.report().canaries}
-        assert (rows["contoso"].stage, rows["contoso"].cause) == ("token", "secret_missing")
-
-
-def test_while_its_canary_fails_a_tenants_warnings_go_by_the_operator(tmp_path: Path) -> None:
-    """And come back to its own path when that works again."""
-    tenant = story("contoso", SIX, 5)
-    tenant.smtp_auth_disabled = True
-    with stage(tmp_path, tenant) as show:
-        show.scan()
-        show.at(SIX + 2 * HOUR)
-        show.canaries()
-        assert show.warn() == [("it@contoso.example", "reminder")]
-        (reminder,) = [m for m in show.cloud.inbox.messages if "it@contoso" in m.rcpt_to[0]]
-        assert reminder.auth_user == "noc@msp.example"
+# --- all together ---------------------------------------------------------------------------------
 
 
 def test_a_day_of_ticks_tells_the_same_as_one_tick_an_hour(tmp_path: Path) -> None:

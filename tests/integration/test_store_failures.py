@@ -71,21 +71,18 @@ def test_a_file_that_is_not_a_database_is_named(tmp_path: Path) -> None:
     assert letter.read_text().startswith("Dear Sir")
 
 
-def test_a_database_that_somebody_else_holds_is_called_locked(
-    tmp_path: Path, make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After the busy timeout, which is shortened here; reading goes on meanwhile."""
-    monkeypatch.setattr(engine, "BUSY_SECONDS", 0.1)
-    with Store.open(f"sqlite:///{tmp_path}/x.db") as store:
+def test_a_database_that_somebody_else_holds_is_called_locked(tmp_path: Path, make) -> None:
+    """After the busy timeout, which is short here; reading goes on meanwhile."""
+    with Store.open(f"sqlite:///{tmp_path}/x.db", busy_seconds=0.1) as store:
         store.upgrade()
         holder = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="locked by another process"):
-            store.put_tenant(make.tenant())
+            store.put_tenant(make.tenant(), now=make.now)
         assert store.tenants() == []
         holder.execute("ROLLBACK")
         holder.close()
-        assert store.put_tenant(make.tenant()) == "added"
+        assert store.put_tenant(make.tenant(), now=make.now) == "added"
 
 
 def test_a_file_without_write_permission_is_called_read_only(tmp_path: Path) -> None:
@@ -137,7 +134,7 @@ def test_a_database_that_does_not_exist_on_the_server_is_named(postgresql) -> No
 
 def test_a_restarted_server_costs_no_run(store: Store, postgresql, make) -> None:
     """Connections that were cut are replaced without an error (PostgreSQL; SQLite has none)."""
-    store.put_tenant(make.tenant())
+    store.put_tenant(make.tenant(), now=make.now)
     postgresql.run(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'test_%'"
     )
@@ -149,7 +146,7 @@ def test_an_error_of_the_caller_undoes_the_transaction(store: Store, make) -> No
 
     def write_and_fail() -> None:
         with store._database.write() as connection:
-            connection.exec_driver_sql("INSERT INTO tenant VALUES ('x', '{}')")
+            connection.exec_driver_sql("INSERT INTO tenant (name, document, changed_at) VALUES ('x', '{}', '2026-01-01')")
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -161,7 +158,7 @@ def test_writers_of_many_threads_wait_for_each_other(store: Store, make) -> None
     """Sixteen scans at once, each of its own tenant: all are recorded."""
     names = [f"tenant-{number}" for number in range(16)]
     for name in names:
-        store.put_tenant(make.tenant(name))
+        store.put_tenant(make.tenant(name), now=make.now)
     apps = [make.app(f"app-{n}", make.secret(f"key-{n}")) for n in range(200)]
 
     def scan(name: str) -> None:

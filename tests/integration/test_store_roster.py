@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
+import pytest
+from sqlalchemy import select
+
+from monitor.errors import StoreError
 from monitor.model import (
+    AlarmChange,
     CanaryResult,
     CredentialRef,
     MailKind,
@@ -15,8 +22,13 @@ from monitor.model import (
     Sender,
     SharedApp,
     Snooze,
+    TenantHealth,
 )
+from monitor.routes import sender_scope
 from monitor.store import AlarmWrite, Store
+from monitor.store.tables import ALARM
+
+OTHER = "7b1c0000-0000-0000-0000-000000000002"
 
 
 def test_a_tenant_comes_back_as_it_went_in(store: Store, make) -> None:
@@ -31,7 +43,7 @@ def test_a_tenant_comes_back_as_it_went_in(store: Store, make) -> None:
         app="msp",
         paused=True,
     )
-    assert store.put_tenant(tenant) == "added"
+    assert store.put_tenant(tenant, now=make.now) == "added"
     assert store.tenant("contoso") == tenant
     assert store.tenants() == [tenant]
     assert store.tenant("fabrikam") is None
@@ -39,30 +51,76 @@ def test_a_tenant_comes_back_as_it_went_in(store: Store, make) -> None:
 
 def test_putting_a_tenant_says_what_it_came_to(store: Store, make) -> None:
     """Importing the same file twice changes nothing."""
-    assert store.put_tenant(make.tenant()) == "added"
-    assert store.put_tenant(make.tenant()) == "unchanged"
-    assert store.put_tenant(make.tenant(send_hour=9)) == "updated"
-    assert store.put_tenant(make.tenant("adatum")) == "added"
+    assert store.put_tenant(make.tenant(), now=make.now) == "added"
+    assert store.put_tenant(make.tenant(), now=make.now) == "unchanged"
+    assert store.put_tenant(make.tenant(send_hour=9), now=make.now) == "updated"
+    assert store.put_tenant(make.tenant("adatum"), now=make.now) == "added"
     assert [tenant.name for tenant in store.tenants()] == ["adatum", "contoso"]
 
 
 def test_changing_a_tenant_keeps_its_facts(store: Store, make) -> None:
     """The roster row is overwritten in place, not replaced."""
-    store.put_tenant(make.tenant())
+    store.put_tenant(make.tenant(), now=make.now)
     store.record_scan(make.scan(make.app("app-1", make.secret())), zone=make.zone)
-    store.put_tenant(make.tenant(send_hour=9))
+    store.put_tenant(make.tenant(send_hour=9), now=make.now)
     assert len(store.credentials("contoso")) == 1
 
 
-def test_shared_apps_are_kept_by_name(store: Store) -> None:
+def test_shared_apps_are_kept_by_name(store: Store, make) -> None:
     """The later one of a name holds."""
     first = SharedApp("msp", "client-1", CredentialRef("certificate", "file:msp.pem"))
-    store.put_shared_app(first)
+    store.put_shared_app(first, now=make.now)
     second = SharedApp("msp", "client-2", CredentialRef("secret", "env:MSP"))
-    store.put_shared_app(second)
-    store.put_shared_app(SharedApp("all", "client-3", CredentialRef("secret", "env:ALL")))
+    store.put_shared_app(second, now=make.now)
+    third = SharedApp("all", "client-3", CredentialRef("secret", "env:ALL"))
+    store.put_shared_app(third, now=make.now)
     assert [app.name for app in store.shared_apps()] == ["all", "msp"]
     assert second in store.shared_apps()
+
+
+def test_a_changed_shared_app_reaches_the_tenants_that_use_it(store: Store, make) -> None:
+    """Their copy of it is renewed, and that is a change of theirs; nobody else's is."""
+    old = SharedApp("msp", "client-1", CredentialRef("certificate", "file:old.pem"))
+    new = SharedApp("msp", "client-2", CredentialRef("certificate", "file:new.pem"))
+    own = CredentialRef("secret", "env:OWN")
+    copied = {"client_id": old.client_id, "credential": old.credential}
+    tenants = {
+        "user": make.tenant("user", app="msp", **copied),
+        "half": make.tenant("half", app="msp", client_id="client-1", credential=own),
+        "other": make.tenant("other", app="all", **copied),
+        "alone": make.tenant("alone", **copied),
+    }
+    later = make.now + timedelta(hours=1)
+    assert store.put_shared_app(old, now=make.now) == ()
+    for tenant in tenants.values():
+        store.put_tenant(tenant, now=make.now)
+    assert store.put_shared_app(old, now=later) == ()
+    assert set(store.known_since().values()) == {make.now}
+
+    assert store.put_shared_app(new, now=later) == ("half", "user")
+
+    tenants["user"] = replace(tenants["user"], client_id=new.client_id, credential=new.credential)
+    tenants["half"] = replace(tenants["half"], client_id=new.client_id)
+    assert {tenant.name: tenant for tenant in store.tenants()} == tenants
+    since = store.known_since()
+    assert {name for name, at in since.items() if at == later} == {"half", "user"}
+
+
+def test_a_change_of_a_tenant_is_remembered_with_its_time(store: Store, make) -> None:
+    """Adding, updating and replacing count; putting the same again does not."""
+    for hour, (tenant, outcome) in enumerate(
+        [
+            (make.tenant(), "added"),
+            (make.tenant(send_hour=9), "updated"),
+            (make.tenant(send_hour=9), "unchanged"),
+            (make.tenant(send_hour=9, directory_id=OTHER), "replaced"),
+            (make.tenant(send_hour=9, directory_id=OTHER), "unchanged"),
+        ]
+    ):
+        at = make.now + timedelta(hours=hour)
+        before = store.known_since()
+        assert store.put_tenant(tenant, now=at) == outcome
+        assert store.known_since() == (before if outcome == "unchanged" else {"contoso": at})
 
 
 def test_removing_a_tenant_removes_everything_about_it_and_nothing_else(store: Store, make) -> None:
@@ -74,25 +132,75 @@ def test_removing_a_tenant_removes_everything_about_it_and_nothing_else(store: S
 
     assert store.remove_tenant("contoso")
 
-    assert {c.tenant for c in store.credentials(include_removed=True)} == {"fabrikam"}
-    assert {tenant for tenant, _ in store.objects()} == {"fabrikam"}
-    assert set(store.health()) == {"fabrikam"}
-    assert {record.tenant for record in store.scans()} == {"fabrikam"}
-    assert {key[0] for key in store.snoozes()} == {"fabrikam"}
-    assert {key[0] for key in store.sender_health()} == {"fabrikam"}
-    assert {probe.tenant for probe in store.probes()} == {"fabrikam"}
-    assert {slot.scope for slot in store.slots("scan")} == {"fabrikam"}
-    left = store.outbox()
-    assert {mail.tenants for mail in left} == {("fabrikam",), ("contoso", "fabrikam")}
-    assert all(notice.tenant == "fabrikam" for mail in left for notice in mail.notices)
+    _only_left(store, "fabrikam")
+    assert set(store.health()) == set(store.known_since()) == {"fabrikam"}
+    assert {mail.tenants for mail in store.outbox()} == {("fabrikam",), ("contoso", "fabrikam")}
     assert not store.remove_tenant("contoso")
+
+
+@pytest.mark.parametrize("change", [{"directory_id": OTHER}, {"cloud": "china"}], ids=str)
+def test_a_tenant_that_is_another_directory_now_has_no_past(
+    store: Store, make, change: dict[str, Any]
+) -> None:
+    """What was read, told and proven was about the old one: as if that had been removed."""
+    for name in ("contoso", "fabrikam"):
+        _fill(store, make, name)
+
+    assert store.put_tenant(make.tenant(**change), now=make.now) == "replaced"
+
+    assert store.tenant("contoso") == make.tenant(**change)
+    assert store.health()["contoso"] == TenantHealth("contoso")
+    _only_left(store, "fabrikam")
+
+
+def test_a_directory_id_in_other_letters_is_the_same_directory(store: Store, make) -> None:
+    """Its facts are still true."""
+    _fill(store, make, "contoso")
+    shouted = make.tenant(directory_id=make.tenant().directory_id.upper())
+    assert store.put_tenant(shouted, now=make.now) == "updated"
+    assert len(store.credentials("contoso")) == 1
+
+
+def test_a_scan_of_the_directory_that_was_replaced_meanwhile_is_refused(store: Store, make) -> None:
+    """Else the new one would count as read, with the old one's credentials."""
+    store.put_tenant(make.tenant(), now=make.now)
+    seen = make.scan(make.app("app-1", make.secret()))
+    moved = make.tenant(directory_id=OTHER)
+    store.put_tenant(moved, now=make.now)
+    with pytest.raises(StoreError, match="another directory"):
+        store.record_scan(seen, zone=make.zone, watched=make.tenant())
+    assert store.scans() == []
+    store.record_scan(seen, zone=make.zone, watched=replace(moved, send_hour=9))
+    assert len(store.scans()) == 1
+
+
+NEIGHBOURS = [
+    pytest.param("a_b", "axb", id="underscore"),
+    pytest.param("a%", "abc", id="percent"),
+    pytest.param("contoso", "Contoso", id="capital"),
+    pytest.param("contoso", "contoso-2", id="longer"),
+    pytest.param("sender", "tenant", id="words of the scopes"),
+]
+
+
+@pytest.mark.parametrize(("gone", "stays"), NEIGHBOURS)
+def test_removing_a_tenant_leaves_one_of_a_similar_name_alone(
+    store: Store, make, gone: str, stays: str
+) -> None:
+    """Scopes of senders hold the name and the mailbox; only the whole name counts."""
+    for name in (gone, stays):
+        _fill(store, make, name)
+    mails = [mail for mail in store.outbox() if mail.tenants == (stays,)]
+    assert store.remove_tenant(gone)
+    _only_left(store, stays)
+    assert store.outbox() == mails
 
 
 def test_a_tenant_that_comes_back_has_no_past(store: Store, make) -> None:
     """An alarm that stood when it was removed does not stand when it is added again."""
     _fill(store, make, "contoso")
     store.remove_tenant("contoso")
-    store.put_tenant(make.tenant())
+    store.put_tenant(make.tenant(), now=make.now)
     assert store.credentials(include_removed=True) == []
     health = store.health()["contoso"]
     assert (health.last_attempt, health.failures, health.alarm_opened_at) == (None, 0, None)
@@ -101,31 +209,51 @@ def test_a_tenant_that_comes_back_has_no_past(store: Store, make) -> None:
 
 
 def _fill(store: Store, make, name: str) -> None:
-    """Leave a trace of a tenant in every table."""
-    store.put_tenant(make.tenant(name))
+    """Leave a trace of a tenant in every table, of two mailboxes where there can be two."""
+    store.put_tenant(make.tenant(name), now=make.now)
     store.record_scan(make.scan(make.app("app-1", make.secret()), tenant=name), zone=make.zone)
-    alarm = make.mail(kind=MailKind.CANNOT_CHECK, scope=f"tenant:{name}", tenants=(name,))
     store.record_scan(
         make.scan(tenant=name, complete=False, hours=1),
         zone=make.zone,
-        alarm=AlarmWrite("open", f"tenant:{name}", make.now, (alarm,)),
+        alarm=_alarm(make, MailKind.CANNOT_CHECK, f"tenant:{name}", name),
     )
-    uid = "app-1/secret/key-1"
-    store.put_snooze(Snooze(name, uid, 1, "ann", "holiday", make.now))
+    store.put_snooze(Snooze(name, "app-1/secret/key-1", 1, "ann", "holiday", make.now))
     store.enqueue([make.mail(make.notice(tenant=name), tenants=(name,))])
-    probe = Probe(
-        name,
-        f"m@{name}.example",
-        make.now,
-        make.now,
-        CanaryResult.OK,
-        "data",
-        "ok",
-        "250",
-        number=4,
-    )
-    store.record_probe(probe)
+    _take(store, make, "scan", name)
+    for mailbox in ("M@contoso.example", "old@contoso.example"):
+        probe = Probe(
+            name, mailbox, make.now, make.now, CanaryResult.OK, "data", "ok", "250", number=4
+        )
+        scope = sender_scope(name, mailbox)
+        store.record_probe(probe, _alarm(make, MailKind.CANARY_FAILED, scope, name))
+        _take(store, make, "canary", scope)
+
+
+def _alarm(make, kind: MailKind, scope: str, name: str) -> AlarmWrite:
+    mail = make.mail(kind=kind, scope=scope, tenants=(name,))
+    return AlarmWrite(AlarmChange.OPEN, scope, make.now, (mail,))
+
+
+def _take(store: Store, make, job: str, scope: str) -> None:
     store.take_slot(
-        "scan", name, make.now, now=make.now, owner="me", lease=timedelta(minutes=5),
+        job, scope, make.now, now=make.now, owner="me", lease=timedelta(minutes=5),
         owner_is_dead=lambda _: False,
     )  # fmt: skip
+
+
+def _only_left(store: Store, name: str) -> None:
+    """No table holds a trace of another tenant, and each holds all of this one's."""
+    assert {c.tenant for c in store.credentials(include_removed=True)} == {name}
+    assert {tenant for tenant, _ in store.objects()} == {name}
+    assert {record.tenant for record in store.scans()} == {name}
+    assert {key[0] for key in store.snoozes()} == {name}
+    assert {key[0] for key in store.sender_health()} == {name}
+    assert {probe.tenant for probe in store.probes()} == {name}
+    scopes = [
+        sender_scope(name, mailbox) for mailbox in ("m@contoso.example", "old@contoso.example")
+    ]
+    assert sorted(slot.scope for slot in store.slots()) == sorted([name, *scopes])
+    with store._database.read() as connection:
+        alarms = connection.execute(select(ALARM.c.scope)).scalars().all()
+    assert sorted(alarms) == sorted([f"tenant:{name}", *scopes])
+    assert {notice.tenant for mail in store.outbox() for notice in mail.notices} == {name}

@@ -36,7 +36,7 @@ def test_an_upgrade_makes_a_database_usable_and_a_second_one_changes_nothing(
     with Store.open(empty_url) as store:
         store.upgrade()
         store.check()
-        store.put_tenant(make.tenant())
+        store.put_tenant(make.tenant(), now=make.now)
         store.record_scan(make.scan(make.app("app-1", make.secret())), zone=make.zone)
         before = store.credentials()
         store.upgrade()
@@ -96,7 +96,7 @@ def test_a_new_sqlite_file_is_private(tmp_path: Path) -> None:
 
 def test_rebuilding_a_table_that_others_refer_to_loses_no_row(store: Store, make) -> None:
     """SQLite migrations drop and copy tables; what hangs on them must not go with them."""
-    store.put_tenant(make.tenant())
+    store.put_tenant(make.tenant(), now=make.now)
     store.record_scan(make.scan(make.app("app-1", make.secret())), zone=make.zone)
     before = store.credentials()
     with store._database.write(foreign_keys=False) as connection:

@@ -69,6 +69,81 @@ def test_an_unfinished_slot_of_a_dead_owner_is_taken_over_at_once(store: Store, 
     assert take(store, make, "new", owner_is_dead=lambda owner: owner == "killed")
 
 
+def test_a_slot_that_is_given_back_is_taken_again_when_its_pause_ends(store: Store, make) -> None:
+    """Before and after the lease would have ended; a finished one is never taken again."""
+    take(store, make)
+    for pause in (1, 9):
+        until = make.now + timedelta(minutes=pause)
+        store.give_back_slot("scan", "contoso", make.now, until=until)
+        assert not take(store, make, "new", minutes=pause - 0.1)
+        assert take(store, make, "new", minutes=pause)
+    store.finish_slot("scan", "contoso", make.now, make.now)
+    store.give_back_slot("scan", "contoso", make.now, until=make.now)
+    assert not take(store, make, minutes=60)
+
+
+def test_a_slot_is_given_back_alone(store: Store, make) -> None:
+    """Not that of another job, scope or time."""
+    take(store, make)
+    for job, scope, hours in (
+        ("warn", "contoso", 0),
+        ("scan", "fabrikam", 0),
+        ("scan", "contoso", 6),
+    ):
+        store.give_back_slot(job, scope, make.now + timedelta(hours=hours), until=make.now)
+    assert not take(store, make, minutes=1)
+
+
+def unfinished(store: Store, since: Any) -> list[tuple[str, str]]:
+    """Job and scope of the runs that nobody finished."""
+    return [(slot.job, slot.scope) for slot in store.unfinished_slots(since)]
+
+
+def test_what_was_taken_and_not_finished_is_listed(store: Store, make) -> None:
+    """Whatever became of its lease, and only if it was taken after that instant."""
+    options: dict[str, Any] = {
+        "now": make.now, "owner": "me", "lease": LEASE, "owner_is_dead": lambda _: False,
+    }  # fmt: skip
+    for job, scope in (("warn", "b@x|UTC"), ("warn", "a@x|UTC"), ("canary", "operator")):
+        store.take_slot(job, scope, make.now - timedelta(days=9), **options)
+    store.finish_slot("warn", "b@x|UTC", make.now - timedelta(days=9), make.now)
+    store.give_back_slot("canary", "operator", make.now - timedelta(days=9), until=make.now)
+    expected = [("canary", "operator"), ("warn", "a@x|UTC")]
+    assert unfinished(store, make.now - timedelta(seconds=1)) == expected
+    assert unfinished(store, make.now) == []
+
+
+def test_a_later_finished_run_makes_up_for_an_unfinished_one(store: Store, make) -> None:
+    """An earlier one does not, nor a later one of another job or scope, nor an unfinished one."""
+    options: dict[str, Any] = {
+        "now": make.now, "owner": "me", "lease": LEASE, "owner_is_dead": lambda _: False,
+    }  # fmt: skip
+    long_ago, day = make.now - timedelta(days=1), timedelta(days=1)
+    take(store, make)
+    for job, scope, slot_at, finished in (
+        ("scan", "contoso", make.now - day, True),
+        ("scan", "contoso", make.now + day, False),
+        ("scan", "fabrikam", make.now + day, True),
+        ("warn", "contoso", make.now + day, True),
+    ):
+        store.take_slot(job, scope, slot_at, **options)
+        if finished:
+            store.finish_slot(job, scope, slot_at, make.now)
+    assert unfinished(store, long_ago) == [("scan", "contoso")] * 2
+    store.finish_slot("scan", "contoso", make.now + day, make.now)
+    assert unfinished(store, long_ago) == []
+
+
+def test_a_run_that_fails_time_and_again_counts_from_its_first_taker(store: Store, make) -> None:
+    """Or a run that is tried every few minutes would always look as if it had just begun."""
+    take(store, make, "first")
+    assert take(store, make, "second", minutes=5)
+    assert take(store, make, "third", minutes=10)
+    (slot,) = store.unfinished_slots(make.now - timedelta(hours=1))
+    assert (slot.owner, slot.taken_at) == ("third", make.now)
+    assert slot.lease_until == make.now + timedelta(minutes=15)
+
+
 @pytest.mark.parametrize("orphaned", [False, True])
 def test_of_many_takers_one_wins(store: Store, make, orphaned: bool) -> None:
     """A new slot, and one whose owner died."""
@@ -126,7 +201,7 @@ def test_a_probe_comes_back_with_its_evidence(store: Store, make) -> None:
 
 
 def test_a_senders_health_counts_since_the_last_good_probe(store: Store, make) -> None:
-    """Unconfirmed is not good; the operator's sender needs no tenant."""
+    """Unconfirmed is neither good nor bad; the operator's sender needs no tenant."""
     results = [CanaryResult.OK, CanaryResult.UNCONFIRMED, CanaryResult.FAILED]
     for number, result in enumerate(results, start=1):
         store.record_probe(probe(make, number, result, timings=()))
@@ -137,13 +212,13 @@ def test_a_senders_health_counts_since_the_last_good_probe(store: Store, make) -
         ("(operator)", "m@contoso.example"),
     }
     this = health["contoso", "m@contoso.example"]
-    assert this.failures == 2
+    assert this.failures == 1
     assert this.last_ok == make.now + timedelta(hours=1)
-    assert this.first_failure_at == make.now + timedelta(hours=2)
+    assert this.first_failure_at == this.counted_at == make.now + timedelta(hours=3)
     assert this.last == probe(make, 3, CanaryResult.FAILED, timings=())
     store.record_probe(probe(make, 4, CanaryResult.OK, timings=()))
     this = store.sender_health()["contoso", "m@contoso.example"]
-    assert (this.failures, this.first_failure_at) == (0, None)
+    assert (this.failures, this.first_failure_at, this.counted_at) == (0, None, None)
 
 
 def test_canaries_are_numbered_by_sender(store: Store, make) -> None:
@@ -158,8 +233,8 @@ def test_canaries_are_numbered_by_sender(store: Store, make) -> None:
 
 def test_the_newest_snooze_of_a_life_holds(store: Store, make) -> None:
     """Each life of a credential, and each tenant, has its own."""
-    store.put_tenant(make.tenant())
-    store.put_tenant(make.tenant("fabrikam"))
+    store.put_tenant(make.tenant(), now=make.now)
+    store.put_tenant(make.tenant("fabrikam"), now=make.now)
     first = Snooze("contoso", "u", 1, "ann", "holiday", make.now, make.now + timedelta(days=7))
     later = replace(first, reason="moved", until=None, confirmed=True)
     ack = replace(first, life=2, acked_urgency=-30, until=None)

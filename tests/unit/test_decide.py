@@ -10,16 +10,15 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from monitor.decide import (
-    AlarmChange,
     Decision,
     Reason,
     Told,
     decide,
-    digest_kind,
     scan_alarm,
     tenant_state,
 )
 from monitor.model import (
+    AlarmChange,
     Credential,
     CredentialRef,
     Kind,
@@ -305,19 +304,6 @@ def test_decisions_come_with_the_soonest_end_first():
     assert list(decisions(never, later, soon)) == ["z", "b", "c"]
 
 
-def test_a_digest_is_of_the_gravest_kind_in_it():
-    """Lapsed before reminder before covered."""
-    kinds = {kind: Notice(NEW, kind, Stage(0), 0, 0) for kind in MailKind}
-    lapsed, reminder, covered = (
-        kinds[MailKind.LAPSED],
-        kinds[MailKind.REMINDER],
-        kinds[MailKind.COVERED],
-    )
-    assert digest_kind([covered, reminder, lapsed]) is MailKind.LAPSED
-    assert digest_kind([covered, reminder]) is MailKind.REMINDER
-    assert digest_kind(iter([covered])) is MailKind.COVERED
-
-
 # --- tenants --------------------------------------------------------------------------------------
 
 SIX_HOURS = timedelta(hours=6)
@@ -379,7 +365,7 @@ def test_cannot_check_goes_after_the_second_failure():
     assert scan_alarm(health(), record()) == (AlarmChange.NONE, Reason.FIRST_FAILURE)
     assert scan_alarm(health(failures=1), record()) == (AlarmChange.OPEN, Reason.FAILED_AGAIN)
     standing = health(failures=2, alarm_opened_at=NOW)
-    assert scan_alarm(standing, record()) == (AlarmChange.NONE, Reason.ALARM_STANDS)
+    assert scan_alarm(standing, record()) == (AlarmChange.KEEP, Reason.ALARM_STANDS)
 
 
 @pytest.mark.parametrize("retry", ["after_fix", "never", None])
@@ -399,8 +385,8 @@ def test_there_is_one_cannot_check_per_outage_whatever_the_causes():
     """A new cause in the same outage opens no second one."""
     standing = health(last_complete=None, failures=9, alarm_opened_at=NOW)
     for retry in ("later", "after_fix"):
-        quiet = (AlarmChange.NONE, Reason.ALARM_STANDS)
-        assert scan_alarm(standing, record(retry=retry)) == quiet
+        kept = (AlarmChange.KEEP, Reason.ALARM_STANDS)
+        assert scan_alarm(standing, record(retry=retry)) == kept
 
 
 def test_a_complete_scan_ends_the_outage():

@@ -14,7 +14,7 @@ from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from monitor import lifecycle
-from monitor.decide import Decision, Reason, Told, decide
+from monitor.decide import Decision, Reason, StageOf, Told, decide
 from monitor.model import (
     Credential,
     CredentialRef,
@@ -134,6 +134,7 @@ def walk(
     runs: Iterable[datetime],
     *others: Credential,
     snooze: Snooze | None = None,
+    stage_of: StageOf = lifecycle.current_stage,
 ) -> list[tuple[datetime, Notice]]:
     """All that is said about the credential of this life in these runs, each mail accepted."""
     told = Told()
@@ -147,6 +148,7 @@ def walk(
                 told={KEY: told},
                 snoozes={KEY: snooze} if snooze else {},
                 now=now,
+                stage_of=stage_of,
             )
             notices = [one.notice for one in made if one.notice and one.credential.uid == "a"]
             said += [(now, notice) for notice in notices]
@@ -162,9 +164,10 @@ def up_on(runs: list[datetime], uptime: list[bool]) -> list[datetime]:
 # --- the checks: the rules said in another way than the code says them ----------------------------
 
 
-def check_daily(life: Life) -> None:
+def check_daily(life: Life, stage_of: StageOf = lifecycle.current_stage) -> None:
     """With a run each day, each stage comes exactly once, in order, on its very day."""
-    said = [(now.astimezone(life.zone).date(), str(n.stage)) for now, n in walk(life, life.runs())]
+    walked = walk(life, life.runs(), stage_of=stage_of)
+    said = [(now.astimezone(life.zone).date(), str(notice.stage)) for now, notice in walked]
     expected = []
     for threshold in sorted(set(life.thresholds), reverse=True):
         day = life.end_date - timedelta(days=threshold)
@@ -177,10 +180,12 @@ def check_daily(life: Life) -> None:
     assert said == expected
 
 
-def check_outages(life: Life, uptime: list[bool]) -> None:
+def check_outages(
+    life: Life, uptime: list[bool], stage_of: StageOf = lifecycle.current_stage
+) -> None:
     """Whatever the outages, the most urgent stage only; the lapse always; never backwards."""
     runs = up_on(life.runs(), uptime)
-    said = walk(life, runs)
+    said = walk(life, runs, stage_of=stage_of)
     ladder = [str(each) for each in sorted(set(life.thresholds), reverse=True)]
     ladder += [f"L{week}" for week in range(life.weeks + 1)]
     expected, reached_before = [], 0
@@ -480,16 +485,14 @@ BAD = [by_equality, by_largest, silent_after_end, by_utc_dates, by_hours]
 
 
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.__name__)
-def test_a_wrong_stage_fails_the_outage_check(bad, monkeypatch):
+def test_a_wrong_stage_fails_the_outage_check(bad):
     """Each of these was somebody's real fault."""
-    monkeypatch.setattr("monitor.decide.current_stage", bad)
-    assert falsified(st.tuples(lives, uptimes), lambda pair: check_outages(*pair))
+    assert falsified(st.tuples(lives, uptimes), lambda pair: check_outages(*pair, stage_of=bad))
 
 
-def test_the_equality_of_days_and_threshold_passes_where_every_day_has_a_run(monkeypatch):
+def test_the_equality_of_days_and_threshold_passes_where_every_day_has_a_run():
     """Why the outage check is needed: without outages the fault cannot be seen."""
-    monkeypatch.setattr("monitor.decide.current_stage", by_equality)
-    check_daily(Life(NOW, ZoneInfo("UTC"), TENANT.thresholds, 4, 7))
+    check_daily(Life(NOW, ZoneInfo("UTC"), TENANT.thresholds, 4, 7), by_equality)
 
 
 def falsified(examples: st.SearchStrategy, check: Callable) -> bool:

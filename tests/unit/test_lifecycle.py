@@ -214,12 +214,28 @@ def test_a_valid_one_that_ends_later_supersedes_before_and_after_the_end():
         replace(NEW, start=NOW + timedelta(seconds=1)),
         replace(NEW, removed_at=NOW),
         replace(NEW, end=OLD.end),
+        replace(NEW, proven=False),
     ],
-    ids=["other kind", "other object", "other tenant", "not yet valid", "removed", "equal ends"],
+    ids=[
+        "other kind",
+        "other object",
+        "other tenant",
+        "not yet valid",
+        "removed",
+        "equal ends",
+        "unproven",
+    ],
 )
 def test_nothing_else_supersedes(other):
-    """Same tenant, object and kind, valid now, and truly later."""
+    """Same tenant, object and kind, valid now, truly later, and seen by a complete scan."""
     assert superseded(OLD, other) == {}
+
+
+def test_one_that_no_complete_scan_saw_may_be_superseded_and_hides_no_successor():
+    """It is no successor itself; of the others it takes nothing away."""
+    doubtful = credential("doubtful", end=NOW + days(900), proven=False)
+    assert superseded(OLD, NEW, doubtful) == {"old": "new"}
+    assert superseded(replace(OLD, proven=False), NEW) == {"old": "new"}
 
 
 def test_one_that_has_lapsed_itself_supersedes_nothing():

@@ -80,11 +80,22 @@ def test_mail_that_nobody_carries_is_counted_apart() -> None:
     assert [value(series, "notifications", state=s) for s in states] == [1, 0, 1, 1]
 
 
+def test_work_that_is_stuck_is_counted() -> None:
+    """Overdue mail is counted beside its state, unfinished runs by job; zeros are said."""
+    stuck, fine = scrape(samples.stalled_morning()), scrape(samples.quiet_morning())
+    assert value(stuck, "notifications", state="pending") == 3
+    assert value(stuck, "notifications_overdue") == 2
+    assert value(fine, "notifications_overdue") == 0
+    jobs = ("scan", "canary", "warn")
+    assert [value(stuck, "runs_unfinished", job=job) for job in jobs] == [1, 1, 2]
+    assert [value(fine, "runs_unfinished", job=job) for job in jobs] == [0, 0, 0]
+
+
 def test_jobs_and_build_are_said() -> None:
     """Someone outside can see that the monitor itself is dead."""
     series = scrape(samples.bad_morning())
     beat = samples.NOW.timestamp() - 20
-    assert value(series, "job_last_success_timestamp_seconds", job="tick") == beat
+    assert value(series, "job_last_success_timestamp_seconds", job="scheduler") == beat
     assert value(series, "build_info", version="1.2.3") == 1
 
 

@@ -198,11 +198,58 @@ def test_nothing_to_do_is_not_claimed_while_a_tenant_is_unknown() -> None:
 
 def test_a_service_that_stopped_is_said_above_all_rows() -> None:
     """A page that still loads while nothing runs behind it must not look alive."""
-    report = samples.quiet_morning()
-    dead = replace(report, beats={"tick": samples.NOW - timedelta(hours=3)})
-    assert "Nothing has run since Mon 23 Nov 2026, 04:04 CET" in words(page(dead))
-    assert "Nothing has run since" not in words(page(report))
-    assert "Nothing has run since" not in words(page(dead, standalone=True))
+    watched = [samples.tenant("contoso")]
+    known = samples.facts(watched, healths=[samples.health("contoso", 4)])
+    stopped = samples.beats(scheduler=timedelta(hours=3))  # another part may have lived on
+    dead = build_report(replace(known, beats=stopped), now=samples.NOW)
+    for html in (page(dead), page(dead, standalone=True)):
+        assert "Nothing has run since Mon 23 Nov 2026, 04:04 CET" in words(html)
+        assert 'class="verdict ok"' not in html
+        assert "Last sign of life stale: 3 h ago" in words(html)
+    assert "Nothing has run since" not in words(page(build_report(known, now=samples.NOW)))
+
+
+def test_without_a_service_the_page_misses_no_sign_of_life() -> None:
+    """Cron may do the work."""
+    known = samples.facts([samples.tenant("contoso")], healths=[samples.health("contoso", 1)])
+    html = page(build_report(replace(known, beats={}), now=samples.NOW))
+    assert "Nothing has run since" not in words(html)
+    assert 'class="verdict ok"' in html
+    assert 'id="undone"' not in html
+
+
+def test_work_that_is_not_done_is_named_with_its_age() -> None:
+    """Whose daily mail, which tenant's scan, whose test, which job; above all other rows."""
+    html = page(samples.stalled_morning())
+    undone = section(html, "undone")
+    for said in (
+        "Work that is not done 5",
+        "late the job canary has not finished a round 20 h ago Sun 22 Nov 2026, 11:04 CET",
+        "unfinished the daily mail to it@contoso.example 64 min ago",
+        "unfinished the scan of the tenant fabrikam 46 min ago",
+        "unfinished the test of the mail path of fabrikam 55 min ago",
+    ):
+        assert said.replace("64 min", "1 h") in undone
+    assert html.index('id="verdict"') < html.index('id="undone"') < html.index('id="action"')
+    assert 'id="undone"' not in page(samples.bad_morning())
+
+
+def test_mail_that_should_have_gone_says_why_it_has_not() -> None:
+    """What was refused has the server's words; what nobody tried says that."""
+    outbox = section(page(samples.stalled_morning()), "outbox")
+    assert "contoso overdue tried 6 times it@fabrikam.example 3 h ago" in outbox
+    assert "421 4.3.2 Service not available" in outbox
+    assert "never tried: is the service running?" in outbox
+    assert "RESOLVED - fabrikam waiting" in outbox
+
+
+def test_the_list_of_mails_says_how_many_more_there_are() -> None:
+    """The number beside the heading is of all of them."""
+    report = samples.stalled_morning()
+    many = replace(report, outbox=replace(report.outbox, dead=5000))
+    outbox = section(page(many), "outbox")
+    assert "Mail not delivered 5003" in outbox
+    assert "And 5000 more." in outbox
 
 
 def test_an_empty_store_says_how_to_begin() -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.timetable import daily_instant, latest_daily, latest_interval, next_daily
+from monitor.model import TenantHealth
+from monitor.timetable import FIRST, daily_instant, latest_daily, next_daily, scan_due
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ZONES = [
@@ -123,23 +124,39 @@ def test_the_next_slot_is_after_now_and_is_due_when_it_comes(now, at, zone):
     assert latest_daily(upcoming - timedelta(seconds=1), at, zone) != upcoming
 
 
-@given(now=instants, every=st.timedeltas(timedelta(seconds=1), timedelta(days=30)))
-def test_an_interval_slot_is_not_after_now_and_less_than_one_interval_old(now, every):
-    """The grid has no holes, and depends on the interval alone."""
-    slot = latest_interval(now, every)
-    assert slot <= now < slot + every
-    assert latest_interval(slot, every) == slot
-    assert slot.utcoffset() == timedelta(0)
+# --- scans ----------------------------------------------------------------------------------------
+
+AT, EVERY = utc(2026, 11, 23, 7), timedelta(hours=6)
 
 
-def test_an_interval_grid_is_the_same_for_every_zone_of_now():
-    """Six hours: 0, 6, 12 and 18 o'clock UTC."""
-    now = utc(2026, 6, 1, 13, 5)
-    assert latest_interval(now, timedelta(hours=6)) == utc(2026, 6, 1, 12)
-    assert latest_interval(now.astimezone(BERLIN), timedelta(hours=6)) == utc(2026, 6, 1, 12)
+def tried(**about: object) -> TenantHealth:
+    """What is known of a tenant that was tried at seven."""
+    return TenantHealth("contoso", last_attempt=AT, **about)  # type: ignore[arg-type]
 
 
-def test_an_interval_of_nothing_is_refused():
-    """A slot every zero seconds would never end."""
-    with pytest.raises(ValueError, match="longer than nothing"):
-        latest_interval(utc(2026, 1, 1), timedelta(0))
+def test_a_tenant_that_was_never_tried_is_due_since_ever():
+    """Its first slot is the same for every replica."""
+    assert scan_due(None, EVERY) == scan_due(TenantHealth("contoso"), EVERY, AT) == FIRST
+
+
+@pytest.mark.parametrize(
+    ("health", "minutes"),
+    [
+        (tried(), 360),
+        (tried(failures=1), 15),
+        (tried(failures=9), 15),
+        (tried(failures=1, last_failed_definitely=True), 60),
+    ],
+)
+def test_a_failure_is_looked_at_again_sooner_than_a_success(health, minutes):
+    """A passing one after a quarter of an hour, one that needs a fix after an hour."""
+    assert scan_due(health, EVERY) == AT + timedelta(minutes=minutes)
+    assert scan_due(health, timedelta(minutes=5)) == AT + timedelta(minutes=5)
+
+
+def test_a_tenant_whose_entry_was_changed_is_due_at_once():
+    """It may be another credential; a change that was tried already is no reason."""
+    changed = AT + timedelta(minutes=1)
+    assert scan_due(tried(), EVERY, changed) == changed
+    assert scan_due(tried(failures=3, last_failed_definitely=True), EVERY, changed) == changed
+    assert scan_due(tried(), EVERY, AT - timedelta(minutes=1)) == AT + EVERY

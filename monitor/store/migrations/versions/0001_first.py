@@ -91,6 +91,7 @@ def _sender_health() -> None:
         sa.Column("last_ok", INSTANT, nullable=True),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("first_failure_at", INSTANT, nullable=True),
+        sa.Column("counted_at", INSTANT, nullable=True),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("probe_id", COUNTER, nullable=False),
         sa.PrimaryKeyConstraint("tenant", "mailbox", name=op.f("pk_sender_health")),
@@ -125,6 +126,7 @@ def _tenant() -> None:
         "tenant",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("document", sa.Text(), nullable=False),
+        sa.Column("changed_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_tenant")),
     )
 
@@ -248,6 +250,7 @@ def _tenant_health() -> None:
         "tenant_health",
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("last_complete", INSTANT, nullable=True),
+        sa.Column("complete_started_at", INSTANT, nullable=True),
         sa.Column("facts_at", INSTANT, nullable=True),
         sa.Column("last_attempt", INSTANT, nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
@@ -282,6 +285,7 @@ def _credential() -> None:
         sa.Column("active", sa.Boolean(), nullable=True),
         sa.Column("own", sa.Boolean(), nullable=False),
         sa.Column("first_seen", INSTANT, nullable=False),
+        sa.Column("unproven_since", INSTANT, nullable=True),
         sa.Column("removed_at", INSTANT, nullable=True),
         sa.ForeignKeyConstraint(
             ["tenant", "object_id"],

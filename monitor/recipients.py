@@ -1,0 +1,158 @@
+"""Who is asked about daily, when, and whether enough is known to ask now. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from monitor.model import DEFAULT_SCAN_INTERVAL, Recipient, Tenant, TenantHealth, WaitingMail
+from monitor.timetable import latest_daily, next_daily
+
+# How long a run waits for the first scan of a tenant: one that hangs must not hold back the others.
+PATIENCE = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """The operator, as far as mails care: who gets alarms, where and when, and what is stale."""
+
+    recipients: tuple[Recipient, ...] = ()
+    time_zone: str = "UTC"
+    send_hour: int = 8
+    scan_every: timedelta = DEFAULT_SCAN_INTERVAL
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientRun:
+    """One daily run: everything one address is told in one zone, at one local hour."""
+
+    address: str
+    zone: str
+    send_hour: int
+    tenants: tuple[Tenant, ...]
+
+    @property
+    def scope(self) -> str:
+        """The name of this run among the slots."""
+        return f"{self.address.lower()}|{self.zone}"
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The tenants this run speaks about."""
+        return frozenset(tenant.name for tenant in self.tenants)
+
+    def key(self, now: datetime) -> str:
+        """The name of this run on the local date of `now`."""
+        return f"{self.scope}|{now.astimezone(ZoneInfo(self.zone)).date()}"
+
+    def slot(self, now: datetime) -> datetime | None:
+        """Today's slot (UTC) once it is due at `now` (rule 1)."""
+        return latest_daily(now, time(self.send_hour), ZoneInfo(self.zone))
+
+    def next_slot(self, now: datetime) -> datetime:
+        """The first slot (UTC) after `now`."""
+        return next_daily(now, time(self.send_hour), ZoneInfo(self.zone))
+
+    def about(self, only: str | None) -> RecipientRun:
+        """The same run about one tenant alone; about all where `only` is None."""
+        chosen = tuple(tenant for tenant in self.tenants if only in (None, tenant.name))
+        return replace(self, tenants=chosen)
+
+
+def recipient_runs(tenants: Iterable[Tenant], audience: Audience) -> list[RecipientRun]:
+    """Who has to be asked about daily: one address with two zones has two runs.
+
+    Paused tenants are silent. Where one address has several hours in one zone, its digest goes at
+    the earliest: a warning may come too early, but not too late.
+    """
+    found: dict[tuple[str, str], tuple[str, list[int], list[Tenant]]] = {}
+    for tenant in tenants:
+        if tenant.paused:
+            continue
+        for recipient in tenant.recipients or audience.recipients:
+            zone, hour = _zone_and_hour(recipient, tenant, audience)
+            key = (recipient.address.lower(), zone)
+            _, hours, members = found.setdefault(key, (recipient.address, [], []))
+            hours.append(hour)
+            members.append(tenant)
+    return [
+        RecipientRun(address, zone, min(hours), tuple(dict.fromkeys(members)))
+        for (_, zone), (address, hours, members) in sorted(found.items())
+    ]
+
+
+def _zone_and_hour(recipient: Recipient, tenant: Tenant, audience: Audience) -> tuple[str, int]:
+    if tenant.recipients:
+        zone, hour = tenant.time_zone, tenant.send_hour
+    else:
+        zone, hour = audience.time_zone, audience.send_hour
+    own_hour = recipient.send_hour
+    return recipient.time_zone or zone, hour if own_hour is None else own_hour
+
+
+def facts_are_in(
+    run: RecipientRun,
+    slot: datetime,
+    *,
+    health: Mapping[str, TenantHealth],
+    known_since: Mapping[str, datetime],
+    started_at: datetime,
+    scan_every: timedelta,
+    now: datetime,
+) -> bool:
+    """Whether a run that is due need not wait for scans any longer.
+
+    After a start, a run that is made up waits for the first scans, so that nobody is warned about
+    what was renewed meanwhile; and a tenant that was never tried is waited for, so that its first
+    day is not lost. No run waits longer than `PATIENCE`.
+
+    Args:
+        run: which run.
+        slot: its slot (UTC) that is due.
+        health: what is known of each tenant, by name.
+        known_since: when each tenant's entry last changed, by name.
+        started_at: when this process started.
+        scan_every: how old an attempt may be after a start.
+        now: the current instant.
+    """
+
+    def waits_for(name: str) -> bool:
+        known = health.get(name)
+        attempt = known.last_attempt if known else None
+        since = max(slot, started_at, known_since.get(name, slot))
+        if now - since > PATIENCE:
+            return False
+        if attempt is None:
+            return True
+        return now - started_at <= PATIENCE and now - attempt >= scan_every
+
+    return not any(waits_for(name) for name in run.names)
+
+
+def strays(
+    waiting: Iterable[WaitingMail], runs: Iterable[RecipientRun], active: Collection[str]
+) -> list[str]:
+    """The ids of waiting mails that would not be written today, by what the roster says.
+
+    Those that name a tenant nobody may speak of any more, and digests whose recipient has no run
+    that covers what they speak of: the recipient was removed, or a tenant was paused.
+
+    Args:
+        waiting: mails that no server accepted.
+        runs: the daily runs there are now.
+        active: the names that may be spoken of: tenants that are not paused, and the operator's.
+    """
+    names: dict[str, list[frozenset[str]]] = {}
+    for run in runs:
+        names.setdefault(run.address.casefold(), []).append(run.names)
+
+    def is_stray(mail: WaitingMail) -> bool:
+        about = set(mail.tenants)
+        if not about <= set(active):
+            return True
+        mine = names.get(mail.recipient.casefold(), ())
+        return mail.digest and not any(about <= run for run in mine)
+
+    return [mail.id for mail in waiting if is_stray(mail)]

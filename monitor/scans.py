@@ -1,0 +1,110 @@
+"""One tenant's scan, from its credential to the ledger: an attempt never raises, a record may."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from monitor.alarms import AlarmNews, AlarmWriter
+from monitor.decide import scan_alarm
+from monitor.errors import LapsewatchError, RemoteError
+from monitor.lifecycle import OwnCredential, own_uids
+from monitor.log import get
+from monitor.model import AlarmChange, Cloud, CredentialRef, Scan, ScanRecord, Tenant
+from monitor.store import Store
+
+if TYPE_CHECKING:
+    from monitor.entra.graph import GraphReader
+    from monitor.entra.secrets import ResolvedCredential
+
+log = get("lapsewatch.scan")
+
+
+class Scans:
+    """Reads tenants and writes down what came of it.
+
+    Args:
+        store: the facts, the ledger and the alarms.
+        alarms: writes CANNOT CHECK and RECOVERED.
+        news: what holds at this moment for an alarm's scope.
+        credential: resolves a credential reference.
+        cloud: the cloud a tenant lives in.
+        clock: the current instant, aware UTC.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        alarms: AlarmWriter,
+        news: Callable[[str], AlarmNews],
+        credential: Callable[[CredentialRef], ResolvedCredential],
+        cloud: Callable[[Tenant], Cloud],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._alarms = alarms
+        self._news = news
+        self._credential = credential
+        self._cloud = cloud
+        self._clock = clock
+
+    async def attempt(self, reader: GraphReader, tenant: Tenant) -> Scan:
+        """Read a tenant; whatever goes wrong becomes a record of its own."""
+        started = self._clock()
+        try:
+            value = await asyncio.to_thread(self._credential, tenant.credential)
+            return await reader.scan(tenant, self._cloud(tenant), value, now=self._clock)
+        except LapsewatchError as error:
+            cause = error.cause if isinstance(error, RemoteError) else "unknown"
+            return self._failed(tenant, started, cause, str(error))
+        except Exception as error:  # one tenant never stops the others
+            log.exception("scan_crashed", tenant=tenant.name)
+            text = f"The scan stopped by a fault of the program ({type(error).__name__})."
+            return self._failed(tenant, started, "unknown", text)
+
+    def _failed(self, tenant: Tenant, started: datetime, cause: str, problem: str) -> Scan:
+        """The record of an attempt that never reached Graph."""
+        return Scan(
+            ScanRecord(
+                tenant=tenant.name,
+                started_at=started,
+                finished_at=self._clock(),
+                complete=False,
+                cause=cause,
+                problem=problem,
+                retry="after_fix",
+            )
+        )
+
+    def record(self, tenant: Tenant, scan: Scan, own: Sequence[OwnCredential]) -> None:
+        """Write facts, ledger and alarm in one transaction.
+
+        Args:
+            tenant: as it was when the scan began.
+            scan: what came of it.
+            own: what Lapsewatch signs in with.
+
+        Raises:
+            StoreError: the tenant is gone or another one, or the database cannot be used.
+        """
+        before = self._store.tenant_health(tenant.name)
+        change, reason = scan_alarm(before, scan.record)
+        alarm = None
+        if change is not AlarmChange.NONE:
+            news = self._news(f"tenant:{tenant.name}")
+            alarm = self._alarms.scan_alarm(tenant, before, scan.record, change, news)
+        self._store.record_scan(
+            scan,
+            zone=ZoneInfo(tenant.time_zone),
+            own=own_uids(scan.objects, own, self._clock()),
+            alarm=alarm,
+            watched=tenant,
+        )
+        log.info(
+            "tenant_scanned", tenant=tenant.name, complete=scan.record.complete,
+            credentials=scan.record.credentials, cause=scan.record.cause, alarm=reason,
+        )  # fmt: skip

@@ -1,0 +1,177 @@
+"""Judges all rows at one instant and puts them in the order people need."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from monitor.decide import tenant_state
+from monitor.lifecycle import credential_state, days_left, successors
+from monitor.model import (
+    OPERATOR,
+    UNKNOWN_AFTER,
+    CanaryResult,
+    CredentialState,
+    SenderHealth,
+    Tenant,
+    TenantHealth,
+    TenantState,
+)
+from monitor.status.rows import CanaryRow, CredentialRow, Facts, StatusReport, TenantRow
+from monitor.status.service import late_jobs, silent_since, unfinished_runs
+from monitor.status.verdict import EXIT_FINE, exit_code, verdict
+
+REMOVED_SHOWN_FOR = timedelta(days=30)
+_TENANT_ORDER = (
+    TenantState.UNKNOWN,
+    TenantState.STALE,
+    TenantState.PENDING,
+    TenantState.OK,
+    TenantState.PAUSED,
+)
+
+
+def build_report(facts: Facts, *, now: datetime) -> StatusReport:
+    """Judge all rows at `now` (aware UTC) and put them in the order people need.
+
+    Unknown tenants come first; credentials that need action come first, soonest end first.
+    """
+    tenants = {tenant.name: tenant for tenant in facts.tenants}
+    states = {
+        name: tenant_state(tenant, facts.health.get(name), facts.scan_every, now)
+        for name, tenant in tenants.items()
+    }
+    rows = _credential_rows(facts, tenants, states, now)
+    tenant_rows = _tenant_rows(facts, states, rows)
+    unheard = tuple(
+        tenant.name
+        for tenant in facts.tenants
+        if not (tenant.recipients or facts.operator_listens or tenant.paused)
+    )
+    attempts = [row.last_attempt for row in tenant_rows if row.last_attempt]
+    found = StatusReport(
+        generated_at=now,
+        verdict="",
+        exit_code=EXIT_FINE,
+        tenants=tenant_rows,
+        credentials=rows,
+        canaries=tuple(_canary_row(facts, key, now) for key in facts.senders),
+        outbox=facts.outbox,
+        mails=tuple(facts.mails),
+        federated=tuple(facts.federated),
+        unheard=unheard,
+        beats=facts.beats,
+        next_scan=min(attempts) + facts.scan_every if attempts else None,
+        unfinished=unfinished_runs(facts, now),
+        late_jobs=late_jobs(facts.beats, min(facts.known_since.values(), default=None)),
+        silent_since=silent_since(facts.beats, now),
+    )
+    return replace(found, verdict=verdict(found), exit_code=exit_code(found))
+
+
+def _credential_rows(
+    facts: Facts,
+    tenants: Mapping[str, Tenant],
+    states: Mapping[str, TenantState],
+    now: datetime,
+) -> tuple[CredentialRow, ...]:
+    shown = [
+        credential
+        for credential in facts.credentials
+        if credential.tenant in tenants
+        and (credential.removed_at is None or now - credential.removed_at <= REMOVED_SHOWN_FOR)
+    ]
+    newer = successors(shown, now)
+    zones = {name: ZoneInfo(tenant.time_zone) for name, tenant in tenants.items()}
+    rows = []
+    for credential in shown:
+        tenant = tenants[credential.tenant]
+        zone = zones[tenant.name]
+        successor = newer.get((credential.tenant, credential.uid))
+        snooze = facts.snoozes.get((credential.tenant, credential.uid, credential.life))
+        rows.append(
+            CredentialRow(
+                credential=credential,
+                tenant=tenant,
+                state=credential_state(credential, successor, snooze, tenant.thresholds, now, zone),
+                days_left=days_left(credential.end, now, zone),
+                successor=successor,
+                as_of=credential.observed_at,
+                stale=states[tenant.name] is not TenantState.OK,
+                snooze=snooze,
+            )
+        )
+    rows.sort(key=_credential_order)
+    return tuple(rows)
+
+
+def _credential_order(row: CredentialRow) -> tuple[bool, bool, float, str, str, str]:
+    end = row.credential.end
+    seconds = end.timestamp() if end else float("inf")
+    name = row.credential.app_name
+    return (not row.needs_action, end is None, seconds, row.tenant.name, name, row.credential.uid)
+
+
+def _tenant_rows(
+    facts: Facts, states: Mapping[str, TenantState], rows: Sequence[CredentialRow]
+) -> tuple[TenantRow, ...]:
+    held = Counter(row.tenant.name for row in rows if row.state is not CredentialState.REMOVED)
+    action = Counter(row.tenant.name for row in rows if row.needs_action)
+    result = []
+    for tenant in facts.tenants:
+        health = facts.health.get(tenant.name)
+        state = states[tenant.name]
+        untried = health is None or health.last_attempt is None
+        never = "Never read." if state is TenantState.UNKNOWN and untried else None
+        result.append(
+            TenantRow(
+                tenant=tenant,
+                state=state,
+                last_complete=health.last_complete if health else None,
+                last_attempt=health.last_attempt if health else None,
+                problem=(health.problem if health and health.failures else never)
+                or _age_problem(state, health),
+                cause=health.cause if health and health.failures else None,
+                failures=health.failures if health else 0,
+                credentials=held[tenant.name],
+                needs_action=action[tenant.name],
+            )
+        )
+    result.sort(key=lambda row: (_TENANT_ORDER.index(row.state), row.tenant.name))
+    return tuple(result)
+
+
+def _age_problem(state: TenantState, health: TenantHealth | None) -> str | None:
+    if state in (TenantState.STALE, TenantState.UNKNOWN) and health and health.last_complete:
+        return f"Not read since {health.last_complete:%Y-%m-%d %H:%M} UTC."
+    return None
+
+
+def _canary_row(facts: Facts, key: tuple[str, str], now: datetime) -> CanaryRow:
+    health = facts.sender_health.get(key)
+    last = health.last if health else None
+    last_ok = health.last_ok if health else None
+    return CanaryRow(
+        tenant=key[0],
+        mailbox=key[1],
+        result=last.result if last else CanaryResult.NEVER,
+        stage=last.stage if last else None,
+        cause=last.cause if last else None,
+        at=last.finished_at if last else None,
+        last_ok=last_ok,
+        evidence=last.evidence if last else None,
+        seconds=(last.finished_at - last.started_at).total_seconds() if last else None,
+        stale=_is_unproven(facts, key[0], health, now),
+    )
+
+
+def _is_unproven(facts: Facts, tenant: str, health: SenderHealth | None, now: datetime) -> bool:
+    """Whether there was no good proof in time; a sender that is new has as long for its first."""
+    if health is not None and health.last is not None:
+        return health.last_ok is None or now - health.last_ok > UNKNOWN_AFTER
+    known = facts.known_since
+    since = min(known.values(), default=None) if tenant == OPERATOR else known.get(tenant)
+    return since is not None and now - since > UNKNOWN_AFTER

@@ -1,0 +1,164 @@
+"""What a report is made of, and the rows it comes to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from monitor.model import (
+    CanaryResult,
+    Credential,
+    CredentialState,
+    ObservedObject,
+    OutboxCounts,
+    OutboxMail,
+    SenderHealth,
+    Slot,
+    Snooze,
+    Tenant,
+    TenantHealth,
+    TenantState,
+)
+
+NEEDS_ACTION = (CredentialState.LAPSED, CredentialState.CRITICAL, CredentialState.WARNING)
+
+
+@dataclass(frozen=True, slots=True)
+class TenantRow:
+    """One tenant as the report shows it. `problem` is None when there is none."""
+
+    tenant: Tenant
+    state: TenantState
+    last_complete: datetime | None
+    last_attempt: datetime | None
+    problem: str | None
+    cause: str | None
+    failures: int
+    credentials: int
+    needs_action: int
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialRow:
+    """One credential as the report shows it. `as_of` is when Graph last showed it."""
+
+    credential: Credential
+    tenant: Tenant
+    state: CredentialState
+    days_left: int | None
+    successor: Credential | None
+    as_of: datetime | None
+    stale: bool
+    snooze: Snooze | None = None
+
+    @property
+    def needs_action(self) -> bool:
+        """Whether somebody has to do something; Microsoft rotates managed identities itself."""
+        return self.state in NEEDS_ACTION and not self.credential.managed_identity
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryRow:
+    """One sender and what its last test mail proved.
+
+    `stale`: no good proof for 26 hours, or none since the tenant has been known for so long.
+    """
+
+    tenant: str
+    mailbox: str
+    result: CanaryResult
+    stage: str | None
+    cause: str | None
+    at: datetime | None
+    last_ok: datetime | None
+    evidence: str | None
+    seconds: float | None
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UnfinishedRun:
+    """A scheduled run that was begun and not finished in time.
+
+    `name` is the recipient of a daily mail ("warn"), the tenant of a scan, or the tenant whose
+    sender is tested ("canary"; "(operator)" for the operator's). `slot_at` is the time it was
+    scheduled for (None: at once, a tenant's first scan), `taken_at` when it was first begun.
+    """
+
+    job: str
+    name: str
+    slot_at: datetime | None
+    taken_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LateJob:
+    """A job of the service that ticks in vain; `last` is its last good round, if it had one."""
+
+    name: str
+    last: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """What needs action and what is unknown, at one instant.
+
+    `outbox` counts all mails that no server has accepted, `mails` are some of them, the worst
+    first. `silent_since` is set while the service's own clock has stopped.
+    """
+
+    generated_at: datetime
+    verdict: str
+    exit_code: int
+    tenants: tuple[TenantRow, ...]
+    credentials: tuple[CredentialRow, ...]
+    canaries: tuple[CanaryRow, ...]
+    outbox: OutboxCounts = field(default_factory=OutboxCounts)
+    mails: tuple[OutboxMail, ...] = ()
+    federated: tuple[tuple[str, ObservedObject], ...] = ()  # what trusts a foreign identity
+    unheard: tuple[str, ...] = ()  # tenants whose warnings have no recipient at all
+    beats: Mapping[str, datetime] = field(default_factory=dict)
+    next_scan: datetime | None = None
+    unfinished: tuple[UnfinishedRun, ...] = ()
+    late_jobs: tuple[LateJob, ...] = ()
+    silent_since: datetime | None = None
+
+    @property
+    def action_rows(self) -> tuple[CredentialRow, ...]:
+        """What needs action, soonest end first."""
+        return tuple(row for row in self.credentials if row.needs_action)
+
+    def tenant_counts(self) -> dict[str, int]:
+        """How many tenants are in each state (only states that occur)."""
+        return dict(Counter(str(row.state) for row in self.tenants))
+
+    def credential_counts(self) -> dict[str, int]:
+        """How many credentials are in each state (only states that occur)."""
+        return dict(Counter(str(row.state) for row in self.credentials))
+
+    def canary_counts(self) -> dict[str, int]:
+        """How many senders have each result (only results that occur)."""
+        return dict(Counter(str(row.result) for row in self.canaries))
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything a report is made of, as the store and the settings give it."""
+
+    tenants: Sequence[Tenant]
+    credentials: Sequence[Credential]
+    health: Mapping[str, TenantHealth]
+    senders: Sequence[tuple[str, str]]  # (tenant or "(operator)", mailbox) of every sender
+    sender_health: Mapping[tuple[str, str], SenderHealth]
+    snoozes: Mapping[tuple[str, str, int], Snooze]
+    outbox: OutboxCounts
+    mails: Sequence[OutboxMail]  # some of those that `outbox` counts, the worst first
+    beats: Mapping[str, datetime]
+    scan_every: timedelta
+    known_since: Mapping[str, datetime]  # when each tenant's entry last changed
+    unfinished: Sequence[Slot] = ()  # slots that were taken and not finished
+    runs: Collection[str] = ()  # the scopes of the daily runs there are now
+    federated: Sequence[tuple[str, ObservedObject]] = ()
+    operator_listens: bool = True  # whether the operator has recipients for what has none

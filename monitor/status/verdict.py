@@ -1,0 +1,142 @@
+"""The one sentence above everything, and the exit code that goes with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from monitor.model import CanaryResult, CredentialState, TenantState
+from monitor.status.rows import StatusReport
+
+EXIT_FINE, EXIT_ACTION, EXIT_LAPSED, EXIT_UNKNOWN, EXIT_CANARY = 0, 3, 4, 5, 6
+_EMPTY = "No tenant is watched yet. Add some with: lapsewatch tenant import FILE"
+
+
+def exit_code(report: StatusReport) -> int:
+    """The highest code that applies; whatever the verdict has to name needs action."""
+    code = EXIT_ACTION if _troubles(report) else EXIT_FINE
+    if any(row.state is CredentialState.LAPSED for row in report.action_rows):
+        code = EXIT_LAPSED
+    if any(row.state is TenantState.UNKNOWN for row in report.tenants):
+        code = EXIT_UNKNOWN
+    if any(row.result is CanaryResult.FAILED for row in report.canaries):
+        code = EXIT_CANARY
+    return code
+
+
+def verdict(report: StatusReport) -> str:
+    """All that is the matter in words, gravest first; or that nothing is."""
+    troubles = _troubles(report)
+    if not report.tenants:
+        return "; ".join([_EMPTY, *troubles])
+    if troubles:
+        text = "; ".join(troubles)
+        return f"{text[0].upper()}{text[1:]}."
+    read = sum(row.state is TenantState.OK for row in report.tenants)
+    if not read:
+        return "Nothing is read: every tenant is paused or waits for consent."
+    return f"All is well: {_count(read, 'tenant')} read, nothing needs action.{_proof(report)}"
+
+
+def _proof(report: StatusReport) -> str:
+    """What is known of the mail paths, where none of them is in trouble."""
+    results = [row.result for row in report.canaries]
+    words = (
+        (CanaryResult.OK, "proven"),
+        (CanaryResult.UNCONFIRMED, "not confirmed"),
+        (CanaryResult.NEVER, "not proven yet"),
+    )
+    said = [(results.count(result), word) for result, word in words if result in results]
+    if not said:
+        return ""
+    (first, word), *others = said
+    more = "".join(f", {number} {word}" for number, word in others)
+    return f" {_count(first, 'mail path')} {word}{more}."
+
+
+def _troubles(report: StatusReport) -> list[str]:
+    return [
+        *_credential_troubles(report),
+        *_tenant_troubles(report),
+        *_path_troubles(report),
+        *_service_troubles(report),
+        *_mail_troubles(report),
+    ]
+
+
+def _credential_troubles(report: StatusReport) -> list[str]:
+    rows = report.action_rows
+    lapsed = sum(row.state is CredentialState.LAPSED for row in rows)
+    soon = len(rows) - lapsed
+    parts = [f"{_count(lapsed, 'credential')} lapsed"] if lapsed else []
+    if soon:
+        more = f"{soon} more" if lapsed else _count(soon, "credential")
+        parts.append(f"{more} {'needs' if soon == 1 else 'need'} action")
+    return parts
+
+
+def _tenant_troubles(report: StatusReport) -> list[str]:
+    unknown = sum(row.state is TenantState.UNKNOWN for row in report.tenants)
+    stale = sum(row.state is TenantState.STALE for row in report.tenants)
+    verb = "is" if unknown == 1 else "are"
+    parts = [f"{_count(unknown, 'tenant')} {verb} unknown (not fully read)"] if unknown else []
+    return [*parts, f"{_count(stale, 'tenant')} not read recently"] if stale else parts
+
+
+def _path_troubles(report: StatusReport) -> list[str]:
+    failed = sum(row.result is CanaryResult.FAILED for row in report.canaries)
+    old = sum(row.stale and row.result is not CanaryResult.FAILED for row in report.canaries)
+    senders = _count(len(report.canaries), "sender")
+    parts = [f"the mail path fails for {failed} of {senders}"] if failed else []
+    return [*parts, f"{_count(old, 'mail path')} not proven for 26 hours"] if old else parts
+
+
+def _service_troubles(report: StatusReport) -> list[str]:
+    parts = []
+    if report.silent_since is not None:
+        parts.append(f"the service has not run since {_at(report.silent_since)}")
+    for job in report.late_jobs:
+        round_ = f"a round since {_at(job.last)}" if job.last else "any round yet"
+        parts.append(f"the job {job.name} has not finished {round_}")
+    return [*parts, *_unfinished(report)]
+
+
+_UNFINISHED: Sequence[tuple[str, Callable[[int], str]]] = (
+    ("warn", lambda n: f"the daily mail of {_count(n, 'recipient')} could not be written"),
+    ("scan", lambda n: f"the scan of {_count(n, 'tenant')} was not finished"),
+    ("canary", lambda n: f"the test of {_count(n, 'mail path')} was not finished"),
+)
+
+
+def _unfinished(report: StatusReport) -> list[str]:
+    parts = []
+    for job, words in _UNFINISHED:
+        if names := {run.name for run in report.unfinished if run.job == job}:
+            parts.append(words(len(names)))
+    return parts
+
+
+def _mail_troubles(report: StatusReport) -> list[str]:
+    mails, parts = report.outbox, []
+    if mails.without_path:
+        parts.append(f"{_count(mails.without_path, 'mail')} waiting with no path to send by")
+    if mails.overdue:
+        verb = "is" if mails.overdue == 1 else "are"
+        parts.append(
+            f"{_count(mails.overdue, 'mail')} {verb} overdue (waiting for more than an hour, or "
+            "tried 3 times)"
+        )
+    if mails.dead:
+        parts.append(f"{_count(mails.dead, 'mail')} could not be delivered")
+    if report.unheard:
+        some = ", ".join(report.unheard[:3]) + (" …" if len(report.unheard) > 3 else "")
+        parts.append(f"nobody is told about {some} (no recipient is set)")
+    return parts
+
+
+def _at(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%d %H:%M} UTC"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
