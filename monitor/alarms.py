@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from monitor.compose import outbox_row
@@ -27,6 +26,20 @@ from monitor.render import Renderer
 from monitor.routes import Paths, choose, sender_scope
 from monitor.senders import OAuthSender
 from monitor.store import AlarmWrite
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryLetter:
+    """What a canary says of itself: its id and number, and how long token and credential hold."""
+
+    number: int
+    credential_ends: datetime | None
+    token_expires: datetime | None = None
+    id: str = ""
+
+    def message_id(self, mailbox: str) -> str:
+        """The Message-ID of the canary that this mailbox sends."""
+        return f"<{self.id}@{mailbox.rpartition('@')[2]}>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,31 +159,23 @@ class AlarmWriter:
         return AlarmWrite(change, scope, news.now, tuple(mails))
 
     def canary(
-        self,
-        sender: OAuthSender,
-        recipient: str,
-        *,
-        number: int,
-        credential_ends: datetime | None,
-        now: datetime,
+        self, sender: OAuthSender, recipient: str, letter: CanaryLetter, now: datetime
     ) -> OutboxMail:
         """The daily test mail of one sender; it is sent by the probe, not through the outbox."""
-        canary_id = uuid4().hex
         mail = self._renderer.canary(
             tenant_name=sender.tenant,
             mailbox=sender.mailbox,
             host=sender.host,
             port=sender.port,
-            number=number,
-            canary_id=canary_id,
-            token_expires=None,  # the mail is written before there is a token
-            credential_ends=credential_ends,
+            number=letter.number,
+            canary_id=letter.id,
+            token_expires=letter.token_expires,
+            credential_ends=letter.credential_ends,
             zone=ZoneInfo(sender.time_zone),
             now=now,
         )
-        domain = sender.mailbox.rpartition("@")[2]
-        row = outbox_row(mail, recipient, (sender.tenant,), sender.path, now, domain=domain)
-        return replace(row, id=canary_id, message_id=f"<{canary_id}@{domain}>")
+        row = outbox_row(mail, recipient, (sender.tenant,), sender.path, now, domain="")
+        return replace(row, id=letter.id, message_id=letter.message_id(sender.mailbox))
 
     def _alarm_mails(
         self,

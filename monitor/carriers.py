@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
+from uuid import uuid4
 
 from monitor import senders
-from monitor.alarms import AlarmWriter
+from monitor.alarms import AlarmWriter, CanaryLetter
 from monitor.config import Configuration
 from monitor.deliver import Channel
 from monitor.diagnose import Diagnosis
@@ -21,6 +23,7 @@ from monitor.vault import Vault
 
 if TYPE_CHECKING:
     from monitor.channels.probe import Path as SmtpPath
+    from monitor.entra.auth import AccessToken
     from monitor.entra.secrets import ResolvedCredential
 
 log = get("lapsewatch.carriers")
@@ -157,6 +160,14 @@ class Carriers:
         return hosts.get(relay.host)
 
     def smtp_token(self, sender: OAuthSender) -> str:
+        """A fresh SMTP token.
+
+        Raises:
+            RemoteError: the credential is missing, or the token endpoint refused.
+        """
+        return self._token(sender).value
+
+    def _token(self, sender: OAuthSender) -> AccessToken:
         """A fresh SMTP token: a cached one would hide a dead secret for an hour.
 
         Raises:
@@ -164,7 +175,7 @@ class Carriers:
         """
         from monitor.entra.auth import smtp_token
 
-        token = smtp_token(
+        return smtp_token(
             sender.directory_id,
             sender.client_id,
             sender.cloud,
@@ -172,7 +183,6 @@ class Carriers:
             timeout_s=self._seconds("token"),
             diagnose=self._diagnose,
         )
-        return token.value
 
     def _seconds(self, name: str) -> float:
         value: timedelta = getattr(self._configuration.settings.deadlines, name)
@@ -194,29 +204,14 @@ class Carriers:
 
         With several canary recipients each gets its own, and the first failure is the verdict.
         """
-        from monitor.channels.message import build
-        from monitor.channels.probe import run_probe
-
-        number = self._store.next_canary_number(sender.tenant, sender.mailbox)
-        ends = self._credential_end(sender)
+        before = self._store.health_of_sender(sender.tenant, sender.mailbox)
+        letter = CanaryLetter(
+            number=self._store.next_canary_number(sender.tenant, sender.mailbox),
+            credential_ends=self._credential_end(sender),
+        )
         verdict: Probe | None = None
         for recipient in sender.canary_to:
-            row = alarms.canary(
-                sender, recipient, number=number, credential_ends=ends, now=self._clock()
-            )
-            probe = run_probe(
-                self.smtp_path(sender),
-                tenant=sender.tenant,
-                token=lambda: self.smtp_token(sender),
-                message=build(row, sender=sender.mailbox),
-                message_id=row.message_id,
-                number=number,
-                rcpt_to=recipient,
-                diagnose=self._diagnose,
-                now=self._clock,
-                connect_s=self._seconds("connect"),
-                reply_s=self._seconds("read"),
-            )
+            probe = self._probe(sender, recipient, alarms, letter, attempt=before.failures + 1)
             if verdict is None or probe.result is CanaryResult.FAILED:
                 verdict = probe
             if probe.result is CanaryResult.FAILED:
@@ -224,6 +219,47 @@ class Carriers:
         if verdict is None:
             raise LapsewatchError(f"{sender.mailbox} has nobody to send its canary to.")
         return verdict
+
+    def _probe(
+        self,
+        sender: OAuthSender,
+        recipient: str,
+        alarms: AlarmWriter,
+        letter: CanaryLetter,
+        *,
+        attempt: int,
+    ) -> Probe:
+        from monitor.channels.message import build
+        from monitor.channels.probe import run_probe
+
+        mine = replace(letter, id=uuid4().hex)
+        ends: list[datetime] = []
+
+        def token() -> str:
+            found = self._token(sender)
+            ends.append(found.expires_at)
+            return found.value
+
+        def message() -> bytes:
+            about = replace(mine, token_expires=ends[-1] if ends else None)
+            return build(
+                alarms.canary(sender, recipient, about, self._clock()), sender=sender.mailbox
+            )
+
+        return run_probe(
+            self.smtp_path(sender),
+            tenant=sender.tenant,
+            token=token,
+            message=message,
+            message_id=mine.message_id(sender.mailbox),
+            number=mine.number,
+            attempt=attempt,
+            rcpt_to=recipient,
+            diagnose=self._diagnose,
+            now=self._clock,
+            connect_s=self._seconds("connect"),
+            reply_s=self._seconds("read"),
+        )
 
     def _credential_end(self, sender: OAuthSender) -> datetime | None:
         """When the sending credential ends, as far as a scan has seen it."""

@@ -25,7 +25,7 @@ def run_probe(
     path: Path,
     *,
     token: Callable[[], str] | None,
-    message: bytes,
+    message: Callable[[], bytes],
     rcpt_to: str,
     diagnose: Diagnose,
     now: Callable[[], datetime],
@@ -42,7 +42,7 @@ def run_probe(
     Args:
         path: where to and as whom.
         token: gives a fresh access token; a cached one would hide a dead secret for an hour.
-        message: the whole test mail.
+        message: writes the whole test mail; called once there is a token, which it may speak of.
         rcpt_to: the canary's recipient.
         diagnose: names the cause behind a reply.
         now: the current instant, aware UTC.
@@ -73,10 +73,21 @@ def run_probe(
     )
 
 
-def _walk(session: Session, mail_from: str, rcpt_to: str, message: bytes) -> _Outcome:
+def _walk(session: Session, mail_from: str, rcpt_to: str, message: Callable[[], bytes]) -> _Outcome:
+    opened = _tried(session, session.open)
+    if not isinstance(opened, str):
+        return opened
+    written = message()  # a fault in our own words is not the path's: it is raised
+    sent = _tried(session, lambda: session.send(mail_from, rcpt_to, written))
+    if not isinstance(sent, str):
+        return sent
+    return _Outcome(result=CanaryResult.OK, cause="ok", evidence=sent, retry="never")
+
+
+def _tried(session: Session, step: Callable[[], str | None]) -> _Outcome | str:
+    """The reply to a step, or the failure that it ended in."""
     try:
-        session.open()
-        reply = session.send(mail_from, rcpt_to, message)
+        return step() or ""
     except DeliveryError as error:
         return _failure(error.cause, error.evidence or error.message, error.retry)
     except RemoteError as error:
@@ -87,7 +98,6 @@ def _walk(session: Session, mail_from: str, rcpt_to: str, message: bytes) -> _Ou
         # type is told, since nobody knows what the text of an unforeseen error holds.
         evidence = f"unforeseen {type(error).__name__} at {session.stage}"
         return _failure("unknown", evidence, "later")
-    return _Outcome(result=CanaryResult.OK, cause="ok", evidence=reply, retry="never")
 
 
 def _failure(cause: str, evidence: str, retry: Retry) -> _Outcome:
