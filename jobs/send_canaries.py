@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from monitor import process
-from monitor.canary import after, due_slot
+from monitor.canary import due_slot
 from monitor.errors import LapsewatchError
 from monitor.log import get
-from monitor.model import AlarmChange, Probe, SenderHealth, Tenant
+from monitor.model import Probe, SenderHealth, Tenant
 from monitor.routes import sender_scope
 from monitor.senders import OAuthSender
 from monitor.wiring import App
@@ -90,8 +90,7 @@ def take(app: App, sender: OAuthSender, slot: datetime | None) -> bool:
 def prove(app: App, sender: OAuthSender, tenant: Tenant | None, slot: datetime | None) -> Probe:
     """Probe and record; give the slot back where that fails, so that it is soon done anew."""
     try:
-        probe = app.carriers.probe(sender, app.alarms)
-        record(app, sender, tenant, probe)
+        probe = app.canaries.prove(sender, tenant)
     except Exception:
         if slot is not None:
             app.store.give_back_slot(JOB, _scope(sender), slot, until=app.clock() + AGAIN)
@@ -99,24 +98,6 @@ def prove(app: App, sender: OAuthSender, tenant: Tenant | None, slot: datetime |
     if slot is not None:
         app.store.finish_slot(JOB, _scope(sender), slot, app.clock())
     return probe
-
-
-def record(app: App, sender: OAuthSender, tenant: Tenant | None, probe: Probe) -> None:
-    """Judge the probe by what is known now, and write it with its alarm in one transaction."""
-    # Read now and not before the probe: somebody may have run one by hand meanwhile.
-    before = app.store.health_of_sender(sender.tenant, sender.mailbox)
-    verdict = after(before, probe)
-    alarm = None
-    if verdict.alarm is not AlarmChange.NONE:
-        alarm = app.alarms.canary_alarm(
-            sender, tenant, before, probe, app.diagnose(probe.evidence, probe.stage),
-            change=verdict.alarm, news=app.alarm_news(_scope(sender)),
-        )  # fmt: skip
-    app.store.record_probe(probe, alarm)
-    log.info(
-        "canary", tenant=sender.tenant, result=probe.result, stage=probe.stage,
-        cause=probe.cause, alarm=verdict.alarm, reason=verdict.reason,
-    )  # fmt: skip
 
 
 def _scope(sender: OAuthSender) -> str:

@@ -12,12 +12,11 @@ from monitor.deliver import Outcome
 from monitor.errors import StoreError
 from monitor.log import get
 from monitor.model import HeldSlot, OutboxMail
-from monitor.recipients import RecipientRun, facts_are_in, strays
+from monitor.recipients import RecipientRun, facts_are_in
 from monitor.wiring import App
 
 JOB = "warn"
 LEASE = timedelta(minutes=10)
-TRIES = 3  # what is told while a run is decided makes it decide anew
 
 log = get("lapsewatch.warn")
 
@@ -34,8 +33,8 @@ def send_warnings(
     What still waits from before goes first: it may have been accepted already, and must then
     not be written a second time in other words.
     """
-    standing = app.standing()
-    tidy(app, standing)
+    standing = app.runs.standing()
+    app.runs.tidy(standing)
     before = app.deliverer().run(force=not due_only, stop=stop)
     done = app.store.last_slots(JOB) if due_only else {}
     written: list[OutboxMail] = []
@@ -46,7 +45,7 @@ def send_warnings(
         try:
             slot = take(app, run, standing, done) if due_only else None
             if slot is not None or not due_only:
-                written += write(app, run.about(only), standing, slot)
+                written += app.runs.write(run.about(only), standing, slot)
         except StoreError:
             raise
         except Exception:  # one recipient's digest never stops the others'
@@ -56,19 +55,15 @@ def send_warnings(
     return written, before.then(after, crashed)
 
 
-def tidy(app: App, standing: Standing) -> None:
-    """Take back what waits for people who are no longer to be told, and alarms about nothing."""
-    app.store.withdraw(strays(app.store.waiting(), standing.runs, standing.active))
-    app.store.end_alarms_except(standing.senders, "sender:", app.clock())
-
-
 def take(
     app: App, run: RecipientRun, standing: Standing, done: Mapping[str, datetime]
 ) -> HeldSlot | None:
     """Win the slot of a run that is due; None when it is not, or somebody else has it."""
     now = app.clock()
     slot = run.slot(now)
-    if slot is None or done.get(run.scope) == slot or not facts_are_in(
+    if slot is None or done.get(run.scope) == slot:
+        return None
+    if not facts_are_in(
         run, slot, health=standing.health, known_since=standing.known_since,
         started_at=app.started_at, scan_every=app.scan_every, now=now,
     ):  # fmt: skip
@@ -79,32 +74,10 @@ def take(
     return HeldSlot(JOB, run.scope, slot, app.owner) if taken else None
 
 
-def write(
-    app: App, run: RecipientRun, standing: Standing, slot: HeldSlot | None
-) -> list[OutboxMail]:
-    """Write one run's digests and finish its slot, in one transaction."""
-    for _ in range(TRIES):
-        mails, _ = compose(app, run, standing)
-        added = app.store.write_run(
-            mails, recipient=run.address, tenants=run.names, at=app.clock(), slot=slot
-        )
-        if added is not None:
-            return added
-    log.warning("run_overtaken", recipient=run.address)
-    return []
-
-
-def compose(
-    app: App, run: RecipientRun, standing: Standing
-) -> tuple[list[OutboxMail], list[Decision]]:
-    """What a run has to say now, and every decision behind it."""
-    return app.composer.digests(run, app.knowledge(run, standing), standing.paths, app.clock())
-
-
 def plan_warnings(app: App, *, only: str | None = None) -> list[tuple[OutboxMail, list[Decision]]]:
     """What `send_warnings` would write now, without writing or sending anything."""
-    standing = app.standing()
-    planned = [compose(app, run.about(only), standing) for run in standing.runs]
+    standing = app.runs.standing()
+    planned = [app.runs.plan(run.about(only), standing) for run in standing.runs]
     return [(mail, decisions) for mails, decisions in planned for mail in mails]
 
 

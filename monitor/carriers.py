@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
-from uuid import uuid4
 
 from monitor import senders
-from monitor.alarms import AlarmWriter, CanaryLetter
 from monitor.config import Configuration
 from monitor.deliver import Channel
 from monitor.diagnose import Diagnosis
-from monitor.errors import DeliveryError, LapsewatchError, SettingsError
+from monitor.errors import DeliveryError, SettingsError
 from monitor.log import get
-from monitor.model import OPERATOR, CanaryResult, CredentialRef, Kind, Probe, Relay, Tenant
+from monitor.model import CanaryResult, CredentialRef, Relay, Tenant
 from monitor.routes import OPERATOR_PATH, Paths, tenant_of
 from monitor.senders import OAuthSender
 from monitor.store import Store
@@ -123,8 +120,8 @@ class Carriers:
                 diagnose=self._diagnose,
                 clock=self._clock,
                 ca_file=self._relay_ca(operator.relay),
-                connect_s=self._seconds("connect"),
-                reply_s=self._seconds("read"),
+                connect_s=self.seconds("connect"),
+                reply_s=self.seconds("read"),
             )
         sender = self._sender(path)
         if sender is None:
@@ -145,11 +142,11 @@ class Carriers:
 
         return SmtpOAuthChannel(
             self.smtp_path(sender),
-            token=lambda: self.smtp_token(sender),
+            token=lambda: self.token(sender).value,
             diagnose=self._diagnose,
             clock=self._clock,
-            connect_s=self._seconds("connect"),
-            reply_s=self._seconds("read"),
+            connect_s=self.seconds("connect"),
+            reply_s=self.seconds("read"),
         )
 
     def _relay_ca(self, relay: Relay) -> str | None:
@@ -159,15 +156,7 @@ class Carriers:
         hosts = {cloud.smtp_host: cloud.ca_file for cloud in self._configuration.clouds.values()}
         return hosts.get(relay.host)
 
-    def smtp_token(self, sender: OAuthSender) -> str:
-        """A fresh SMTP token.
-
-        Raises:
-            RemoteError: the credential is missing, or the token endpoint refused.
-        """
-        return self._token(sender).value
-
-    def _token(self, sender: OAuthSender) -> AccessToken:
+    def token(self, sender: OAuthSender) -> AccessToken:
         """A fresh SMTP token: a cached one would hide a dead secret for an hour.
 
         Raises:
@@ -180,11 +169,12 @@ class Carriers:
             sender.client_id,
             sender.cloud,
             self._credential(sender.credential),
-            timeout_s=self._seconds("token"),
+            timeout_s=self.seconds("token"),
             diagnose=self._diagnose,
         )
 
-    def _seconds(self, name: str) -> float:
+    def seconds(self, name: str) -> float:
+        """A deadline of the settings, in seconds."""
         value: timedelta = getattr(self._configuration.settings.deadlines, name)
         return value.total_seconds()
 
@@ -198,84 +188,3 @@ class Carriers:
             mailbox=sender.mailbox,
             ca_file=sender.cloud.ca_file,
         )
-
-    def probe(self, sender: OAuthSender, alarms: AlarmWriter) -> Probe:
-        """Send one canary, stage by stage; it never raises for trouble outside.
-
-        With several canary recipients each gets its own, and the first failure is the verdict.
-        """
-        before = self._store.health_of_sender(sender.tenant, sender.mailbox)
-        letter = CanaryLetter(
-            number=self._store.next_canary_number(sender.tenant, sender.mailbox),
-            credential_ends=self._credential_end(sender),
-        )
-        verdict: Probe | None = None
-        for recipient in sender.canary_to:
-            probe = self._probe(sender, recipient, alarms, letter, attempt=before.failures + 1)
-            if verdict is None or probe.result is CanaryResult.FAILED:
-                verdict = probe
-            if probe.result is CanaryResult.FAILED:
-                break
-        if verdict is None:
-            raise LapsewatchError(f"{sender.mailbox} has nobody to send its canary to.")
-        return verdict
-
-    def _probe(
-        self,
-        sender: OAuthSender,
-        recipient: str,
-        alarms: AlarmWriter,
-        letter: CanaryLetter,
-        *,
-        attempt: int,
-    ) -> Probe:
-        from monitor.channels.message import build
-        from monitor.channels.probe import run_probe
-
-        mine = replace(letter, id=uuid4().hex)
-        ends: list[datetime] = []
-
-        def token() -> str:
-            found = self._token(sender)
-            ends.append(found.expires_at)
-            return found.value
-
-        def message() -> bytes:
-            about = replace(mine, token_expires=ends[-1] if ends else None)
-            return build(
-                alarms.canary(sender, recipient, about, self._clock()), sender=sender.mailbox
-            )
-
-        return run_probe(
-            self.smtp_path(sender),
-            tenant=sender.tenant,
-            token=token,
-            message=message,
-            message_id=mine.message_id(sender.mailbox),
-            number=mine.number,
-            attempt=attempt,
-            rcpt_to=recipient,
-            diagnose=self._diagnose,
-            now=self._clock,
-            connect_s=self._seconds("connect"),
-            reply_s=self._seconds("read"),
-        )
-
-    def _credential_end(self, sender: OAuthSender) -> datetime | None:
-        """When the sending credential ends, as far as a scan has seen it."""
-        if sender.tenant == OPERATOR:
-            tenants = [
-                t.name for t in self._store.tenants() if t.directory_id == sender.directory_id
-            ]
-        else:
-            tenants = [sender.tenant]
-        ends = [
-            found.end
-            for name in tenants
-            for found in self._store.credentials(name)
-            if found.own
-            and found.app_id == sender.client_id
-            and found.end is not None
-            and found.kind in (Kind.SECRET, Kind.CERTIFICATE)
-        ]
-        return min(ends) if ends else None

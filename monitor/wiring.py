@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Self
 
 from monitor import process, status
 from monitor.alarms import AlarmNews, AlarmWriter
+from monitor.canaries import Canaries
 from monitor.carriers import Carriers
-from monitor.compose import Composer, Knowledge, Standing
+from monitor.compose import Composer
 from monitor.config import Configuration
 from monitor.deliver import Deliverer
 from monitor.diagnose import Diagnosis, Rulebook
 from monitor.errors import SecretError, SettingsError
 from monitor.lifecycle import OwnCredential
 from monitor.model import Cloud, CredentialRef, Tenant
-from monitor.recipients import Audience, RecipientRun, recipient_runs
+from monitor.recipients import Audience, recipient_runs
 from monitor.render import Renderer
+from monitor.runs import Runs
 from monitor.scans import Scans
-from monitor.senders import watched_scopes
 from monitor.store import Store
 from monitor.vault import Vault
 
@@ -101,11 +102,6 @@ class App:
         )
 
     @cached_property
-    def composer(self) -> Composer:
-        """Writes the digests of daily runs."""
-        return Composer(renderer=self.renderer, audience=self.audience)
-
-    @cached_property
     def alarms(self) -> AlarmWriter:
         """Writes the mails that do not wait for a daily run."""
         return AlarmWriter(
@@ -147,6 +143,30 @@ class App:
             news=self.alarm_news,
             credential=self.credential,
             cloud=self.cloud,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def canaries(self) -> Canaries:
+        """Proves mail paths."""
+        return Canaries(
+            self.store,
+            carriers=self.carriers,
+            alarms=self.alarms,
+            news=self.alarm_news,
+            diagnose=self.diagnose,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def runs(self) -> Runs:
+        """Decides, composes and writes daily runs."""
+        return Runs(
+            self.store,
+            composer=Composer(renderer=self.renderer, audience=self.audience),
+            audience=self.audience,
+            operator_sender=self.configuration.operator_sender,
+            paths=self.carriers.paths,
             clock=self.clock,
         )
 
@@ -259,28 +279,6 @@ class App:
             ) from None
 
     # --- knowing -------------------------------------------------------------------------------
-
-    def standing(self) -> Standing:
-        """What holds for every daily run of one tick, read once."""
-        tenants = self.store.tenants()
-        return Standing(
-            tenants=tenants,
-            runs=recipient_runs(tenants, self.audience),
-            senders=watched_scopes(tenants, self.configuration.operator_sender),
-            known_since=self.store.known_since(),
-            health=self.store.health(),
-            snoozes=self.store.snoozes(),
-            paths=self.carriers.paths(tenants),
-        )
-
-    def knowledge(self, run: RecipientRun, standing: Standing) -> Knowledge:
-        """What the store knows that a digest for this run needs."""
-        return Knowledge(
-            credentials={name: self.store.credentials(name) for name in sorted(run.names)},
-            health=standing.health,
-            told=self.store.told(run.address, run.names),
-            snoozes=standing.snoozes,
-        )
 
     def alarm_news(self, scope: str) -> AlarmNews:
         """What holds at this moment for an alarm with that scope."""

@@ -1,0 +1,163 @@
+"""One sender's canary, from the first stage to its record: sent, judged and written down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from uuid import uuid4
+
+from monitor.alarms import AlarmNews, AlarmWriter, CanaryLetter
+from monitor.canary import after
+from monitor.carriers import Carriers, Diagnose
+from monitor.errors import LapsewatchError
+from monitor.log import get
+from monitor.model import OPERATOR, AlarmChange, CanaryResult, Kind, Probe, Tenant
+from monitor.routes import sender_scope
+from monitor.senders import OAuthSender
+from monitor.store import Store
+
+log = get("lapsewatch.canary")
+
+
+class Canaries:
+    """Proves mail paths.
+
+    Args:
+        store: the proofs, the facts and the alarms.
+        carriers: opens a sender's path.
+        alarms: writes canaries, CANARY FAILED and RECOVERED.
+        news: what holds at this moment for an alarm's scope.
+        diagnose: names the cause behind a reply.
+        clock: the current instant, aware UTC.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        carriers: Carriers,
+        alarms: AlarmWriter,
+        news: Callable[[str], AlarmNews],
+        diagnose: Diagnose,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._carriers = carriers
+        self._alarms = alarms
+        self._news = news
+        self._diagnose = diagnose
+        self._clock = clock
+
+    def prove(self, sender: OAuthSender, tenant: Tenant | None) -> Probe:
+        """Send a canary and record what it showed.
+
+        Args:
+            sender: whose path.
+            tenant: the sender's tenant; None for the operator's.
+
+        Raises:
+            LapsewatchError: it could not be recorded, or there is nobody to send it to.
+        """
+        probe = self.probe(sender)
+        self.record(sender, tenant, probe)
+        return probe
+
+    def record(self, sender: OAuthSender, tenant: Tenant | None, probe: Probe) -> None:
+        """Judge a probe by what is known now, and write it with its alarm in one transaction."""
+        # Read now and not before the probe: somebody may have run one by hand meanwhile.
+        before = self._store.health_of_sender(sender.tenant, sender.mailbox)
+        verdict = after(before, probe)
+        alarm = None
+        if verdict.alarm is not AlarmChange.NONE:
+            scope = sender_scope(sender.tenant, sender.mailbox)
+            diagnosis = self._diagnose(probe.evidence, probe.stage)
+            alarm = self._alarms.canary_alarm(
+                sender, tenant, before, probe, diagnosis,
+                change=verdict.alarm, news=self._news(scope),
+            )  # fmt: skip
+        self._store.record_probe(probe, alarm)
+        log.info(
+            "canary", tenant=sender.tenant, result=probe.result, stage=probe.stage,
+            cause=probe.cause, alarm=verdict.alarm, reason=verdict.reason,
+        )  # fmt: skip
+
+    def probe(self, sender: OAuthSender) -> Probe:
+        """Send one canary, stage by stage; it never raises for trouble outside.
+
+        With several canary recipients each gets its own, and the first failure is the verdict.
+        """
+        before = self._store.health_of_sender(sender.tenant, sender.mailbox)
+        letter = CanaryLetter(
+            number=self._store.next_canary_number(sender.tenant, sender.mailbox),
+            credential_ends=self._credential_end(sender),
+        )
+        verdict: Probe | None = None
+        for recipient in sender.canary_to:
+            probe = self._probe(sender, recipient, letter, attempt=before.failures + 1)
+            if verdict is None or probe.result is CanaryResult.FAILED:
+                verdict = probe
+            if probe.result is CanaryResult.FAILED:
+                break
+        if verdict is None:
+            raise LapsewatchError(f"{sender.mailbox} has nobody to send its canary to.")
+        return verdict
+
+    def _probe(
+        self,
+        sender: OAuthSender,
+        recipient: str,
+        letter: CanaryLetter,
+        *,
+        attempt: int,
+    ) -> Probe:
+        from monitor.channels.message import build
+        from monitor.channels.probe import run_probe
+
+        mine = replace(letter, id=uuid4().hex)
+        ends: list[datetime] = []
+
+        def token() -> str:
+            found = self._carriers.token(sender)
+            ends.append(found.expires_at)
+            return found.value
+
+        def message() -> bytes:
+            about = replace(mine, token_expires=ends[-1] if ends else None)
+            return build(
+                self._alarms.canary(sender, recipient, about, self._clock()), sender=sender.mailbox
+            )
+
+        return run_probe(
+            self._carriers.smtp_path(sender),
+            tenant=sender.tenant,
+            token=token,
+            message=message,
+            message_id=mine.message_id(sender.mailbox),
+            number=mine.number,
+            attempt=attempt,
+            rcpt_to=recipient,
+            diagnose=self._diagnose,
+            now=self._clock,
+            connect_s=self._carriers.seconds("connect"),
+            reply_s=self._carriers.seconds("read"),
+        )
+
+    def _credential_end(self, sender: OAuthSender) -> datetime | None:
+        """When the sending credential ends, as far as a scan has seen it."""
+        if sender.tenant == OPERATOR:
+            tenants = [
+                t.name for t in self._store.tenants() if t.directory_id == sender.directory_id
+            ]
+        else:
+            tenants = [sender.tenant]
+        ends = [
+            found.end
+            for name in tenants
+            for found in self._store.credentials(name)
+            if found.own
+            and found.app_id == sender.client_id
+            and found.end is not None
+            and found.kind in (Kind.SECRET, Kind.CERTIFICATE)
+        ]
+        return min(ends) if ends else None
