@@ -43,6 +43,7 @@ from monitor.fields import (
     printable,
 )
 from monitor.model import Cloud, CredentialRef, Recipient, Sender
+from monitor.references import located
 
 DEFAULT_FILE = "lapsewatch.toml"
 
@@ -241,10 +242,9 @@ class Configuration:
 
     def _located(self, credential: CredentialRef | None) -> CredentialRef | None:
         """A file reference made absolute: in the settings it is relative to the settings file."""
-        if credential is None or not credential.reference.startswith("file:"):
-            return credential
-        path = beside(self.folder, credential.reference.removeprefix("file:"))
-        return CredentialRef(credential.form, f"file:{path}")
+        if credential is None:
+            return None
+        return located(credential, lambda name: str(beside(self.folder, name)))
 
     @property
     def default_zone(self) -> str:

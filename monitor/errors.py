@@ -3,7 +3,7 @@
 LapsewatchError
 ├── SettingsError        lapsewatch.toml or the environment is wrong (all problems at once)
 ├── ImportRowError       one row of a tenants file is wrong
-├── SecretError          a reference (env:, file:, keyvault:) cannot be read
+├── SecretError          a reference to a secret (env:, file:, …) cannot be read
 ├── StoreError           the database cannot be used
 ├── RemoteError          Microsoft, or what stands between, did not answer as needed
 │   ├── TokenError       the token endpoint refused
@@ -89,12 +89,27 @@ class RemoteError(LapsewatchError):
 
 
 class SecretError(RemoteError):
-    """A reference to a secret value cannot be resolved (cause `secret_missing`)."""
+    """A reference to a secret value cannot be resolved, or what is there cannot be used.
 
-    def __init__(self, message: str, *, remedy: str = "") -> None:
+    Args:
+        message: what is wrong and where; never the value.
+        cause: another id of the vocabulary where the place could not be asked.
+        permanent: False when trying again may help.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        remedy: str = "",
+        cause: str = "secret_missing",
+        evidence: str = "",
+        permanent: bool = True,
+    ) -> None:
         super().__init__(
-            message, cause="secret_missing", stage="token", permanent=True, remedy=remedy
-        )
+            message, cause=cause, stage="token", evidence=evidence, permanent=permanent,
+            remedy=remedy,
+        )  # fmt: skip
 
 
 class TokenError(RemoteError):

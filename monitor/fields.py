@@ -11,7 +11,6 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
-from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
@@ -24,35 +23,21 @@ from pydantic import (
     model_validator,
 )
 
-from monitor.model import CredentialRef, Recipient, Relay, Sender
+from monitor.model import Recipient, Relay, Sender
+from monitor.references import REFERENCE_FORMS as REFERENCE_FORMS
+from monitor.references import CredentialField as CredentialField
+from monitor.references import guid
+from monitor.references import looks_like_guid as looks_like_guid
 
-_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ADDRESS = re.compile(
     r"[^@\s\"<>(),:;\\\[\]\x00-\x20\x7f]{1,64}@[^@\s\"<>(),:;\\\[\]\x00-\x20\x7f]+"
 )
 _BIDI_OR_HIDDEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
-_CONTROL = re.compile("[\x00-\x1f\x7f]")
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45}")
 _DURATION = re.compile(r"([0-9]{1,9})\s*([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _SHORTEST, _LONGEST = timedelta(minutes=1), timedelta(days=7)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-REFERENCE_FORMS = ("env:", "file:", "keyvault:")
-
-
-def looks_like_guid(text: str) -> bool:
-    """Whether `text` has the form of a GUID, as a secret's ID does and its value does not."""
-    return bool(_GUID.fullmatch(text.strip()))
-
-
-def _guid(value: Any) -> str:
-    text = str(value).strip()
-    if not _GUID.fullmatch(text):
-        raise ValueError(
-            "must be a GUID like 7b1c0000-0000-4000-8000-000000000000 "
-            "(in Entra: Overview, Directory (tenant) ID or Application (client) ID)"
-        )
-    return str(UUID(text))
 
 
 def _address(value: Any) -> str:
@@ -101,38 +86,6 @@ def _thresholds(value: Any) -> tuple[int, ...]:
             raise ValueError("must be whole days from 0 to 3650, like [60, 30, 14, 7, 3, 1, 0]")
         days.add(day)
     return tuple(sorted(days, reverse=True))
-
-
-def reference(value: Any) -> str:
-    """Check a secret's reference without ever repeating a value that was put there by mistake."""
-    text = str(value).strip()
-    told = text.partition(":")[2].strip()
-    if text.startswith(REFERENCE_FORMS) and told and len(text) < 1000 and not _CONTROL.search(text):
-        return text
-    looks = " What stands there looks like a secret's ID." if looks_like_guid(text) else ""
-    raise ValueError(
-        "must be a reference: env:NAME, file:PATH or keyvault:VAULT/NAME."
-        f"{looks} Put the value into a file that only you can read, and name that file here"
-    )
-
-
-def _credential(value: Any) -> CredentialRef:
-    if isinstance(value, CredentialRef):
-        return value
-    forms: tuple[Literal["secret", "certificate", "managed_identity"], ...] = (
-        "secret", "certificate", "managed_identity",
-    )  # fmt: skip
-    if isinstance(value, str):
-        return CredentialRef("secret", reference(value))
-    if not isinstance(value, dict) or len(value) != 1 or next(iter(value)) not in forms:
-        raise ValueError(
-            'must be one of { secret = "file:…" }, { certificate = "file:….pem" }, '
-            '{ managed_identity = "client-id" }'
-        )
-    form, found = next(iter(value.items()))
-    if form == "managed_identity":
-        return CredentialRef("managed_identity", _guid(found))
-    return CredentialRef(form, reference(found))
 
 
 def _recipient(value: Any) -> Recipient:
@@ -211,12 +164,18 @@ def _tls(value: Any) -> str:
     return names[text]
 
 
-Guid = Annotated[str, BeforeValidator(_guid)]
+def _tag(value: str) -> str:
+    text = value.strip()
+    if not 0 < len(text) <= 64 or printable(text) != text:
+        raise ValueError("must be words of at most 64 characters")
+    return text
+
+
+Guid = Annotated[str, BeforeValidator(guid)]
 Address = Annotated[str, BeforeValidator(_address)]
 ZoneName = Annotated[str, BeforeValidator(_zone)]
 WallTime = Annotated[time, BeforeValidator(_wall_time)]
 Thresholds = Annotated[tuple[int, ...], BeforeValidator(_thresholds)]
-CredentialField = Annotated[CredentialRef, BeforeValidator(_credential)]
 RecipientField = Annotated[Recipient, BeforeValidator(_recipient)]
 WebAddress = Annotated[str, _web("https://lapsewatch.msp.example", plain=True)]
 HttpsAddress = Annotated[str, _web("https://login.microsoftonline.com", plain=False)]
@@ -227,6 +186,7 @@ Hour = Annotated[int, BeforeValidator(_hour)]
 Host = Annotated[str, BeforeValidator(_host)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Weeks = Annotated[int, Field(ge=0, le=520)]
+Tag = Annotated[str, AfterValidator(_tag)]
 Tls = Annotated[Literal["starttls", "tls", "none"], BeforeValidator(_tls)]
 
 

@@ -9,31 +9,31 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import AfterValidator, ValidationError, field_validator, model_validator
+from pydantic import ValidationError, field_validator, model_validator
 
 from monitor.config import Configuration, parse_toml, read_text
 from monitor.errors import ImportRowError
 from monitor.fields import (
-    CredentialField,
     Guid,
     Hour,
     RecipientField,
     SenderTable,
     Strict,
+    Tag,
     Thresholds,
     Weeks,
     ZoneName,
     beside,
     explain_places,
-    looks_like_guid,
     nearest,
     printable,
     unknown_key,
     whole_number,
 )
 from monitor.model import CredentialRef, SharedApp, Tenant
+from monitor.references import CredentialField, foreign_owner, located, looks_like_guid
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LISTS = ("recipients", "thresholds", "tags", "canary_to")
@@ -50,13 +50,6 @@ def _short_name(value: str) -> str:
     if not _NAME.fullmatch(value):
         raise ValueError("must be short: letters, digits, dot, dash, underscore; at most 64")
     return value
-
-
-def _tag(value: str) -> str:
-    text = value.strip()
-    if not 0 < len(text) <= 64 or printable(text) != text:
-        raise ValueError("must be words of at most 64 characters")
-    return text
 
 
 class AppTable(Strict):
@@ -83,7 +76,7 @@ class TenantTable(Strict):
     send_hour: Hour | None = None
     thresholds: Thresholds | None = None
     weekly_after_lapse: Weeks | None = None
-    tags: tuple[Annotated[str, AfterValidator(_tag)], ...] = ()
+    tags: tuple[Tag, ...] = ()
     paused: bool = False
     sender: SenderTable | None = None
 
@@ -93,6 +86,9 @@ class TenantTable(Strict):
     def _one_source_of_credentials(self) -> TenantTable:
         if self.app is None and (self.client_id is None or self.credential is None):
             raise ValueError('needs client_id and credential, or app = "…"')
+        for held in (self.credential, self.sender.credential if self.sender else None):
+            if owner := foreign_owner(held, self.name):
+                raise ValueError(f"names a sealed value of another tenant, {owner}; seal its own")
         return self
 
 
@@ -254,14 +250,15 @@ class _Reader:
 
     def _locate(self, credential: CredentialRef, row: _Row) -> CredentialRef:
         """Make a file reference absolute: it is relative to the tenants file."""
-        if not credential.reference.startswith("file:"):
-            return credential
-        named = credential.reference.removeprefix("file:")
         folders = (self.folder, self.configuration.folder, Path.cwd())
-        options = [beside(folder, named) for folder in folders]
-        path = next((option for option in options if os.path.exists(option)), options[0])
-        self._inspect(path, credential, row)
-        return CredentialRef(credential.form, f"file:{path}")
+
+        def place(named: str) -> str:
+            options = [beside(folder, named) for folder in folders]
+            path = next((option for option in options if os.path.exists(option)), options[0])
+            self._inspect(path, credential, row)
+            return str(path)
+
+        return located(credential, place)
 
     def _inspect(self, path: Path, credential: CredentialRef, row: _Row) -> None:
         where = f"line {row.line}, {row.label}: {credential.form} {path}"
@@ -385,7 +382,7 @@ def _csv_table(cells: Sequence[tuple[str, str]]) -> dict[str, Any]:
         name = plain.removeprefix("sender_")
         target = table if name == plain else sender
         name = name.removeprefix("credential_")
-        if name in ("secret", "certificate", "managed_identity"):
+        if name in ("secret", "certificate", "managed_identity", "federated", "password"):
             held = target.get("credential", {})
             # Two credentials in one row are refused later; here neither may hide the other.
             known = held if isinstance(held, dict) else {"credential": held}

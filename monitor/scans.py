@@ -60,13 +60,16 @@ class Scans:
             return await reader.scan(tenant, self._cloud(tenant), value, now=self._clock)
         except LapsewatchError as error:
             cause = error.cause if isinstance(error, RemoteError) else "unknown"
-            return self._failed(tenant, started, cause, str(error))
+            passing = isinstance(error, RemoteError) and not error.permanent
+            return self._failed(tenant, started, cause, str(error), passing=passing)
         except Exception as error:  # one tenant never stops the others
             log.exception("scan_crashed", tenant=tenant.name)
             text = f"The scan stopped by a fault of the program ({type(error).__name__})."
             return self._failed(tenant, started, "unknown", text)
 
-    def _failed(self, tenant: Tenant, started: datetime, cause: str, problem: str) -> Scan:
+    def _failed(
+        self, tenant: Tenant, started: datetime, cause: str, problem: str, *, passing: bool = False
+    ) -> Scan:
         """The record of an attempt that never reached Graph."""
         return Scan(
             ScanRecord(
@@ -76,7 +79,7 @@ class Scans:
                 complete=False,
                 cause=cause,
                 problem=problem,
-                retry="after_fix",
+                retry="later" if passing else "after_fix",
             )
         )
 

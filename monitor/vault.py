@@ -1,4 +1,4 @@
-"""The one place that turns a reference (env:, file:, keyvault:) into a secret value."""
+"""The one place that turns a reference (env:, file:, keyvault:, sealed:) into a secret value."""
 
 from __future__ import annotations
 
@@ -18,16 +18,19 @@ class Vault:
 
     Args:
         environment: where env: references are looked up.
-        keyvault: reads one Azure Key Vault secret by "VAULT/NAME", where that is installed.
+        keyvault: reads one Azure Key Vault secret by "VAULT/NAME" or "VAULT/NAME/VERSION".
+        sealed: opens one value sealed in the store, by "TENANT/FIELD".
     """
 
     def __init__(
         self,
         environment: Mapping[str, str] | None = None,
         keyvault: Callable[[str], str] | None = None,
+        sealed: Callable[[str], bytes] | None = None,
     ) -> None:
         self._environment = os.environ if environment is None else environment
         self._keyvault = keyvault
+        self._sealed = sealed
 
     def read(self, reference: str) -> bytes:
         """The bytes behind a reference.
@@ -42,7 +45,9 @@ class Vault:
             return self._from_file(beside(Path.cwd(), rest))
         if scheme == "keyvault":
             return self._from_keyvault(rest.strip().removeprefix("//"))
-        raise SecretError("A credential is not a reference (env:, file: or keyvault:).")
+        if scheme == "sealed" and self._sealed is not None:
+            return self._sealed(rest.strip())
+        raise SecretError("A credential is not a reference (env:, file:, keyvault: or sealed:).")
 
     def text(self, credential: CredentialRef) -> str:
         """A client secret or password: text without the line end that editors add.
@@ -50,15 +55,26 @@ class Vault:
         Raises:
             SecretError: as `read`, or what is there is empty or not text.
         """
+        return self._text(credential.reference)
+
+    def password(self, credential: CredentialRef) -> bytes | None:
+        """The password of a certificate's file, or None where none is named.
+
+        Raises:
+            SecretError: as `text`.
+        """
+        return self._text(credential.password).encode() if credential.password else None
+
+    def _text(self, reference: str) -> str:
         try:
-            value = self.read(credential.reference).decode("utf-8-sig").strip()
+            value = self.read(reference).decode("utf-8-sig").strip()
         except UnicodeDecodeError:
             raise SecretError(
-                f"{_shown(credential.reference)} does not hold text.",
+                f"{_shown(reference)} does not hold text.",
                 remedy="Put the secret's Value there, as one line of text.",
             ) from None
         if not value:
-            raise SecretError(f"{_shown(credential.reference)} is empty.")
+            raise SecretError(f"{_shown(reference)} is empty.")
         return value
 
     def _from_environment(self, name: str) -> bytes:

@@ -16,6 +16,7 @@ from monitor.canaries import Canaries
 from monitor.carriers import Carriers
 from monitor.compose import Composer
 from monitor.config import Configuration
+from monitor.credentials import Credentials
 from monitor.deliver import Deliverer
 from monitor.diagnose import Diagnosis, Rulebook
 from monitor.errors import SecretError, SettingsError
@@ -187,32 +188,25 @@ class App:
 
     # --- credentials ---------------------------------------------------------------------------
 
+    @cached_property
+    def credentials(self) -> Credentials:
+        """Turns references into what one can sign in with."""
+        return Credentials(self.vault)
+
     def credential(self, reference: CredentialRef) -> ResolvedCredential:
         """The value behind a reference, hidden in an object that does not print it.
 
         Raises:
             SecretError: it is not there or cannot be used.
         """
-        from monitor.entra.secrets import ResolvedCredential
-
-        if reference.form == "managed_identity":
-            return ResolvedCredential.managed_identity(reference.reference)
-        if reference.form == "certificate":
-            try:
-                return ResolvedCredential.from_pem(self.vault.read(reference.reference))
-            except ValueError as error:
-                raise SecretError(
-                    f"{reference.reference} is no PEM file with a private key and a certificate: "
-                    f"{error}."
-                ) from None
-        return ResolvedCredential.from_secret(self.vault.text(reference))
+        return self.credentials.resolve(reference)
 
     def own_credentials(self) -> list[OwnCredential]:
         """All that Lapsewatch signs in with anywhere, each value read once (rule 6a).
 
         A shared app's credential lives in one directory and is used for all of them. So what is
-        found in a tenant is compared with all, whichever tenant it is used for. Managed
-        identities have no value and are left out.
+        found in a tenant is compared with all, whichever tenant it is used for. Managed and
+        workload identities have no value in Entra and are left out.
         """
         tenants = self.store.tenants()
         pairs = [(tenant.client_id, tenant.credential) for tenant in tenants]
@@ -232,7 +226,7 @@ class App:
 
     def _own(self, reference: CredentialRef, client_ids: list[str]) -> list[OwnCredential]:
         """What may be known of one value; where it cannot be read, only its form is."""
-        if reference.form == "managed_identity":
+        if reference.form not in ("secret", "certificate"):
             return []
         hint, thumbprints = None, frozenset[str]()
         with suppress(SecretError):

@@ -46,6 +46,7 @@ def import_(
             known_apps=app.store.shared_apps(),
         )
         outcomes = _keep(app, found)
+        warnings = [*found.warnings, *_doubts(app, found)]
     if as_json:
         print_json(
             {
@@ -53,12 +54,12 @@ def import_(
                 "errors": [
                     {"line": bad.line, "row": bad.row, "error": str(bad)} for bad in found.errors
                 ],
-                "warnings": list(found.warnings),
+                "warnings": warnings,
             }
         )
     else:
         _tell_import(file, outcomes)
-    for text in found.warnings:
+    for text in warnings:
         print(f"Warning: {file.name}: {printable(text, 2000)}", file=sys.stderr)
     for bad in found.errors:
         where = f"{file.name}: line {bad.line}, {bad.row}"
@@ -78,6 +79,17 @@ def _keep(app: App, found: Roster) -> list[tuple[str, str]]:
         outcomes.append((entry.name, "updated" if changed else outcome))
     others = touched - {entry.name for entry in found.tenants}
     return outcomes + [(name, "updated") for name in sorted(others)]
+
+
+def _doubts(app: App, found: Roster) -> list[str]:
+    """What is wrong with the certificates that a file names, each told once."""
+    named = [(f"app {shared.name}", shared.credential) for shared in found.apps]
+    for entry in found.tenants:
+        sender = entry.sender.credential if entry.sender else None
+        named += [(entry.name, held) for held in (entry.credential, sender) if held is not None]
+    first = {held: name for name, held in reversed(named)}
+    look, now = app.credentials.doubts, app.clock()
+    return [f"{name}: {told}" for held, name in first.items() for told in look(held, now)]
 
 
 def _tell_import(file: Path, outcomes: Sequence[tuple[str, str]]) -> None:

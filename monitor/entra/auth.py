@@ -18,6 +18,7 @@ from monitor.entra.failures import (
     token_error,
     unusable_ca,
 )
+from monitor.entra.federated import FederatedIdentity, assertion_now, issuer
 from monitor.entra.network import connection_cause, is_loopback
 from monitor.entra.secrets import ResolvedCredential
 from monitor.errors import TokenError
@@ -55,7 +56,7 @@ def graph_credential(
         tenant_id: the directory's GUID or domain.
         client_id: the app's.
         cloud: whose authority and CA are used, whatever REQUESTS_CA_BUNDLE says.
-        value: the secret, certificate or managed identity.
+        value: what the app signs in with.
         timeout: seconds for one answer.
 
     Raises:
@@ -70,9 +71,9 @@ def graph_credential(
                 ClientSecretCredential(tenant_id, client_id, value.secret, **options), value.known
             )
         if value.form == "certificate":
-            options |= {"certificate_data": value.pem, "password": value.password}
+            options |= {"certificate_data": value.pem}
             return GraphSignIn(CertificateCredential(tenant_id, client_id, **options), value.known)
-        return FederatedIdentity(tenant_id, client_id, cloud, value.client_id, options)
+        return FederatedIdentity(tenant_id, client_id, issuer(cloud, value), options)
     except ValueError as exc:
         said = hide(str(exc), value.known)
         raise token_error("bad_tenant_id", f"The tenant cannot be signed in to: {said}") from None
@@ -99,51 +100,6 @@ class GraphSignIn:
         await self._credential.close()
 
 
-class FederatedIdentity:
-    """An app that trusts a managed identity: its token is the app's assertion.
-
-    Fact: https://learn.microsoft.com/entra/workload-id/workload-identity-federation-config-app-trust-managed-identity
-    """
-
-    def __init__(
-        self,
-        tenant_id: str,
-        client_id: str,
-        cloud: Cloud,
-        identity: str,
-        options: dict[str, Any],
-    ) -> None:
-        from azure.identity.aio import ClientAssertionCredential, ManagedIdentityCredential
-
-        self._assertion = ""
-        self._audience = exchange_audience(cloud)
-        self._identity = ManagedIdentityCredential(client_id=identity, retry_total=1)
-        # azure-identity asks for the assertion on the event loop, so it is fetched before.
-        self._app = ClientAssertionCredential(
-            tenant_id, client_id, lambda: self._assertion, **options
-        )
-
-    @property
-    def known(self) -> tuple[str, ...]:
-        """What must not show: the assertion, once there is one."""
-        return (self._assertion,)
-
-    async def get_token(self, *scopes: str, **options: Any) -> AzureToken:
-        """A token for the app (the interface of azure-core's AsyncTokenCredential)."""
-        from azure.core.exceptions import AzureError
-
-        try:
-            self._assertion = (await self._identity.get_token(self._audience)).token
-        except AzureError as exc:
-            raise _no_managed_identity(exc) from None
-        return await self._app.get_token(*scopes, **options)
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._identity.close()
-        await self._app.close()
-
-
 def smtp_token(
     tenant_id: str,
     client_id: str,
@@ -161,13 +117,14 @@ def smtp_token(
         tenant_id: the directory's GUID or domain.
         client_id: of the app that sends.
         cloud: whose authority, scope and CA are used.
-        value: the secret, certificate or managed identity.
+        value: what the app signs in with.
         timeout_s: seconds for one answer.
         diagnose: names the cause of a refusal; without it the cause is `unknown` and the
             error's evidence is the answer as it came.
 
     Raises:
         TokenError: no token, for whatever reason.
+        SecretError: the file of a federated assertion cannot be read.
     """
     import msal
 
@@ -196,16 +153,6 @@ def smtp_token(
     finally:
         http.close()
     return _msal_answer(answer, asked_at, tenant_id, where, diagnose, known)
-
-
-def exchange_audience(cloud: Cloud) -> str:
-    """What a managed identity's token must be for, to be exchanged in this cloud.
-
-    Fact: https://learn.microsoft.com/entra/workload-id/workload-identity-federation-config-app-trust-managed-identity
-    """
-    host = urlsplit(cloud.authority).hostname or ""
-    suffix = "USGov" if host.endswith(".us") else "China" if host.endswith(".cn") else ""
-    return f"api://AzureADTokenExchange{suffix}/.default"
 
 
 class _Http:
@@ -259,33 +206,9 @@ def _msal_credential(cloud: Cloud, value: ResolvedCredential) -> str | dict[str,
     if value.form == "secret":
         return value.secret
     if value.form == "certificate":
-        pem = value.pem.decode("ascii", "replace")
-        credential: dict[str, Any] = {"private_key": pem, "public_certificate": pem}
-        if value.password is not None:
-            credential["passphrase"] = value.password.decode()
-        return credential
-    return {"client_assertion": _identity_assertion(cloud, value.client_id)}
-
-
-def _identity_assertion(cloud: Cloud, identity: str) -> str:
-    from azure.core.exceptions import AzureError
-    from azure.identity import ManagedIdentityCredential
-
-    try:
-        with ManagedIdentityCredential(client_id=identity, retry_total=1) as credential:
-            return str(credential.get_token(exchange_audience(cloud)).token)
-    except AzureError as exc:
-        raise _no_managed_identity(exc) from None
-
-
-def _no_managed_identity(error: Exception) -> TokenError:
-    # Not str(error): azure-core appends the answer to it, which may be a token.
-    said = str(getattr(error, "message", "")) or type(error).__name__
-    return token_error(
-        "managed_identity_missing",
-        "The managed identity gave no token on this machine.",
-        evidence=said,
-    )
+        pem = value.pem.decode("ascii")
+        return {"private_key": pem, "public_certificate": pem}
+    return {"client_assertion": assertion_now(cloud, value)}
 
 
 def _sent(value: ResolvedCredential, credential: str | dict[str, Any]) -> tuple[str, ...]:

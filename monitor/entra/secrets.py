@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from monitor.errors import SecretError
+from monitor.keypairs import read_key_pair
 
 HINT_LENGTH = 3  # what Graph itself shows of a client secret
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ResolvedCredential:
-    """A client secret, a certificate with its key, or the name of a managed identity.
+    """A client secret, a certificate with its key, another issuer's token, or a managed identity.
 
-    Make one with `from_secret`, `from_pem` or `managed_identity`. The value never shows in
-    `repr`, so that it cannot reach a log or a traceback.
+    Make one with `from_secret`, `from_certificate`, `federated` or `managed_identity`. The value
+    never shows in `repr`, so that it cannot reach a log or a traceback. `ends` is known of a
+    certificate only.
     """
 
-    form: Literal["secret", "certificate", "managed_identity"]
+    form: Literal["secret", "certificate", "managed_identity", "federated"]
     secret: str = ""
     pem: bytes = b""
-    password: bytes | None = None
     client_id: str = ""
     thumbprints: tuple[str, ...] = ()
+    ends: datetime | None = None
+    assertion: Callable[[], str] | None = None
 
     @classmethod
     def from_secret(cls, secret: str) -> ResolvedCredential:
@@ -37,30 +42,38 @@ class ResolvedCredential:
         return cls("secret", secret=secret)
 
     @classmethod
-    def from_pem(cls, pem: bytes, password: bytes | None = None) -> ResolvedCredential:
-        """A PEM file that holds an RSA private key and the certificate that belongs to it.
+    def from_certificate(cls, data: bytes, password: bytes | None = None) -> ResolvedCredential:
+        """A PEM or PFX file that holds an RSA private key and the certificate that belongs to it.
 
         Args:
-            pem: the file's bytes.
-            password: of the private key, where it is encrypted.
+            data: the file's bytes.
+            password: of the private key or the PFX, where it has one.
 
         Raises:
             SecretError: a part is missing, does not fit or cannot be read.
         """
-        return cls(
-            "certificate", pem=pem, password=password, thumbprints=_thumbprints(pem, password)
-        )
+        pair = read_key_pair(data, password)
+        return cls("certificate", pem=pair.pem, thumbprints=pair.thumbprints, ends=pair.ends)
 
     @classmethod
     def managed_identity(cls, client_id: str) -> ResolvedCredential:
         """A user-assigned managed identity that the app trusts (federated credential)."""
         return cls("managed_identity", client_id=client_id)
 
+    @classmethod
+    def federated(cls, assertion: Callable[[], str]) -> ResolvedCredential:
+        """A workload identity that the app trusts: its token is the app's client assertion.
+
+        Args:
+            assertion: reads the token; called for each token that is asked for, because the
+                platform replaces it within the hour.
+        """
+        return cls("federated", assertion=assertion)
+
     @property
     def known(self) -> tuple[str, ...]:
         """What must be taken out of texts from outside; see `monitor.log.hide`."""
-        password = self.password.decode("utf-8", "replace") if self.password else ""
-        return tuple(filter(None, (self.secret, password)))
+        return (self.secret,) if self.secret else ()
 
     @property
     def hint(self) -> str | None:
@@ -69,36 +82,3 @@ class ResolvedCredential:
 
     def __repr__(self) -> str:
         return f"<ResolvedCredential {self.form}>"
-
-
-def _thumbprints(pem: bytes, password: bytes | None) -> tuple[str, ...]:
-    """Upper-case hex SHA-1 and SHA-256 of the certificate, once key and certificate fit."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-
-    try:
-        key = serialization.load_pem_private_key(pem, password)
-    except (ValueError, TypeError) as exc:
-        # The library's own words may quote the file, so they are not passed on.
-        raise SecretError(
-            "The PEM file's private key cannot be read.",
-            remedy="It must hold the key and the certificate; check the key's password.",
-        ) from exc
-    if not isinstance(key, RSAPrivateKey):
-        raise SecretError(
-            "The private key is not an RSA key.", remedy="Entra app certificates need RSA."
-        )
-    try:
-        certificate = x509.load_pem_x509_certificate(pem)
-    except ValueError as exc:
-        raise SecretError(
-            "The PEM file holds no certificate.", remedy="Append the certificate to the key."
-        ) from exc
-    if certificate.public_key() != key.public_key():
-        raise SecretError(
-            "The certificate does not belong to the private key.",
-            remedy="Put the matching pair into the PEM file.",
-        )
-    digests = (hashes.SHA1(), hashes.SHA256())  # noqa: S303 (an identifier, as Entra shows it)
-    return tuple(certificate.fingerprint(digest).hex().upper() for digest in digests)

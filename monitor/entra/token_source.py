@@ -16,13 +16,14 @@ from monitor.entra.failures import (
     token_error,
 )
 from monitor.entra.network import connection_cause
-from monitor.errors import TokenError
+from monitor.errors import SecretError, TokenError
 from monitor.log import hide
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken
 
-    from monitor.entra.auth import FederatedIdentity, GraphSignIn
+    from monitor.entra.auth import GraphSignIn
+    from monitor.entra.federated import FederatedIdentity
 
 TRIES = 3
 FIRST_WAIT_S = 0.5
@@ -62,6 +63,7 @@ class TokenSource:
 
         Raises:
             TokenError: no token, or one for another directory.
+            SecretError: the assertion to be exchanged for one cannot be read.
         """
         try:
             async with asyncio.timeout(self._deadline_s):
@@ -116,7 +118,7 @@ class TokenSource:
         answers: list[Any] = []
         try:
             token = await credential.get_token(*scopes, raw_response_hook=answers.append, **options)
-        except TokenError:
+        except (TokenError, SecretError):
             raise
         except Exception as exc:  # azure-core passes on what a strange answer makes it trip over
             self._known.update(credential.known)

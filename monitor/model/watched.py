@@ -12,12 +12,14 @@ OPERATOR = "(operator)"  # stands where a tenant's name would, for the operator'
 class CredentialRef:
     """Where a credential's value is to be found; never the value itself.
 
-    `form` says what is found there: a client secret, a PEM file with key and certificate, or
-    nothing at all (a managed identity, whose client id is the reference).
+    `form` says what is found there: a client secret, a PEM or PFX file with key and certificate,
+    another issuer's token (a workload identity's), or nothing at all (a managed identity, whose
+    client id is the reference). `password` is where the password of a certificate's file is found.
     """
 
-    form: Literal["secret", "certificate", "managed_identity"]
+    form: Literal["secret", "certificate", "managed_identity", "federated"]
     reference: str
+    password: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

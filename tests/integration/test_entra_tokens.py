@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from monitor.entra.auth import AccessToken, exchange_audience, smtp_token
+from monitor.entra.auth import AccessToken, smtp_token
+from monitor.entra.federated import exchange_audience
 from monitor.entra.secrets import ResolvedCredential
 from monitor.errors import SecretError, TokenError
 from tests.integration.entra_room import APPS, SECRET, SHORT, TENANT, Room, diagnose
@@ -181,7 +182,7 @@ def test_each_smtp_token_is_a_new_one(room: Room) -> None:
 
 async def test_a_certificate_signs_in_to_both(room: Room, tmp_path: Path) -> None:
     """By an assertion that names the certificate; no secret is sent."""
-    value = ResolvedCredential.from_pem((tmp_path / "app.pem").read_bytes())
+    value = ResolvedCredential.from_certificate((tmp_path / "app.pem").read_bytes())
     assert (await room.scan(value=value)).record.complete
     assert ask(room, value).value
     for form in token_requests(room):
@@ -252,10 +253,10 @@ def test_a_pem_file_must_hold_a_pair(room: Room, tmp_path: Path) -> None:
     """Key and certificate, that belong together and can be read."""
     pair, ca = (tmp_path / "app.pem").read_bytes(), (tmp_path / "ca.pem").read_bytes()
     key = pair[: pair.index(b"-----BEGIN CERTIFICATE")]
-    assert [len(each) for each in ResolvedCredential.from_pem(pair).thumbprints] == [40, 64]
+    assert [len(each) for each in ResolvedCredential.from_certificate(pair).thumbprints] == [40, 64]
     for broken in (b"", ca, key, key + ca, b"junk"):
         with pytest.raises(SecretError) as raised:
-            ResolvedCredential.from_pem(broken)
+            ResolvedCredential.from_certificate(broken)
         assert raised.value.remedy
     with pytest.raises(SecretError):
         ResolvedCredential.from_secret("  ")

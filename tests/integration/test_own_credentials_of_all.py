@@ -106,7 +106,7 @@ def test_what_cannot_be_read_keeps_its_form(app: App, tmp_path: Path) -> None:
 def test_a_certificate_is_known_by_its_thumbprints(app: App, tmp_path: Path) -> None:
     """SHA-1 and SHA-256, as Graph may show either."""
     make_certificates(tmp_path)
-    pair = ResolvedCredential.from_pem((tmp_path / "app.pem").read_bytes())
+    pair = ResolvedCredential.from_certificate((tmp_path / "app.pem").read_bytes())
     reference = CredentialRef("certificate", f"file:{tmp_path}/app.pem")
     app.store.put_tenant(tenant("one", reference), now=NOW)
     found = {one.client_id: one for one in app.own_credentials()}["app-one"]
