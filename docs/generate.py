@@ -58,6 +58,7 @@ _WORDS = {
     "Deadline": 'duration, such as "30s"', "Duration": 'duration, such as "30s"',
     "HttpsAddress": "https address", "WebAddress": "web address", "Weeks": "number of weeks",
     "GraphAddress": "https address (http on loopback only)",
+    "VaultAddress": "https address with `{vault}`", "KeyReference": "`file:PATH` or `env:NAME`",
 }  # fmt: skip
 _NAMED = {words: found for name, words in _WORDS.items() if (found := getattr(fields, name, None))}
 

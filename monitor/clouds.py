@@ -28,6 +28,7 @@ PRESETS = {
             smtp_port=587,
             smtp_scope="https://outlook.office365.us/.default",
             portal="https://portal.azure.us",
+            keyvault="https://{vault}.vault.usgovcloudapi.net",
         ),
         Cloud(
             name="dod",
@@ -38,6 +39,7 @@ PRESETS = {
             smtp_port=587,
             smtp_scope="https://outlook.office365.us/.default",
             portal="https://portal.azure.us",
+            keyvault="https://{vault}.vault.usgovcloudapi.net",
         ),
         Cloud(
             name="china",
@@ -48,6 +50,7 @@ PRESETS = {
             smtp_port=587,
             smtp_scope="https://partner.outlook.cn/.default",
             portal="https://portal.azure.cn",
+            keyvault="https://{vault}.vault.azure.cn",
         ),
     )
 }

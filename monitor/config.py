@@ -28,11 +28,13 @@ from monitor.fields import (
     Hour,
     HttpsAddress,
     Interval,
+    KeyReference,
     Port,
     RecipientField,
     SenderTable,
     Strict,
     Thresholds,
+    VaultAddress,
     WallTime,
     WebAddress,
     Weeks,
@@ -90,6 +92,16 @@ class CloudTable(Strict):
     smtp_scope: str = "https://outlook.office365.com/.default"
     portal: HttpsAddress = "https://portal.azure.com"
     ca_file: str | None = None
+    keyvault: VaultAddress = "https://{vault}.vault.azure.net"
+
+
+class VaultTable(Strict):
+    """[vault]: the keys of sealed values, and who this machine is to Key Vault."""
+
+    key: KeyReference | None = None
+    old_keys: tuple[KeyReference, ...] = ()
+    cloud: str = "global"
+    managed_identity: Guid | None = None
 
 
 class DeadlinesTable(Strict):
@@ -147,6 +159,7 @@ class Settings(BaseSettings):
     operator: OperatorTable | None = None
     defaults: DefaultsTable = DefaultsTable()
     clouds: dict[str, CloudTable] = Field(default_factory=dict)
+    vault: VaultTable = VaultTable()
     deadlines: DeadlinesTable = DeadlinesTable()
     web: WebTable = WebTable()
     log: LogTable = LogTable()
@@ -247,6 +260,13 @@ class Configuration:
         return located(credential, lambda name: str(beside(self.folder, name)))
 
     @property
+    def sealing_keys(self) -> tuple[str, ...]:
+        """Where the keys of sealed values are found, the current one first; empty without any."""
+        table = self.settings.vault
+        named = [CredentialRef("secret", text) for text in (table.key, *table.old_keys) if text]
+        return tuple(found.reference for one in named if (found := self._located(one)))
+
+    @property
     def default_zone(self) -> str:
         """The zone of a tenant that names none."""
         operator = self.settings.operator
@@ -340,7 +360,7 @@ def _variable(place: str) -> str | None:
 
 def _cross_checks(configuration: Configuration) -> list[str]:
     named = {f"clouds.{name}": cloud.ca_file for name, cloud in configuration.clouds.items()}
-    sender, problems = None, []
+    sender, problems, vault = None, [], configuration.settings.vault
     try:
         sender = configuration.operator_sender
     except ValueError as error:
@@ -350,10 +370,14 @@ def _cross_checks(configuration: Configuration) -> list[str]:
     for where, ca_file in named.items():
         if ca_file and not os.path.isfile(ca_file):
             problems.append(f"{where}.ca_file: there is no file {printable(ca_file, 4096)}")
-    if sender and sender.cloud and sender.cloud not in configuration.clouds:
-        near = nearest(sender.cloud, configuration.clouds)
-        hint = f'; did you mean "{near}"?' if near else ""
-        problems.append(f'operator.sender.cloud: there is no cloud "{sender.cloud}"{hint}')
+    clouds = {"operator.sender": sender.cloud if sender else None, "vault": vault.cloud}
+    for where, cloud in clouds.items():
+        if cloud and cloud not in configuration.clouds:
+            near = nearest(cloud, configuration.clouds)
+            hint = f'; did you mean "{near}"?' if near else ""
+            problems.append(f'{where}.cloud: there is no cloud "{printable(cloud)}"{hint}')
+    if vault.old_keys and not vault.key:
+        problems.append("vault.key: is missing: the key that new values are sealed with")
     if sender and not sender.relay and not (sender.client_id and sender.credential):
         problems.append("operator.sender: needs client_id and credential, or smtp = { host = … }")
     return problems

@@ -26,6 +26,7 @@ from pydantic import (
 from monitor.model import Recipient, Relay, Sender
 from monitor.references import REFERENCE_FORMS as REFERENCE_FORMS
 from monitor.references import CredentialField as CredentialField
+from monitor.references import KeyReference as KeyReference
 from monitor.references import guid
 from monitor.references import looks_like_guid as looks_like_guid
 
@@ -144,6 +145,20 @@ def _web(example: str, *, plain: bool) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _vault_address(value: Any) -> str:
+    """The address of Key Vaults, where {vault} stands for a vault's name."""
+    text = str(value).strip().rstrip("/")
+    try:
+        parts = urlsplit(text.replace("{vault}", "vault"))
+        usable = parts.scheme == "https" and parts.port != 0 and not parts.path
+        usable = bool(usable and _HOST.fullmatch(parts.netloc.rpartition("@")[2].split(":")[0]))
+    except ValueError:
+        usable = False
+    if not usable or re.search(r"[@?#\s\x7f]", text):
+        raise ValueError("must be an https address, like https://{vault}.vault.azure.net")
+    return text
+
+
 def _graph(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
@@ -179,6 +194,7 @@ Thresholds = Annotated[tuple[int, ...], BeforeValidator(_thresholds)]
 RecipientField = Annotated[Recipient, BeforeValidator(_recipient)]
 WebAddress = Annotated[str, _web("https://lapsewatch.msp.example", plain=True)]
 HttpsAddress = Annotated[str, _web("https://login.microsoftonline.com", plain=False)]
+VaultAddress = Annotated[str, BeforeValidator(_vault_address)]
 GraphAddress = Annotated[
     str, _web("https://graph.microsoft.com", plain=True), AfterValidator(_graph)
 ]

@@ -162,4 +162,17 @@ def located(found: CredentialRef, place: Callable[[str], str]) -> CredentialRef:
     return replace(found, reference=moved(found.reference), password=password)
 
 
+def key_reference(value: Any) -> str:
+    """Check the reference of a sealing key: it lies outside of what it opens.
+
+    Raises:
+        ValueError: it is neither env: nor file:; never repeats what stands there.
+    """
+    text = reference(value)
+    if not text.startswith(("env:", "file:")):
+        raise ValueError("must be env:NAME or file:PATH: a key is kept apart from the database")
+    return text
+
+
+KeyReference = Annotated[str, BeforeValidator(key_reference)]
 CredentialField = Annotated[CredentialRef, BeforeValidator(credential)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -26,6 +27,7 @@ from monitor.recipients import Audience, recipient_runs
 from monitor.render import Renderer
 from monitor.runs import Runs
 from monitor.scans import Scans
+from monitor.sealed import SealedValues
 from monitor.store import Store
 from monitor.vault import Vault
 
@@ -33,9 +35,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from monitor.entra.graph import GraphReader
+    from monitor.entra.keyvault import KeyVault
     from monitor.entra.secrets import ResolvedCredential
 
 Clock = Callable[[], datetime]
+READERS = 8  # secret values that are read at the same time
 
 
 def system_clock() -> datetime:
@@ -55,7 +59,10 @@ class App:
         self.configuration = configuration
         self.clock = clock
         self.owner = process.identity()
-        self.vault = Vault()
+        self.vault = Vault(
+            keyvault=lambda name: self.keyvault.read(name),
+            sealed=lambda name: self.sealed.read(name),
+        )
         self.started_at = clock()
 
     def __enter__(self) -> Self:
@@ -68,6 +75,8 @@ class App:
         """Let go of the database."""
         if "store" in self.__dict__:
             self.store.close()
+        if "keyvault" in self.__dict__:
+            self.keyvault.close()
 
     def make_database(self) -> None:
         """Create the database where there is none yet, and bring it to this version."""
@@ -193,6 +202,24 @@ class App:
         """Turns references into what one can sign in with."""
         return Credentials(self.vault)
 
+    @cached_property
+    def sealed(self) -> SealedValues:
+        """Values sealed in the store."""
+        return SealedValues(self.store, self.configuration.sealing_keys, clock=self.clock)
+
+    @cached_property
+    def keyvault(self) -> KeyVault:
+        """The door to Azure Key Vault; nothing is asked until a reference needs it."""
+        from monitor.entra.keyvault import KeyVault
+
+        table, limits = self.configuration.settings.vault, self.configuration.settings.deadlines
+        return KeyVault(
+            self.configuration.clouds[table.cloud],
+            managed_identity=table.managed_identity,
+            connect_s=limits.connect.total_seconds(),
+            read_s=limits.read.total_seconds(),
+        )
+
     def credential(self, reference: CredentialRef) -> ResolvedCredential:
         """The value behind a reference, hidden in an object that does not print it.
 
@@ -222,7 +249,10 @@ class App:
         used_by: dict[CredentialRef, set[str]] = {}
         for client_id, reference in pairs:
             used_by.setdefault(reference, set()).add(client_id.lower())
-        return [own for ref, apps in used_by.items() for own in self._own(ref, sorted(apps))]
+        # Side by side, because a vault's answers take their time.
+        with ThreadPoolExecutor(READERS) as pool:
+            found = pool.map(lambda used: self._own(used[0], sorted(used[1])), used_by.items())
+            return [own for each in found for own in each]
 
     def _own(self, reference: CredentialRef, client_ids: list[str]) -> list[OwnCredential]:
         """What may be known of one value; where it cannot be read, only its form is."""

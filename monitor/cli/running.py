@@ -36,7 +36,7 @@ def scan(
     from jobs.scan_tenants import scan_tenants
     from jobs.send_warnings import deliver
 
-    with wired(context) as app:
+    with wired(context, works=True) as app:
         name = named(app, only).name if only else None
         try:
             scans = asyncio.run(scan_tenants(app, only=name, dry_run=dry_run))
@@ -81,7 +81,7 @@ def warn(
     """Decide who must be told what, and send it. Running it again sends nothing twice."""
     from jobs.send_warnings import plan_warnings, send_warnings
 
-    with wired(context) as app:
+    with wired(context, works=True) as app:
         name = named(app, only).name if only else None
         if dry_run:
             planned = [mail for mail, _ in plan_warnings(app, only=name)]
@@ -147,7 +147,7 @@ def canary(
     from jobs.send_canaries import send_canaries
     from jobs.send_warnings import deliver
 
-    with wired(context) as app:
+    with wired(context, works=True) as app:
         name = named(app, only).name if only else None
         if dry_run:
             _plan_canaries(app, name, as_json)

@@ -37,4 +37,5 @@ def serve(
         )
     with App(configuration) as app:
         app.make_database()
+        app.sealed.check()
         Service(app, host=address, port=web.port if port is None else port).run()

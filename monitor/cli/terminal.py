@@ -39,11 +39,22 @@ def settings(context: typer.Context, *, quiet: bool = True) -> Configuration:
 
 
 @contextmanager
-def wired(context: typer.Context, *, quiet: bool = True) -> Iterator[App]:
-    """The whole product, wired for one command."""
+def wired(context: typer.Context, *, quiet: bool = True, works: bool = False) -> Iterator[App]:
+    """The whole product, wired for one command.
+
+    Args:
+        context: of the command.
+        quiet: only warnings in the log, unless the user asked for more.
+        works: it will sign in somewhere, so the sealed values must open.
+
+    Raises:
+        SecretError: they do not.
+    """
     from monitor.wiring import App
 
     with App(settings(context, quiet=quiet)) as app:
+        if works:
+            app.sealed.check()
         yield app
 
 

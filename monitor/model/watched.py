@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 OPERATOR = "(operator)"  # stands where a tenant's name would, for the operator's own sender
@@ -20,6 +21,32 @@ class CredentialRef:
     form: Literal["secret", "certificate", "managed_identity", "federated"]
     reference: str
     password: str | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SealedValue:
+    """A secret value as the store keeps it: encrypted, with the id of the key that opens it.
+
+    `owner` is a tenant's name, `app:NAME` or `@operator`; `field` is a word that its user chose.
+    """
+
+    owner: str
+    field: str
+    key_id: str
+    wrapped_key: bytes
+    value: bytes
+    set_at: datetime
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """Owner and field."""
+        return self.owner, self.field
+
+    def __str__(self) -> str:
+        return f"sealed:{self.owner}/{self.field}"
+
+    def __repr__(self) -> str:
+        return f"<SealedValue {self}>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +90,9 @@ class Sender:
 class Cloud:
     """Addresses of one Microsoft cloud, or of servers that speak its protocols.
 
-    Facts: https://learn.microsoft.com/graph/deployments (login, Graph and portal hosts).
+    `keyvault` is the address of a Key Vault, with {vault} for its name.
+    Facts: https://learn.microsoft.com/graph/deployments (login, Graph and portal hosts);
+    https://learn.microsoft.com/azure/key-vault/general/about-keys-secrets-certificates (vaults).
     """
 
     name: str
@@ -75,6 +104,7 @@ class Cloud:
     smtp_scope: str
     portal: str
     ca_file: str | None = None
+    keyvault: str = "https://{vault}.vault.azure.net"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,14 @@ from monitor.store.outbox import Outbox
 from monitor.store.probes import Probes
 from monitor.store.roster import Roster
 from monitor.store.runs import Runs, Told
+from monitor.store.sealed import SealedSecrets
 from monitor.store.slots import Slots
 from monitor.store.snoozes import Snoozes
 
 __all__ = ["AlarmWrite", "Store", "Told", "credential_uid"]
 
 
-class Store(Roster, Facts, Runs, Outbox, Alarms, Slots, Probes, Snoozes):
+class Store(Roster, Facts, Runs, Outbox, Alarms, Slots, Probes, Snoozes, SealedSecrets):
     """Everything Lapsewatch remembers. Safe to use from several threads.
 
     Each call is one transaction: it happens whole, or (StoreError) not at all.

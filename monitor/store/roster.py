@@ -16,6 +16,7 @@ from monitor.store.tables import (
     ALARM,
     OUTBOX,
     PROBE,
+    SEALED_SECRET,
     SENDER_HEALTH,
     SHARED_APP,
     SLOT,
@@ -97,7 +98,7 @@ class Roster:
         return "replaced" if replaced else "updated"
 
     def remove_tenant(self, name: str) -> bool:
-        """Forget a tenant: its facts, its history and the mails that name nobody else.
+        """Forget a tenant: its facts, its history, its sealed values and the mails about it alone.
 
         Returns:
             Whether there was one of that name.
@@ -192,6 +193,7 @@ def _forget(connection: Connection, name: str) -> bool:
     connection.execute(delete(SLOT).where(slots))
     for table in (PROBE, SENDER_HEALTH):
         connection.execute(delete(table).where(table.c.tenant == name))
+    connection.execute(delete(SEALED_SECRET).where(SEALED_SECRET.c.owner == name))
     gone = connection.execute(delete(TENANT).where(TENANT.c.name == name))
     return bool(gone.rowcount)  # facts, ledger and snoozes go with it, by foreign key
 

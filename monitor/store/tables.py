@@ -292,6 +292,18 @@ class SnoozeRow(Row, table=True):
     confirmed: bool
 
 
+class SealedSecretRow(Row, table=True):
+    """Secret values, encrypted. The key that opens them is never in the database."""
+
+    __tablename__ = "sealed_secret"
+    owner: str = _text(primary_key=True)
+    field: str = _text(primary_key=True)
+    key_id: str = _text(index=True)
+    wrapped_key: bytes
+    value: bytes
+    set_at: datetime
+
+
 class BeatRow(Row, table=True):
     """The last sign of life of each part of the service."""
 
@@ -319,3 +331,4 @@ PROBE = _core(ProbeRow)
 SENDER_HEALTH = _core(SenderHealthRow)
 SNOOZE = _core(SnoozeRow)
 BEAT = _core(BeatRow)
+SEALED_SECRET = _core(SealedSecretRow)

@@ -17,6 +17,7 @@ def upgrade() -> None:
     _alarm()
     _beat()
     _probe()
+    _sealed_secret()
     _sender_health()
     _shared_app()
     _slot()
@@ -81,6 +82,20 @@ def _probe() -> None:
     op.create_index(
         op.f("ix_probe_tenant_mailbox_id"), "probe", ["tenant", "mailbox", "id"], unique=False
     )
+
+
+def _sealed_secret() -> None:
+    op.create_table(
+        "sealed_secret",
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("field", sa.Text(), nullable=False),
+        sa.Column("key_id", sa.Text(), nullable=False),
+        sa.Column("wrapped_key", sa.LargeBinary(), nullable=False),
+        sa.Column("value", sa.LargeBinary(), nullable=False),
+        sa.Column("set_at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("owner", "field", name=op.f("pk_sealed_secret")),
+    )
+    op.create_index(op.f("ix_sealed_secret_key_id"), "sealed_secret", ["key_id"])
 
 
 def _sender_health() -> None:
