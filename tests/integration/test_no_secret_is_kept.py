@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -19,12 +19,15 @@ from jobs.send_canaries import send_canaries
 from jobs.send_warnings import deliver
 from monitor.config import load
 from monitor.model import CredentialRef, MailKind, Recipient, Sender, Tenant
+from monitor.sealing import new_key
 from monitor.shape import as_json
 from monitor.wiring import App
+from tests import keys
 from tests.integration.entra_room import APPS
 from tests.integration.graph_server import DIRECTORY, GraphServer, Reply, graph_refusal, token
 from tests.integration.smtp_server import MAILBOX, Action, ScriptedServer, certificates
 from tests.integration.test_no_secret_shows import OPAQUE, SECRETS, leaks, logged
+from tests.integration.vault_server import BEARER, VaultServer
 
 __all__ = ["logged"]  # a fixture
 
@@ -32,6 +35,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 SECRET, PASSWORD = SECRETS[0], SECRETS[1]
 BLOB = base64.b64encode(f"user={MAILBOX}\x01auth=Bearer {OPAQUE}\x01\x01".encode()).decode()
+REFERENCES = {"sealed": "sealed:contoso/secret", "keyvault": "keyvault:msp/contoso"}
 SETTINGS = """
 [database]
 url = "sqlite:///{folder}/lapsewatch.db"
@@ -48,6 +52,11 @@ smtp_host = "127.0.0.1"
 smtp_port = {exchange}
 smtp_scope = "https://outlook.office365.com/.default"
 ca_file = "ca.pem"
+keyvault = "{vault}"
+[vault]
+key = "file:sealing.key"
+cloud = "lab"
+managed_identity = "0d0d0000-0000-4000-8000-000000000001"
 """  # noqa: E501
 
 
@@ -58,6 +67,7 @@ class Lab:
     app: App
     folder: Path
     microsoft: GraphServer
+    vault: VaultServer
 
     def run(self) -> None:
         """One scan, one canary, and an attempt to send their alarms."""
@@ -75,17 +85,24 @@ class Lab:
 
 
 @contextmanager
-def lab(folder: Path, exchange: ScriptedServer, relay: ScriptedServer) -> Iterator[Lab]:
+def lab(
+    folder: Path,
+    exchange: ScriptedServer,
+    relay: ScriptedServer,
+    *,
+    credential: CredentialRef | None = None,
+) -> Iterator[Lab]:
     """One tenant with a sender, one operator with a relay, and Microsoft."""
-    with GraphServer(folder) as microsoft:
+    with GraphServer(folder) as microsoft, VaultServer(folder) as vault:
         ours = (certificates() / "ca.pem").read_bytes() + (folder / "ca.pem").read_bytes()
         (folder / "ca.pem").write_bytes(ours)
         (folder / "relay").write_text(PASSWORD)
         (folder / "secret").write_text(SECRET)
+        (folder / "sealing.key").write_text(new_key())
         (folder / "lapsewatch.toml").write_text(
             SETTINGS.format(
                 folder=folder, relay=relay.port, exchange=exchange.port,
-                authority=microsoft.authority, graph=microsoft.graph,
+                authority=microsoft.authority, graph=microsoft.graph, vault=vault.url,
             )
         )  # fmt: skip
         with App(load(folder / "lapsewatch.toml")) as app:
@@ -94,12 +111,12 @@ def lab(folder: Path, exchange: ScriptedServer, relay: ScriptedServer) -> Iterat
                 Tenant(
                     name="contoso", directory_id=DIRECTORY, cloud="lab",
                     client_id="1f3e0000-0000-4000-8000-000000000001",
-                    credential=CredentialRef("secret", f"file:{folder}/secret"),
+                    credential=credential or CredentialRef("secret", f"file:{folder}/secret"),
                     recipients=(Recipient("it@contoso.example"),), sender=Sender(MAILBOX),
                 ),
                 now=datetime.now(UTC),
             )  # fmt: skip
-            yield Lab(app, folder, microsoft)
+            yield Lab(app, folder, microsoft, vault)
 
 
 def test_an_echoed_client_secret_reaches_nobody(tmp_path: Path, logged: StringIO) -> None:
@@ -146,3 +163,79 @@ def test_echoed_tokens_and_a_relays_password_reach_nobody(tmp_path: Path, logged
     assert leaks(OPAQUE, shown) + leaks(PASSWORD, shown) == []
     assert BLOB[20:40] not in shown
     assert plain[:20] not in shown
+
+
+@pytest.mark.parametrize("secret", [SECRET, SECRETS[2]], ids=["plain", "unicode"])
+@pytest.mark.parametrize("form", ["sealed", "keyvault"])
+def test_a_secret_from_the_store_or_a_vault_reaches_nobody(
+    form: str, secret: str, tmp_path: Path, logged: StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Echoed like one from a file; the store holds it sealed, and its key nowhere."""
+    said = f"AADSTS7000215: Invalid client secret provided: '{secret}'."
+    body = {"error": "invalid_client", "error_description": said, "error_codes": [7000215]}
+    with (
+        ScriptedServer().running() as exchange,
+        ScriptedServer().running() as relay,
+        lab(
+            tmp_path, exchange, relay, credential=CredentialRef("secret", REFERENCES[form])
+        ) as show,
+    ):
+        expires = str(int((datetime.now(UTC) + timedelta(hours=1)).timestamp()))
+        bearer = {"access_token": BEARER, "expires_on": expires, "resource": "x"}
+        show.microsoft.script["/identity"] = [Reply(bearer)]
+        monkeypatch.setenv("IDENTITY_ENDPOINT", f"{show.microsoft.graph}/identity")
+        monkeypatch.setenv("IDENTITY_HEADER", "header")
+        show.vault.secrets["contoso"] = secret
+        show.app.sealed.put("contoso", "secret", secret.encode())
+        show.microsoft.token_script = [Reply(body, 401)]
+        show.run()
+        listed = repr(show.app.sealed.listed()) + repr(show.app.store.sealed_values())
+        kept = show.kept() + listed
+    assert [seen.form for seen in show.microsoft.seen if secret in str(seen.form)]
+    assert bool(show.vault.seen) == (form == "keyvault")
+    assert "AADSTS7000215: Invalid client secret provided" in kept
+    shown = kept + logged.getvalue() + b"".join(relay.bodies).decode()
+    assert leaks(secret, shown) == []
+    assert BEARER not in shown
+    assert (tmp_path / "sealing.key").read_text()[:12] not in shown
+
+
+def test_a_workloads_assertion_reaches_nobody(tmp_path: Path, logged: StringIO) -> None:
+    """It is a credential until it is over."""
+    workload = CredentialRef("federated", f"file:{tmp_path}/token")
+    (tmp_path / "token").write_text(OPAQUE)
+    said = f"AADSTS700027: The assertion {OPAQUE} failed."
+    with (
+        ScriptedServer().running() as exchange,
+        ScriptedServer().running() as relay,
+        lab(tmp_path, exchange, relay, credential=workload) as show,
+    ):
+        show.microsoft.token_script = [Reply({"error": "x", "error_description": said}, 401)]
+        show.run()
+        kept = show.kept()
+    assert any(seen.form.get("client_assertion") == OPAQUE for seen in show.microsoft.seen)
+    assert "AADSTS700027: The assertion" in kept
+    assert leaks(OPAQUE, kept + logged.getvalue() + b"".join(relay.bodies).decode()) == []
+
+
+@pytest.mark.parametrize("opens", [True, False])
+def test_a_pfx_and_its_password_reach_nobody(opens: bool, tmp_path: Path, logged: StringIO) -> None:
+    """Whether the password is right or wrong."""
+    (tmp_path / "app.pfx").write_bytes(keys.pfx(1, PASSWORD if opens else "another one", own=1))
+    (tmp_path / "password").write_text(PASSWORD)
+    files = f"file:{tmp_path}/app.pfx", f"file:{tmp_path}/password"
+    with (
+        ScriptedServer().running() as exchange,
+        ScriptedServer().running() as relay,
+        lab(tmp_path, exchange, relay, credential=CredentialRef("certificate", *files)) as show,
+    ):
+        show.microsoft.token_script = [
+            Reply({"error": "x", "error_description": "AADSTS700027: No."}, 401)
+        ]
+        show.run()
+        kept = show.kept()
+    assert ("AADSTS700027" if opens else "does not open the PFX file") in kept
+    shown = kept + logged.getvalue() + b"".join(relay.bodies).decode()
+    assert leaks(PASSWORD, shown) == []
+    body = keys.key_pem().decode().splitlines()[1:-1]
+    assert not [line for line in body if line in shown]
