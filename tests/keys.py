@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -22,16 +23,15 @@ ENDS = STARTS + timedelta(days=365)
 
 
 @cache
-def key(number: int = 1) -> rsa.RSAPrivateKey:
+def key(number: int) -> rsa.RSAPrivateKey:
     """An RSA key; the same number gives the same key."""
     del number
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 @cache
-def certificate(number: int = 1, name: str = "app") -> x509.Certificate:
-    """The certificate of the key with that number, valid from STARTS to ENDS."""
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+def _certificate(number: int) -> x509.Certificate:
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "app")])
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -42,6 +42,32 @@ def certificate(number: int = 1, name: str = "app") -> x509.Certificate:
         .not_valid_after(ENDS)
         .sign(key(number), hashes.SHA256())
     )
+
+
+def certificate(number: int = 1) -> x509.Certificate:
+    """The certificate of the key with that number, valid from STARTS to ENDS."""
+    return _certificate(number)
+
+
+def server_pem(address: str) -> bytes:
+    """A certificate of the first key for a server at this address, which vouches for itself."""
+    now = datetime.now(UTC)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, address)])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key(1).public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), False
+        )
+        .sign(key(1), hashes.SHA256())
+    )
+    return made.public_bytes(Encoding.PEM)
 
 
 def key_pem(number: int = 1, password: str | None = None) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -153,6 +154,31 @@ def test_a_false_vault_is_not_spoken_to(opened: Open, microsoft: GraphServer) ->
     found = refusal(door, "msp/contoso")
     assert (found.permanent, found.cause) == (True, "tls_untrusted")
     assert microsoft.asked("/identity") == []
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_token_is_only_for_the_vaults_own_domain(
+    ours: bool, tmp_path: Path, microsoft: GraphServer, vault: VaultServer, cloud: Cloud,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """A challenge that asks for one for elsewhere is refused before the token is asked for."""
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    # Not a loopback address, where no domain is asked for, and yet this machine's own.
+    (tmp_path / "server.pem").write_bytes(keys.key_pem() + keys.server_pem("0.0.0.0"))
+    with VaultServer(tmp_path, {"contoso": PLANTED}) as other:
+        port = other.url.rpartition(":")[2]
+        other.resource = f"https://0.0.0:{port}" if ours else "https://vault.elsewhere.example"
+        changed = replace(
+            cloud, keyvault=f"https://0.0.0.0:{port}", ca_file=str(tmp_path / "server.pem")
+        )
+        with closing(KeyVault(changed, managed_identity=IDENTITY, connect_s=2, read_s=5)) as door:
+            if ours:
+                assert door.read("msp/contoso") == PLANTED
+                return
+            assert "did not answer as a Key Vault" in refusal(door, "msp/contoso").message
+    assert microsoft.asked("/identity") == []
+    assert [token for _, token in other.seen] == [None]
 
 
 def test_a_machine_without_an_identity_is_told_what_it_needs(

@@ -375,6 +375,18 @@ def test_a_csv_column_may_be_named_like_its_key_in_toml(columns: str, tmp_path: 
     assert tenant.sender.credential == CredentialRef("secret", "env:B")
 
 
+def test_a_csv_row_may_name_a_password_and_a_workloads_token(tmp_path: Path) -> None:
+    """For the tenant and for its sender."""
+    text = (
+        "name,directory_id,client_id,certificate,password,sender_mailbox,sender_federated\n"
+        f"a,{ID}1,{APP},file:a.pfx,env:P,noreply@c.example,file:token\n"
+    )
+    (tenant,) = take(text, tmp_path, "tenants.csv").tenants
+    assert tenant.credential == CredentialRef("certificate", f"file:{tmp_path}/a.pfx", "env:P")
+    assert tenant.sender is not None
+    assert tenant.sender.credential == CredentialRef("federated", f"file:{tmp_path}/token")
+
+
 def test_two_credentials_in_a_csv_row_are_refused(tmp_path: Path) -> None:
     """Whichever way they are written."""
     text = (
