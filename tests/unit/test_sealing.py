@@ -55,6 +55,28 @@ def test_without_additional_data_a_moved_row_would_open() -> None:
     assert AESGCM(FIRST.key).decrypt(nonce, bytes(moved["value"]), None) == PLANTED  # type: ignore[arg-type]
 
 
+def test_a_moved_row_is_not_rewrapped_either() -> None:
+    """A rotation must not make a seal out of a broken one."""
+    with pytest.raises(SecretError, match="changed or moved"):
+        KeyRing([SECOND, FIRST]).rewrap(replace(sealed(), owner="fabrikam"))
+
+
+def test_what_this_version_sealed_opens_in_every_later_one() -> None:
+    """The bytes of a seal are a promise: algorithm, order, and what is authenticated."""
+    key = SealingKey.parse(base64.b64encode(bytes(range(32))), "x")
+    wrapped = bytes.fromhex(
+        "2a26ea8889d955cbff898159a7d7e45233ee9230e5101bde42fb0606f79d0a7df8c06f1285e2366e"
+        "c5a10618eec480aa4ae6b87e90a07e15ee59aeef"
+    )
+    value = bytes.fromhex(
+        "ca6837b8b1236e7ab25cf523c746d065fe9d9744420dbc4356f363ed55659b6af3d43bf7901f7b9b"
+        "9e8cde890265c434"
+    )
+    kept = SealedValue("contoso", "secret", "eb9b71fb6492", wrapped, value, NOW)
+    assert key.id == kept.key_id
+    assert KeyRing([key]).open(kept) == b"a value of version 1"
+
+
 def test_parts_of_two_values_do_not_go_together() -> None:
     """One's data key does not open the other's value."""
     with pytest.raises(SecretError, match="changed or moved"):
