@@ -8,9 +8,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from monitor.cli.reports import print_report
 from tests.acceptance.command_line import (
     ROOT,
     Command,
@@ -21,7 +23,7 @@ from tests.acceptance.command_line import (
     process,
     ready,
 )
-from tests.status_samples import HOSTILE_NAMES
+from tests.status_samples import HOSTILE_NAMES, stalled_morning
 
 __all__ = ["command", "folder", "hostile", "own_log", "ready"]  # fixtures
 
@@ -113,3 +115,16 @@ def test_the_surroundings_change_no_fact(
     assert "Traceback" not in done.stderr
     assert "contoso" in done.stdout
     assert "\x1b" not in done.stdout
+
+
+def test_the_terminal_lists_the_mails_and_the_work_that_are_stuck(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """With the reason, and not what is merely on its way."""
+    print_report(stalled_morning(), ZoneInfo("Europe/Berlin"))
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Mails that are stuck" in said
+    assert "421 4.3.2" in said
+    assert "RESOLVED" not in said
+    assert "Work that is not done" in said
+    assert "it@contoso.example" in said
