@@ -14,6 +14,7 @@ from monitor.entra.failures import (
     Diagnose,
     connection_words,
     looks_like_html,
+    refused_by_status,
     refused_token,
     token_error,
     unusable_ca,
@@ -176,7 +177,7 @@ def smtp_token(
         raise unusable_ca(cloud.ca_file)
     credential = _msal_credential(cloud, value)
     known = _sent(value, credential)
-    http = _Http(cloud, timeout_s)
+    http = _Http(cloud, timeout_s, known)
     try:
         app = msal.ConfidentialClientApplication(
             client_id,
@@ -209,12 +210,17 @@ def exchange_audience(cloud: Cloud) -> str:
 
 
 class _Http:
-    """What msal calls: a requests session with a deadline, a CA and a memory of the last answer."""
+    """What msal calls: a requests session with a deadline, a CA and a memory of the last answer.
 
-    def __init__(self, cloud: Cloud, timeout_s: float) -> None:
+    It follows no redirect: requests would send the client secret along, in clear text too.
+    """
+
+    def __init__(self, cloud: Cloud, timeout_s: float, known: Sequence[str]) -> None:
         import requests
 
         self.last: Response | None = None
+        self._where = urlsplit(cloud.authority).netloc
+        self._known = known
         self._timeouts = (min(CONNECT_S, timeout_s), timeout_s)
         self._session = requests.Session()
         if cloud.ca_file is not None:
@@ -228,11 +234,13 @@ class _Http:
 
     def post(self, url: str, **options: Any) -> Response:
         """POST (msal's HttpClient interface)."""
-        return self._keep(self._session.post(url, timeout=self._timeouts, **options))
+        options |= {"allow_redirects": False, "timeout": self._timeouts}
+        return self._keep(self._session.post(url, **options))
 
     def get(self, url: str, **options: Any) -> Response:
         """GET (msal's HttpClient interface)."""
-        return self._keep(self._session.get(url, timeout=self._timeouts, **options))
+        options |= {"allow_redirects": False, "timeout": self._timeouts}
+        return self._keep(self._session.get(url, **options))
 
     def close(self) -> None:
         """Close the connections."""
@@ -240,6 +248,11 @@ class _Http:
 
     def _keep(self, response: Response) -> Response:
         self.last = response
+        # Here, because msal reads the body of any answer below 500 as if it were a token.
+        text = hide(response.text, self._known)
+        refused = refused_by_status(response.status_code, text, self._where)
+        if refused is not None:
+            raise refused
         return response
 
 

@@ -74,12 +74,13 @@ class ResolvedCredential:
 def _thumbprints(pem: bytes, password: bytes | None) -> tuple[str, ...]:
     """Upper-case hex SHA-1 and SHA-256 of the certificate, once key and certificate fit."""
     from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
     try:
         key = serialization.load_pem_private_key(pem, password)
-    except (ValueError, TypeError) as exc:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as exc:
         # The library's own words may quote the file, so they are not passed on.
         raise SecretError(
             "The PEM file's private key cannot be read.",
@@ -91,11 +92,13 @@ def _thumbprints(pem: bytes, password: bytes | None) -> tuple[str, ...]:
         )
     try:
         certificate = x509.load_pem_x509_certificate(pem)
-    except ValueError as exc:
+        public_key = certificate.public_key()
+    except (ValueError, TypeError, UnsupportedAlgorithm) as exc:
         raise SecretError(
-            "The PEM file holds no certificate.", remedy="Append the certificate to the key."
+            "The PEM file holds no certificate that can be read.",
+            remedy="Append the certificate to the key.",
         ) from exc
-    if certificate.public_key() != key.public_key():
+    if public_key != key.public_key():
         raise SecretError(
             "The certificate does not belong to the private key.",
             remedy="Put the matching pair into the PEM file.",

@@ -10,6 +10,7 @@ from monitor.entra.decode import Report, decode_application, decode_service_prin
 from monitor.model import ObservedObject
 
 ID = "00000000-0000-4000-8000-000000000001"
+EMPTY: dict[str, Any] = {"passwordCredentials": [], "keyCredentials": []}
 SHA1 = bytes(range(1, 21))
 SHA256 = bytes(range(1, 33))
 
@@ -59,7 +60,8 @@ def principal(**changes: Any) -> tuple[ObservedObject, Report]:
 
 def decoded(decode: Any, changes: dict[str, Any]) -> tuple[ObservedObject, Report]:
     """One object, sent through the bytes of a page."""
-    body = json.dumps({"value": [{"id": ID, "displayName": "An app"} | changes]}).encode()
+    plain = {"id": ID, "displayName": "An app", **EMPTY}
+    body = json.dumps({"value": [plain | changes]}).encode()
     report = Report()
     found = decode(read_page(body, "objects").value[0], report)
     assert found is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +13,16 @@ from hypothesis import strategies as st
 from monitor.entra.decode import Report, decode_application, decode_service_principal, read_page
 from monitor.errors import GraphError
 from monitor.model import Kind
-from tests.unit.graph_samples import SHA1, SHA256, application, encoded, key, principal, secret
+from tests.unit.graph_samples import (
+    EMPTY,
+    SHA1,
+    SHA256,
+    application,
+    encoded,
+    key,
+    principal,
+    secret,
+)
 
 
 def test_a_saml_signing_certificate_counts_once() -> None:
@@ -157,7 +167,8 @@ def test_credentials_that_are_not_a_list_are_unreadable() -> None:
 )
 def test_an_unreadable_object_is_reported_and_the_page_is_kept(item: bytes) -> None:
     """One bad object does not cost the others."""
-    body = b'{"value":[' + item + b',{"id":"2"}]}'
+    other = json.dumps({"id": "2", **EMPTY}).encode()
+    body = b'{"value":[' + item + b"," + other + b"]}"
     report = Report()
     found = [decode_application(each, report) for each in read_page(body, "objects").value]
     assert [each.object_id if each else None for each in found] == [None, "2"]
@@ -167,12 +178,12 @@ def test_an_unreadable_object_is_reported_and_the_page_is_kept(item: bytes) -> N
 def test_first_party_service_principals_are_kept_only_with_credentials() -> None:
     """All others are kept, whoever owns them."""
     home = "F8CDEF31-a31e-4b4a-93e4-5f571e91255a"
-    empty = {"id": "1", "appOwnerOrganizationId": home}
+    empty = {"id": "1", "appOwnerOrganizationId": home, **EMPTY}
     report = Report()
     assert decode_service_principal(empty, report) is None
     assert decode_service_principal(empty | {"passwordCredentials": [secret()]}, report)
     assert decode_service_principal(empty | {"keyCredentials": [3]}, report)
-    assert decode_service_principal({"id": "1", "appOwnerOrganizationId": None}, report)
+    assert decode_service_principal(empty | {"appOwnerOrganizationId": None}, report)
 
 
 def test_what_is_said_of_the_object_is_kept() -> None:
@@ -246,7 +257,7 @@ _OBJECT = st.fixed_dictionaries(
         "appOwnerOrganizationId": _JSON,
         "servicePrincipalType": _JSON,
         "preferredTokenSigningKeyThumbprint": _JSON,
-        "tokenEncryptionKeyId": st.text() | st.none(),
+        "tokenEncryptionKeyId": _JSON,
         "passwordCredentials": st.lists(_ENTRY, max_size=3) | _JSON,
         "keyCredentials": st.lists(_ENTRY, max_size=3) | _JSON,
         "federatedIdentityCredentials": st.lists(_ENTRY, max_size=3) | _JSON,

@@ -30,7 +30,6 @@ from tests.unit.graph_samples import SHA1, SHA256, application, encoded, secret
         ),
         ("0001-01-01T00:00:00Z", datetime(1, 1, 1, tzinfo=UTC)),
         (None, None),
-        ("", None),
     ],
 )
 def test_dates_are_read_as_graph_writes_them(text: str | None, expected: datetime | None) -> None:
@@ -41,7 +40,7 @@ def test_dates_are_read_as_graph_writes_them(text: str | None, expected: datetim
 @pytest.mark.parametrize(
     "value",
     [
-        "soon", "2027-02-30T00:00:00Z", "10000-01-01T00:00:00Z", "9999-12-31T23:59:59-05:00",
+        "", "soon", "2027-02-30T00:00:00Z", "10000-01-01T00:00:00Z", "9999-12-31T23:59:59-05:00",
         "0001-01-01T00:00:00+01:00", "2027-01-01", "2027-01-01T25:00:00Z",
         "2027-01-01T00:00:00+15:00", 1798761600, True, {"a": 1}, ["2027-01-01T00:00:00Z"],
         " 2027-01-01T00:00:00Z", "２027-01-01T00:00:00Z",
@@ -113,7 +112,8 @@ def test_a_thumbprint_is_not_taken_for_a_name(identifier: str | None) -> None:
 
 def test_a_name_is_kept_as_it_is_but_for_what_cannot_be_stored() -> None:
     """Escaping is for those who show it; a lone surrogate has no UTF-8."""
-    body = rb'{"value":[{"id":"1","displayName":"<b>=1\n\u0000\u202e\ud800x"}]}'
+    lists = rb'"passwordCredentials":[],"keyCredentials":[]'
+    body = rb'{"value":[{"id":"1",%s,"displayName":"<b>=1\n\u0000\u202e\ud800x"}]}' % lists
     report = Report()
     found = decode_application(read_page(body, "applications").value[0], report)
     assert found is not None
