@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from importlib import import_module, resources
 from typing import TYPE_CHECKING, Self
 
-from monitor import process, status
+from monitor import log, process, status
 from monitor.alarms import AlarmNews, AlarmWriter
-from monitor.canaries import Canaries
+from monitor.canaries import Canaries, as_of_now
 from monitor.carriers import Carriers
 from monitor.compose import Composer
 from monitor.config import Configuration
 from monitor.deliver import Deliverer
 from monitor.diagnose import Diagnosis, Rulebook
-from monitor.errors import SecretError, SettingsError
+from monitor.errors import SecretError
 from monitor.lifecycle import OwnCredential
 from monitor.model import Cloud, CredentialRef, Tenant
 from monitor.recipients import Audience, recipient_runs
 from monitor.render import Renderer
 from monitor.runs import Runs
 from monitor.scans import Scans
+from monitor.senders import unknown_cloud
 from monitor.store import Store
 from monitor.vault import Vault
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from monitor.entra.secrets import ResolvedCredential
 
 Clock = Callable[[], datetime]
+
+_log = log.get(__name__)
 
 
 def system_clock() -> datetime:
@@ -235,9 +238,16 @@ class App:
         if reference.form == "managed_identity":
             return []
         hint, thumbprints = None, frozenset[str]()
-        with suppress(SecretError):
+        try:
             value = self.credential(reference)
             hint, thumbprints = value.hint, frozenset(value.thumbprints)
+        except SecretError:
+            pass  # told where it is signed in with
+        except Exception as error:
+            # One odd file must not stop the scans of all. Its text may quote the file.
+            _log.warning(
+                "own_credential_unreadable", form=reference.form, error=type(error).__name__
+            )
         return [OwnCredential(one, hint, thumbprints, reference.form) for one in client_ids]
 
     # --- reading -------------------------------------------------------------------------------
@@ -273,10 +283,7 @@ class App:
         try:
             return self.configuration.clouds[tenant.cloud]
         except KeyError:
-            raise SettingsError(
-                [f'The settings know no cloud "{tenant.cloud}", which {tenant.name} needs.'],
-                remedy=f"Add [clouds.{tenant.cloud}] to the settings, or import the tenant anew.",
-            ) from None
+            raise unknown_cloud(tenant.cloud, tenant.name) from None
 
     # --- knowing -------------------------------------------------------------------------------
 
@@ -296,7 +303,7 @@ class App:
             credentials=self.store.credentials(include_removed=True),
             health=self.store.health(),
             senders=[(sender.tenant, sender.mailbox) for sender in resolved],
-            sender_health=self.store.sender_health(),
+            sender_health=as_of_now(self.store.sender_health(), resolved, now),
             snoozes=self.store.snoozes(),
             outbox=counts,
             mails=mails,

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from monitor.cli.terminal import print_json, print_table, wired, write_file
-from monitor.fields import printable
+from monitor.fields.problems import printable
 from monitor.model import OutboxState, TenantState, stage_label
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ def status(
     Exit code: 0 fine, 3 something needs action, 4 something lapsed, 5 a tenant is unknown,
     6 a canary fails (the highest that applies).
     """
+    if as_json and as_csv:
+        raise typer.BadParameter("cannot be both; choose one", param_hint="--json and --csv")
     with wired(context) as app:
         report = app.report()
         zone = ZoneInfo(app.configuration.operator_zone)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from monitor.errors import LapsewatchError, SettingsError, UsageError
-from monitor.fields import printable
+from monitor.fields.problems import printable
 
 if TYPE_CHECKING:
     from monitor.config import Configuration
@@ -32,8 +32,6 @@ def settings(context: typer.Context, *, quiet: bool = True) -> Configuration:
     configuration = load(context.obj["config"])
     chosen = configuration.settings.log
     level = context.obj["log_level"] or ("error" if quiet else chosen.level)
-    if level not in ("debug", "info", "warning", "error"):
-        raise typer.BadParameter("must be debug, info, warning or error", param_hint="--log-level")
     log.set_up(level=level, form=chosen.format)
     return configuration
 

@@ -230,6 +230,25 @@ def test_relative_paths_start_at_the_settings_file(
     assert absolute.database_url == "sqlite:////var/lib/x.db"
 
 
+@pytest.mark.parametrize("folder", ["a?b", "a#b", "a%b", "a%20b", "a b?mode=ro"])
+def test_a_folder_of_any_name_keeps_its_own_database(folder: str, tmp_path: Path) -> None:
+    """What begins options or escapes elsewhere is a letter like any other here."""
+    home = tmp_path / folder
+    home.mkdir()
+    assert read("", home).database_url == f"sqlite:///{home}/lapsewatch.db"
+
+
+def test_a_tilde_in_the_database_is_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in file: references."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    found = read('[database]\nurl = "sqlite:///~/foo.db"', tmp_path)
+    assert found.database_url == f"sqlite:///{tmp_path}/home/foo.db"
+    memory = read('[database]\nurl = "sqlite:///:memory:"', tmp_path)
+    assert memory.database_url == "sqlite:///:memory:"  # the store refuses it
+
+
 def test_international_addresses_are_fine(tmp_path: Path) -> None:
     """IDN domains exist."""
     found = read('[operator]\nrecipients = ["post@müller.example"]', tmp_path)

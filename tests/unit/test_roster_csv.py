@@ -140,3 +140,52 @@ def test_odd_numbers_in_cells_are_refused(digits: str, tmp_path: Path) -> None:
     assert "thresholds: must be" in only_error(take(text, tmp_path, "t.csv"))[1]
     text = f"name,directory_id,client_id,secret,send_hour\na,{ID}1,{APP},env:X,{digits}"
     assert "send_hour: must be" in only_error(take(text, tmp_path, "t.csv"))[1]
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        ("it@x.example", 'the cell "it@x.example" stands under no column name'),
+        (PLANTED, "the cell in column 5 stands under no column name"),
+    ],
+)
+def test_a_filled_cell_under_no_column_name_is_an_error(
+    cell: str, told: str, tmp_path: Path
+) -> None:
+    """It was meant for something. What might be a secret's value is not repeated."""
+    text = f"name,directory_id,client_id,secret,\nx1,{ID}1,{APP},env:X,{cell}\n"
+    text += f"x2,{ID}2,{APP},env:X, \n"  # a blank is nothing
+    found = take(text, tmp_path, "t.csv")
+    (error,) = found.errors
+    assert (error.line, error.row, error.message) == (2, "x1", told)
+    assert [tenant.name for tenant in found.tenants] == ["x2"]
+
+
+@pytest.mark.parametrize("divider", [",", ";", "\t"])
+@pytest.mark.parametrize("first", ["", "sep={}\r\n", '"sep={}"\n', "SEP={}\n"])
+def test_separators_and_headings_as_spreadsheets_write_them(
+    divider: str, first: str, tmp_path: Path
+) -> None:
+    """Comma, semicolon or tab, also named in a first line; headings in capitals."""
+    rows = ["Name,Directory_ID,CLIENT_ID,Secret,Sender_Mailbox", f"a,{ID}1,{APP},env:X,n@a.example"]
+    text = first.format(divider) + "\n".join([*rows, "b,nope"]).replace(",", divider)
+    found = take(text, tmp_path, "t.csv")
+    (tenant,) = found.tenants
+    assert (tenant.name, tenant.sender and tenant.sender.mailbox) == ("a", "n@a.example")
+    assert {error.line for error in found.errors} == {3 + bool(first)}
+
+
+@pytest.mark.parametrize(
+    ("column", "near"),
+    [
+        ("secert", "secret"),
+        ("sender_secert", "sender_secret"),
+        ("sender.mailbx", "sender_mailbox"),
+        ("recipents", "recipients"),
+    ],
+)
+def test_an_unknown_column_names_the_nearest_one(column: str, near: str, tmp_path: Path) -> None:
+    """Also one that only CSV has."""
+    text = f"name,directory_id,client_id,secret,{column}\na,{ID}1,{APP},env:X,x@y.example"
+    error = only_error(take(text, tmp_path, "t.csv"))
+    assert error[1] == f'unknown column "{column}"; did you mean "{near}"?'
