@@ -34,6 +34,8 @@ DEFINITE = refused(permanent=True, cause="smtp_auth_disabled_tenant", stage="aut
 BAD_RECIPIENT = refused(permanent=True, bad_recipient=True, cause="recipient_unknown", stage="rcpt")
 SLOW_RECIPIENT = refused(bad_recipient=True, cause="mailbox_full", stage="rcpt")
 LOST_ANSWER = refused(uncertain=True, cause="reply_timeout", stage="data")
+GREYLISTED = refused(code=451, cause="greylisted", stage="rcpt", evidence="451 4.7.1 Greylisted")
+CONTENT = refused(code=554, permanent=True, cause="content_rejected", stage="data")
 
 
 @dataclass

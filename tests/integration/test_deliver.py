@@ -13,7 +13,9 @@ from monitor.model import MailKind, OutboxState
 from tests.integration.conftest import Make
 from tests.integration.post_room import (
     BAD_RECIPIENT,
+    CONTENT,
     CONTOSO,
+    GREYLISTED,
     MINUTE,
     OPERATOR,
     PASSING,
@@ -94,8 +96,6 @@ def test_a_failure_of_the_path_costs_the_mails_behind_it_no_try_of_their_own(
     assert {room.row(mail).not_before for mail in mails} == {room.now + MINUTE}
 
 
-GREYLISTED = refused(code=451, cause="greylisted", stage="rcpt", evidence="451 4.7.1 Greylisted")
-CONTENT = refused(code=554, permanent=True, cause="content_rejected", stage="data")
 BUSY_AT_MAIL = refused(code=451, stage="mail")
 
 

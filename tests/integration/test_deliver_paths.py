@@ -7,18 +7,21 @@ from datetime import timedelta
 import pytest
 
 from monitor.deliver import LONGEST_RETRY, TRIES_BEFORE_OTHER_PATH, Channel, Deliverer
-from monitor.errors import SecretError
+from monitor.errors import DeliveryError, SecretError
 from monitor.model import MailKind, OutboxState
 from monitor.routes import sender_scope
 from tests.integration.conftest import Make
 from tests.integration.post_room import (
+    CONTENT,
     CONTOSO,
     DEFINITE,
+    GREYLISTED,
     LOST_ANSWER,
     MINUTE,
     OPERATOR,
     PASSING,
     Room,
+    refused,
     room,
     there,
 )
@@ -99,19 +102,88 @@ def test_a_path_that_cannot_even_be_opened_is_a_failure_like_any(room: Room, mak
 def test_a_lost_answer_keeps_the_path_and_the_message_id(room: Room, make: Make) -> None:
     """It may have been accepted: the next copy must be the same mail in every byte, or so it looks.
 
-    Even after many tries it does not wander to another path.
+    Only after three tries it takes the other path: a middlebox that eats every answer would
+    otherwise have it sent for ever, or never.
     """
     mail = make.mail()
     room.put(mail)
-    room.post.answer = lambda path, mail: LOST_ANSWER
-    for _ in range(TRIES_BEFORE_OTHER_PATH + 2):
+    room.post.answer = lambda path, mail: LOST_ANSWER if path == CONTOSO else None
+    for _ in range(TRIES_BEFORE_OTHER_PATH - 1):
         room.run(force=True)
     row = room.row(mail)
     assert (row.path, row.message_id, row.date) == (CONTOSO, mail.message_id, mail.date)
     assert row.possible_duplicate
+    assert [row.id for row in room.run(force=True).sent] == [mail.id]
+    assert [path for path, _ in room.post.tried] == [CONTOSO] * 3 + [OPERATOR]
+    ((_, accepted),) = room.post.accepted
+    assert (accepted.message_id, accepted.date) == (mail.message_id, mail.date)
+
+
+@pytest.mark.parametrize("refusal", [CONTENT, GREYLISTED], ids=["data-554", "rcpt-451"])
+def test_a_mail_that_every_path_refuses_is_tried_once_on_each_in_a_round(
+    refusal: DeliveryError, room: Room, make: Make
+) -> None:
+    """It must not go to and fro between them while everybody else waits."""
+    odd, other = make.mail(), make.mail(recipient="ben@contoso.example")
+    room.put(odd)
+    room.post.answer = lambda path, mail: refusal if mail.id == odd.id else None
+    for _ in range(4):
+        before = len(room.post.tried)
+        room.run(force=True)
+        assert len(room.post.tried) - before <= 2
+    assert {path for path, _ in room.post.tried} == {CONTOSO, OPERATOR}
+    assert room.row(odd).state is OutboxState.PENDING
+    room.put(other)
+    assert [row.id for row in room.run(force=True).sent] == [other.id]
+
+
+NEVER_AT_DATA = refused(code=550, permanent=True, retry="never", stage="data", cause="rejected")
+NEVER_AT_MAIL = refused(code=554, permanent=True, retry="never", stage="mail", cause="restricted")
+
+
+def test_a_refusal_for_good_by_one_path_is_no_refusal_by_the_other(room: Room, make: Make) -> None:
+    """A transport rule of the tenant says nothing about the operator's server."""
+    mail = make.mail()
+    room.put(mail)
+    room.post.answer = lambda path, mail: NEVER_AT_DATA if path == CONTOSO else None
+    assert [row.id for row in room.run().sent] == [mail.id]
+    assert room.row(mail).path == OPERATOR
+
+
+def test_a_mail_that_every_path_refuses_for_good_is_given_up(room: Room, make: Make) -> None:
+    """With the reason; the next daily run gives it another chance."""
+    mail = make.mail()
+    room.put(mail)
+    room.post.answer = lambda path, mail: NEVER_AT_DATA
+    assert [row.id for row, _ in room.run().dead] == [mail.id]
+
+
+def test_a_path_that_refuses_everything_for_good_kills_no_mail(room: Room, make: Make) -> None:
+    """ "Access denied" at MAIL is about this machine, not about the recipient."""
+    room.paths = there(CONTOSO)
+    mails = [make.mail(), make.mail(recipient="ben@contoso.example")]
+    room.put(*mails)
+    room.post.answer = lambda path, mail: NEVER_AT_MAIL
+    room.run()
+    assert {room.row(mail).state for mail in mails} == {OutboxState.PENDING}
+    room.paths = there(CONTOSO, OPERATOR)
+    room.post.answer = lambda path, mail: NEVER_AT_MAIL if path == CONTOSO else None
+    assert len(room.run(force=True).sent) == 2
+
+
+def test_what_was_to_wait_while_the_clock_was_ahead_is_due_when_it_is_right(
+    room: Room, make: Make
+) -> None:
+    """A year ahead for one round; nobody waits for a year."""
+    mail = make.mail(kind=MailKind.CANNOT_CHECK, scope="tenant:contoso", path=OPERATOR)
+    right = room.now
+    room.now += timedelta(days=365)
+    room.put(mail)
+    room.post.answer = lambda path, mail: PASSING
+    room.run()
+    room.now = right
     room.post.answer = lambda path, mail: None
-    assert len(room.run(force=True).sent) == 1
-    assert {path for path, _ in room.post.tried} == {CONTOSO}
+    assert [row.id for row in room.run().sent] == [mail.id]
 
 
 def test_without_a_path_a_mail_waits_and_goes_when_one_appears(room: Room, make: Make) -> None:
