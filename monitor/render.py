@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -237,7 +238,19 @@ def exchange_script(setup: ExchangeSetup, form: Form) -> str:
     Raises:
         UsageError: a value holds what cannot stand in a script.
     """
-    scripts = Environment(
+    facts = {
+        "s": setup,
+        "form": str(form),
+        "rbac": setup.model is Model.RBAC,
+        "environment": setup.environment or "",
+        "own_cloud": setup.environment is None,
+    }
+    return _scripts().get_template(f"{form}.ps1").render(facts)
+
+
+@cache
+def _scripts() -> Environment:
+    return Environment(
         loader=FileSystemLoader(_templates("setup")),
         autoescape=False,  # noqa: S701 (a script is not HTML)
         undefined=StrictUndefined,
@@ -247,14 +260,6 @@ def exchange_script(setup: ExchangeSetup, form: Form) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    facts = {
-        "s": setup,
-        "form": str(form),
-        "rbac": setup.model is Model.RBAC,
-        "environment": setup.environment or "",
-        "own_cloud": setup.environment is None,
-    }
-    return scripts.get_template(f"{form}.ps1").render(facts)
 
 
 def _templates(kind: str) -> Path:

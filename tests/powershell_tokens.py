@@ -16,8 +16,9 @@ DOUBLE = '"\u201c\u201d\u201e'
 DASHES = "-\u2013\u2014\u2015"
 NEWLINES = "\r\n"
 OPENING, CLOSING = "({[", ")}]"
-_VARIABLE = re.compile(r"[$@](?:\{[^}]+\}|(?:[A-Za-z0-9_]+:)?[A-Za-z0-9_]+|[$?^])")
-_WORD = re.compile(r"[^\s'\"\u2018-\u201e(){}\[\];,|&`$@#=<>]+")
+_VARIABLE = re.compile(r"\$(?:\{[^}]+\}|[$?^])|[$@](?:[A-Za-z0-9_]+:)?[A-Za-z0-9_]+")
+_BREAK = r"\s'\"\u2018-\u201e(){}\[\];,|&`$@=<>"
+_WORD = re.compile(rf"[^{_BREAK}#][^{_BREAK}]*")
 
 Kind = Literal["string", "expandable", "variable", "word", "parameter", "punctuation", "newline"]
 
