@@ -22,6 +22,8 @@ function Install-ExchangeModule {
         } elseif (($shell -ge 600) -and ($shell -lt 706)) {
             $choice.MaximumVersion = '3.9.99'
         }
+        # Windows PowerShell on an older system would still offer TLS 1.0 only.
+        [Net.ServicePointManager]::SecurityProtocol = [Net.ServicePointManager]::SecurityProtocol -bor [Net.SecurityProtocolType]::Tls12
         Install-Module @choice
     }
     Import-Module ExchangeOnlineManagement -MinimumVersion 3.0.0 -ErrorAction Stop
