@@ -152,6 +152,7 @@ def smtp_token(
     *,
     timeout_s: float,
     diagnose: Diagnose | None = None,
+    scope: str | None = None,
 ) -> AccessToken:
     """A token for SMTP that was issued just now; blocks, so call it in a thread.
 
@@ -165,6 +166,7 @@ def smtp_token(
         timeout_s: seconds for one answer.
         diagnose: names the cause of a refusal; without it the cause is `unknown` and the
             error's evidence is the answer as it came.
+        scope: of another API, in place of the cloud's for SMTP.
 
     Raises:
         TokenError: no token, for whatever reason.
@@ -187,7 +189,7 @@ def smtp_token(
             http_client=http,
         )
         asked_at = datetime.now(UTC)
-        answer = app.acquire_token_for_client([cloud.smtp_scope])
+        answer = app.acquire_token_for_client([scope or cloud.smtp_scope])
     except TokenError:
         raise
     except Exception as exc:  # msal passes on whatever requests, json and its own code raise
