@@ -6,48 +6,11 @@ import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal
 
 from monitor.channels.network import certificate_name, dial, own_name, resolve, tls_context
 from monitor.channels.wire import Wire, WireError, in_words
-
-Step = Literal["dns", "tcp", "tls"]
-
-
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """What a server's certificate says of itself; nothing in it was verified here."""
-
-    subject: str
-    issuer: str
-    ends: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Reached:
-    """How far it went.
-
-    Args:
-        host: that was to be reached.
-        port: on it.
-        addresses: what DNS gave, each once.
-        address: that took the connection; empty where none did.
-        tls: the version agreed on; empty without TLS.
-        certificate: the server's, also where it does not verify.
-        failed: the step that failed, or None.
-        problem: what was said there.
-    """
-
-    host: str
-    port: int
-    addresses: tuple[str, ...] = ()
-    address: str = ""
-    tls: str = ""
-    certificate: Certificate | None = None
-    failed: Step | None = None
-    problem: str = ""
+from monitor.model.evidence import Certificate, Reached, Step
 
 
 def reach(

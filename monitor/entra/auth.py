@@ -178,7 +178,7 @@ def smtp_token(
         raise unusable_ca(cloud.ca_file)
     credential = _msal_credential(cloud, value)
     known = _sent(value, credential)
-    http = _Http(cloud, timeout_s)
+    http = AuthorityHttp(cloud, timeout_s)
     try:
         app = msal.ConfidentialClientApplication(
             client_id,
@@ -210,8 +210,13 @@ def exchange_audience(cloud: Cloud) -> str:
     return f"api://AzureADTokenExchange{suffix}/.default"
 
 
-class _Http:
-    """What msal calls: a requests session with a deadline, a CA and a memory of the last answer."""
+class AuthorityHttp:
+    """A requests session with a deadline, a CA and a memory of the last answer; msal calls it.
+
+    Args:
+        cloud: whose CA is trusted; no proxy stands before this machine's own addresses.
+        timeout_s: seconds for an answer.
+    """
 
     def __init__(self, cloud: Cloud, timeout_s: float) -> None:
         import requests
