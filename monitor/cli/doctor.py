@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,10 +14,15 @@ from monitor.cli.terminal import many, print_json, print_table, wired
 from monitor.fields import printable
 
 if TYPE_CHECKING:
-    from monitor.doctor.checks import Check, Report
+    from monitor.doctor.checks import Check, Report, Status
 
 EXIT_FAILED = 6
-_MARKS = {"ok": "ok", "warning": "warning", "failed": "FAILED", "skipped": "-"}
+_MARKS: dict[Status, str] = {
+    "failed": "FAILED",
+    "warning": "warning",
+    "ok": "ok",
+    "skipped": "-",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -30,6 +36,7 @@ def doctor(
     send: Annotated[
         bool, typer.Option("--send", help="Send a test mail by each sender, too.")
     ] = False,
+    everything: Annotated[bool, typer.Option("--all", help="List what is fine as well.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Examine every sign-in and mail path, and say what is wrong and how to mend it.
@@ -51,7 +58,7 @@ def doctor(
             }
         )
     else:
-        _print(reports)
+        _print(reports, everything=everything or name is not None)
     raise typer.Exit(code)
 
 
@@ -79,18 +86,26 @@ def _check(check: Check) -> dict[str, Any]:
     }
 
 
-def _print(reports: Sequence[Report]) -> None:
+def _print(reports: Sequence[Report], *, everything: bool) -> None:
     for report in reports:
-        mailbox = f", {report.mailbox}" if report.mailbox else ""
-        print_table(
-            printable(f"{report.target}{mailbox}", 300),
-            ("Check", "Status", "Evidence"),
-            [(check.title, _MARKS[check.status], check.evidence) for check in report.checks],
-        )
-        for check in report.checks:
-            if check.status in ("failed", "warning"):
-                _explain(check)
+        told = [check for check in report.checks if check.status in ("failed", "warning")]
+        shown = report.checks if everything else told
+        name = f"{report.target}, {report.mailbox}" if report.mailbox else report.target
+        title = f"{printable(name, 300)}: {_counts(report)}"
+        if not shown:
+            print(title)
+            continue
+        rows = [(check.title, _MARKS[check.status], check.evidence) for check in shown]
+        print_table(title, ("Check", "Status", "Evidence"), rows)
+        for check in told:
+            _explain(check)
     print(_summary(reports))
+
+
+def _counts(report: Report) -> str:
+    """How many checks ended in which way, the worst first."""
+    found = Counter(check.status for check in report.checks)
+    return ", ".join(f"{found[one]} {one}" for one in _MARKS if found[one])
 
 
 def _explain(check: Check) -> None:

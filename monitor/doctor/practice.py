@@ -116,6 +116,8 @@ def _expiry(seen: TargetSeen, signed: SignInSeen, notes: Notebook) -> None:
     end = signed.ends or max(ends, default=None)
     if signed.form == "managed_identity":
         notes.ok(name, "A managed identity has no end.")
+    elif end is None and signed.role == "graph" and not seen.directory.readable:
+        notes.skipped(name, "It is read from Entra, which cannot be read now.")
     elif end is None:
         notes.advised(
             name, "Nobody knows when this credential ends.",
