@@ -58,9 +58,18 @@ def machine(version: tuple[int, int], now: datetime, rules: Rulebook) -> Report:
     return Report(MACHINE, notes.checks())
 
 
-def crashed(target: str, why: str, rules: Rulebook) -> Report:
-    """The report of a target whose evidence could not be gathered for a fault of ours."""
+def crashed(
+    target: str, why: str, rules: Rulebook, *, cause: str = "unknown", fix: str = ""
+) -> Report:
+    """The report of a target whose evidence could not be gathered.
+
+    Args:
+        target: its name.
+        why: what happened.
+        rules: the vocabulary of causes.
+        cause: an id of the vocabulary.
+        fix: what to do next, in place of the cause's own.
+    """
     notes = Notebook(rules)
-    fix = "Please report it, with --log-level debug."
-    notes.found("program", "unknown", why, fix=fix)
+    notes.found("program", cause, why, fix=fix)
     return Report(target, notes.checks())

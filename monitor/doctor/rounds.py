@@ -80,14 +80,17 @@ class Doctor:
             visits.append((OPERATOR, partial(self._operator, tenants)))
         at_once = self._configuration.settings.deadlines.tenants_at_once
         places = asyncio.Semaphore(at_once)
-        with ThreadPoolExecutor(THREADS * min(at_once, len(visits) or 1)) as pool:
-            async with self._graph() as reader:
+        pool = ThreadPoolExecutor(THREADS * min(at_once, len(visits) or 1))
+        async with self._graph() as reader:
 
-                async def visit(name: str, make: Callable[[], Target | None]) -> Report | None:
-                    async with places:
-                        return await self._examine(name, make, reader, pool, send)
+            async def visit(name: str, make: Callable[[], Target | None]) -> Report | None:
+                async with places:
+                    return await self._examine(name, make, reader, pool, send)
 
+            try:
                 found = await asyncio.gather(*(visit(*one) for one in visits))
+            finally:  # a call that hangs ends by its own deadline, and nobody waits for it
+                pool.shutdown(wait=False, cancel_futures=True)
         here = machine(sys.version_info[:2], self._ways.clock(), rules)
         return [here, *(report for report in found if report is not None)]
 
@@ -103,14 +106,20 @@ class Doctor:
             target = make()
             if target is None:
                 return None
-            seen = await gather(target, self._ways, reader, pool, send=send)
+            async with asyncio.timeout(self._ways.carriers.seconds("tenant")):
+                seen = await gather(target, self._ways, reader, pool, send=send)
             return judge(seen, self._rules)
+        except TimeoutError:
+            allowed = self._ways.carriers.seconds("tenant")
+            told = f"The tenant's time of {allowed:.0f} s ran out."
+            return crashed(name, told, self._rules, cause="reply_timeout")
         except LapsewatchError as error:
-            return crashed(name, str(error), self._rules)
+            return crashed(name, error.message, self._rules, fix=error.remedy)
         except Exception as error:  # one tenant never stops the others
             log.exception("doctor_crashed", tenant=name)
             told = f"The doctor stopped by a fault of the program ({type(error).__name__})."
-            return crashed(name, told, self._rules)
+            fix = "Please report it, with --log-level debug."
+            return crashed(name, told, self._rules, fix=fix)
 
     def _of(self, tenant: Tenant, changed_at: datetime | None) -> Target:
         clouds = self._ways.clouds

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -17,7 +18,7 @@ from monitor.roster import read
 from monitor.sandbox import Cloud, SandboxClock, World
 from monitor.sandbox.draft import Draft, guid
 from monitor.sandbox.exchange import NO_SEND_AS
-from monitor.sandbox.faults import SmtpFault
+from monitor.sandbox.faults import Fault, SmtpFault
 from monitor.sandbox.stories import demo_world
 from monitor.sandbox.world import Operator
 from monitor.sandbox.world import Tenant as WorldTenant
@@ -409,3 +410,42 @@ def test_a_clock_that_is_off_is_told_by_the_servers_own(tmp_path: Path) -> None:
     assert (found.status, found.cause) == ("failed", "clock_skew")
     assert "behind" in found.evidence
     assert report.cause == "clock_skew"
+
+
+def test_a_server_that_hangs_costs_its_deadline_and_no_more(tmp_path: Path) -> None:
+    """Deadlines of the settings hold: what runs out is named, and the others go on."""
+    clock = SandboxClock()
+    slow, quick = draft_of("slow", clock), draft_of("quick", clock)
+    slow.tenant.token_faults.append(Fault("*", delay=60))
+    with Cloud(World([slow.tenant, quick.tenant]), clock) as cloud:
+        settings = cloud.write_settings(tmp_path)
+        settings.write_text(f'{settings.read_text()}\n[deadlines]\ntoken = "1s"\n')
+        configuration = load(settings)
+        with App(configuration, clock=clock.now) as app:
+            app.make_database()
+            for tenant in read(tmp_path / "tenants.toml", configuration).tenants:
+                app.store.put_tenant(tenant, now=clock.now())
+            began = monotonic()
+            reports = {one.target: one for one in asyncio.run(app.doctor.examine())}
+    assert monotonic() - began < 20
+    assert check(reports["slow"], "graph.token").cause == "reply_timeout"
+    assert check(reports["slow"], "smtp.ehlo").status == "ok"
+    assert reports["quick"].cause is None
+
+
+def test_a_tenant_whose_time_runs_out_is_told_so(tmp_path: Path) -> None:
+    """The tenant's own deadline bounds all that is done for it."""
+    clock = SandboxClock()
+    slow = draft_of("slow", clock)
+    slow.tenant.token_faults.append(Fault("*", delay=60))
+    with Cloud(World([slow.tenant]), clock) as cloud:
+        settings = cloud.write_settings(tmp_path)
+        text = f'{settings.read_text()}\n[deadlines]\ntoken = "3s"\ntenant = "1s"\n'
+        settings.write_text(text)
+        configuration = load(settings)
+        with App(configuration, clock=clock.now) as app:
+            app.make_database()
+            for tenant in read(tmp_path / "tenants.toml", configuration).tenants:
+                app.store.put_tenant(tenant, now=clock.now())
+            report = asyncio.run(app.doctor.examine(only="slow"))[1]
+    assert (report.status, report.cause) == ("failed", "reply_timeout")
