@@ -32,6 +32,10 @@ _SET_UP = frozenset(
         "smtp_auth_disabled_tenant",
     }
 )
+_IF_KNOWN = (
+    "Where `Get-ServicePrincipal` lists it already: compare the ObjectId there, and check that "
+    "{mailbox} is a mailbox of this tenant and spelled right."
+)
 _WAIT = (
     "This entry changed less than two hours ago. If the set-up did too, wait up to two hours and "
     "run the doctor again before changing anything. Otherwise: "
@@ -193,19 +197,19 @@ def _stopped(
     told = notes.rules.diagnose(probe.evidence, stage=stage)
     cause, also = probe.cause, list(told.also) if told.cause == probe.cause else []
     if stage == "auth" and cause == "generic_oauth_failure" and signed is not None:
-        cause, also = _behind_generic(seen, signed, mail, notes)
-    fix = ""
+        cause, also = _behind_generic(signed, notes)
+    fix = notes.rules.describe(cause).fix if cause in notes.rules.causes else ""
+    if cause == "sp_not_in_exchange":
+        fix += f" {_IF_KNOWN.format(mailbox=mail.mailbox)}"
     if seen.fresh and cause in _SET_UP:
         also.append("propagating")
-        fix = _WAIT + notes.rules.describe(cause).fix
+        fix = _WAIT + fix
     evidence = f"{mail.host}:{mail.port}: {' '.join(probe.evidence.split())[:600]}"
     command = _command(cause, signed, mail)
     notes.found(name, cause, evidence, also=also, fix=fix, command=command)
 
 
-def _behind_generic(
-    seen: TargetSeen, signed: SignInSeen, mail: MailSeen, notes: Notebook
-) -> tuple[str, list[str]]:
+def _behind_generic(signed: SignInSeen, notes: Notebook) -> tuple[str, list[str]]:
     """The cause behind Exchange's bare 5.7.3, by what the token and Graph have shown.
 
     What can be seen from here is looked at first. Where all of that is right, the app is not
@@ -218,8 +222,8 @@ def _behind_generic(
             return cause, []
     if not signed.claims:
         return "generic_oauth_failure", ["sp_not_in_exchange", "consent_missing", "propagating"]
-    del seen, mail
-    return "sp_not_in_exchange", ["object_id_mismatch", "generic_oauth_failure"]
+    also = ["object_id_mismatch", "no_mailbox_permission", "generic_oauth_failure"]
+    return "sp_not_in_exchange", also
 
 
 def _command(cause: str, signed: SignInSeen | None, mail: MailSeen) -> str | None:

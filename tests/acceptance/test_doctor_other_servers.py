@@ -110,3 +110,34 @@ def test_no_secret_and_no_token_is_printed(examined: Examined) -> None:
     lab = examined.world.lab
     for value in [*lab.planted, *lab.entra.tokens]:
         assert value.encode() not in everything
+
+
+# --- the command ------------------------------------------------------------------------------
+
+
+def test_a_failure_is_explained_below_its_table(examined: Examined) -> None:
+    """What, evidence, fix and a command to paste; the exit code is 6."""
+    said = examined.world.product.run("doctor", "--tenant", "off-mailbox", code=6).out
+    assert "FAILED: AUTH [smtp_auth_disabled_mailbox]" in said
+    assert "SmtpClientAuthentication is disabled for the Mailbox" in said
+    assert "Run:  Set-CASMailbox -Identity 'noreply@off-mailbox.example'" in said
+    assert said.splitlines()[-1].startswith("Failed: off-mailbox (smtp_auth_disabled_mailbox).")
+
+
+def test_a_tenant_in_which_nothing_failed_ends_with_zero(examined: Examined) -> None:
+    """Warnings do not count; a tenant that nobody knows is an error, not a failure."""
+    product = examined.world.product
+    assert "Nothing failed." in product.run("doctor", "--tenant", "fine", code=0).out
+    assert "no tenant" in product.run("doctor", "--tenant", "nobody", code=1).err.lower()
+
+
+def test_the_json_has_the_promised_keys(examined: Examined) -> None:
+    """Shapes that scripts rely on."""
+    assert {"generated_at", "exit_code", "targets"} <= examined.said.keys()
+    assert examined.said["exit_code"] == 6
+    for target in examined.said["targets"]:
+        assert {"target", "mailbox", "status", "cause", "checks"} <= target.keys()
+        for row in target["checks"]:
+            keys = {"name", "status", "evidence", "cause", "also", "fix", "command"}
+            assert keys <= row.keys()
+            assert row["status"] in {"ok", "warning", "failed", "skipped"}
