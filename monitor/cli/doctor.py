@@ -50,11 +50,13 @@ def doctor(
         at = app.clock()
     code = EXIT_FAILED if any(report.status == "failed" for report in reports) else 0
     if as_json:
+        machine, *others = reports
         print_json(
             {
                 "generated_at": at.isoformat(),
                 "exit_code": code,
-                "targets": [_target(report) for report in reports],
+                "machine": [_check(check) for check in machine.checks],
+                "tenants": [_target(report) for report in others],
             }
         )
     else:
@@ -64,7 +66,7 @@ def doctor(
 
 def _target(report: Report) -> dict[str, Any]:
     return {
-        "target": report.target,
+        "tenant": report.target,
         "mailbox": report.mailbox,
         "status": report.status,
         "cause": report.cause,

@@ -5,7 +5,14 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from monitor.doctor.checks import Notebook
-from monitor.doctor.evidence import EXCHANGE_API, GRAPH_API, READERS, SignInSeen, TargetSeen
+from monitor.doctor.evidence import (
+    EXCHANGE_API,
+    GRAPH_API,
+    NO_SUCH_DIRECTORY,
+    READERS,
+    SignInSeen,
+    TargetSeen,
+)
 from monitor.doctor.network import cloud_fix, elsewhere
 
 _API_OF = {"graph": GRAPH_API, "smtp": EXCHANGE_API}
@@ -40,7 +47,7 @@ def judge_token(seen: TargetSeen, signed: SignInSeen, notes: Notebook) -> None:
         notes.ok(name, f"issued just now{until}")
     elif signed.problem is not None or signed.error is None:
         notes.skipped(name, "There is nothing to sign in with.")
-    elif seen.other_cloud and signed.error.cause in ("tenant_not_found", "bad_tenant_id"):
+    elif signed.error.cause in NO_SUCH_DIRECTORY and _lives_elsewhere(seen, signed):
         notes.found(name, "wrong_cloud", elsewhere(seen), fix=cloud_fix(seen))
     else:
         told = notes.rules.diagnose(signed.error.evidence, stage="token")
@@ -49,20 +56,24 @@ def judge_token(seen: TargetSeen, signed: SignInSeen, notes: Notebook) -> None:
         notes.found(name, signed.error.cause, _evidence(signed), also=also, fix=fix)
 
 
+def _lives_elsewhere(seen: TargetSeen, signed: SignInSeen) -> bool:
+    return seen.other_cloud is not None and signed.directory_id == seen.directory_id
+
+
 def _evidence(signed: SignInSeen) -> str:
     error = signed.error
     said = error.message if error else ""
     return f"{said} (directory {signed.directory_id}, client id {signed.client_id})"
 
 
-def judge_claims(seen: TargetSeen, signed: SignInSeen, notes: Notebook) -> None:
+def judge_claims(signed: SignInSeen, notes: Notebook) -> None:
     """Compare the token with what was asked for. An opaque token is no fault."""
     name = f"{signed.role}.claims"
     if signed.claims is None:
         notes.skipped(name, "There is no token.")
     elif not signed.claims:
         notes.ok(name, "The token cannot be read. That is no fault: it is meant for the server.")
-    elif problem := _wrong_claim(seen, signed):
+    elif problem := _wrong_claim(signed):
         cause, evidence = problem
         notes.found(name, cause, evidence)
     else:
@@ -70,9 +81,9 @@ def judge_claims(seen: TargetSeen, signed: SignInSeen, notes: Notebook) -> None:
         notes.ok(name, ", ".join(told))
 
 
-def _wrong_claim(seen: TargetSeen, signed: SignInSeen) -> tuple[str, str] | None:
+def _wrong_claim(signed: SignInSeen) -> tuple[str, str] | None:
     audience, app = signed.claim("aud"), signed.claim("appid") or signed.claim("azp")
-    wanted = _audiences(seen, signed)
+    wanted = _audiences(signed)
     if audience and audience.rstrip("/").lower() not in wanted:
         return "bad_scope", f"The token is for {audience}, and {sorted(wanted)[-1]} is needed."
     if app and app.lower() != signed.client_id.lower():
@@ -87,11 +98,8 @@ def _wrong_claim(seen: TargetSeen, signed: SignInSeen) -> tuple[str, str] | None
     return None
 
 
-def _audiences(seen: TargetSeen, signed: SignInSeen) -> set[str]:
-    if seen.cloud is None:
-        return set()
-    scope = seen.cloud.graph_scope if signed.role == "graph" else seen.cloud.smtp_scope
-    wanted = scope.removesuffix(".default").rstrip("/").lower()
+def _audiences(signed: SignInSeen) -> set[str]:
+    wanted = signed.scope.removesuffix(".default").rstrip("/").lower()
     known = {wanted, _API_OF[signed.role]}
     return known | set(_OUTLOOK) if wanted in _OUTLOOK else known
 

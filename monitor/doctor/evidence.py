@@ -21,6 +21,7 @@ READERS = frozenset(
         "Directory.ReadWrite.All",
     }
 )
+NO_SUCH_DIRECTORY = frozenset({"tenant_not_found", "bad_tenant_id", "wrong_cloud"})
 SEND_ROLE = "SMTP.SendAsApp"
 GRAPH_API = "00000003-0000-0000-c000-000000000000"
 EXCHANGE_API = "00000002-0000-0ff1-ce00-000000000000"
@@ -36,6 +37,7 @@ class SignInSeen:
         directory_id: where it signs in.
         form: secret, certificate or managed_identity.
         reference: where the value is to be found.
+        scope: that the token was asked for.
         problem: why the value could not be had.
         file: where the value lies, for a file.
         readable_by: the file's permissions, such as 0644, where others may read it.
@@ -53,6 +55,7 @@ class SignInSeen:
     directory_id: str
     form: str
     reference: str
+    scope: str = ""
     problem: RemoteError | None = None
     file: str | None = None
     readable_by: str | None = None
@@ -128,6 +131,7 @@ class TargetSeen:
         name: of the tenant, or "(operator)".
         now: the instant of the judgement.
         cloud: it lives in; None for a plain relay.
+        directory_id: that the authority was asked about.
         changed_at: when its entry last changed; None where nobody keeps that.
         authority: what the authority said of the directory.
         authority_host: how far the sign-in host was reached.
@@ -142,6 +146,7 @@ class TargetSeen:
     name: str
     now: datetime
     cloud: Cloud | None = None
+    directory_id: str = ""
     changed_at: datetime | None = None
     authority: AuthoritySeen | None = None
     authority_host: Reached | None = None

@@ -7,17 +7,21 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from monitor.carriers import Carriers, Diagnose
 from monitor.clouds import PRESETS
-from monitor.doctor.evidence import MailSeen, Role, SignInSeen, TargetSeen, roles_of
+from monitor.doctor.evidence import (
+    NO_SUCH_DIRECTORY,
+    MailSeen,
+    TargetSeen,
+    roles_of,
+)
+from monitor.doctor.signins import SignIn, Target, seen_of
 from monitor.errors import LapsewatchError, RemoteError
-from monitor.fields import beside, looks_like_guid
-from monitor.model import Cloud, Credential, CredentialRef, Kind, Probe, Sender, Tenant
-from monitor.model.evidence import AuthoritySeen, DirectorySeen, Held, Reached
+from monitor.model import Cloud, CredentialRef, Probe
+from monitor.model.evidence import AuthoritySeen, DirectorySeen, Reached
 from monitor.senders import OAuthSender
 
 if TYPE_CHECKING:
@@ -52,54 +56,6 @@ class Ways:
     clouds: Mapping[str, Cloud]
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What is examined: a tenant with its sender, or the operator's sender.
-
-    Args:
-        name: of the tenant, or "(operator)".
-        cloud: it lives in; None for a plain relay.
-        tenant: that is read; None where nothing is.
-        sender: that sends by OAuth.
-        relay: the operator's sender that is a plain relay.
-        changed_at: when the entry last changed.
-        facts: credentials that a scan has found for the sending and the reading app.
-    """
-
-    name: str
-    cloud: Cloud | None
-    tenant: Tenant | None = None
-    sender: OAuthSender | None = None
-    relay: Sender | None = None
-    changed_at: datetime | None = None
-    facts: Sequence[Credential] = ()
-
-
-@dataclass(slots=True)
-class _SignIn:
-    """One app's sign-in on its way: the value stays here and goes no further."""
-
-    role: Role
-    directory_id: str
-    client_id: str
-    reference: CredentialRef
-    cloud: Cloud
-    value: ResolvedCredential | None = None
-    problem: RemoteError | None = None
-    token: AccessToken | None = None
-    error: RemoteError | None = None
-
-    def give(self) -> str:
-        """The token for the mail's way.
-
-        Raises:
-            RemoteError: there is none.
-        """
-        if self.token is None:
-            raise self.error or self.problem or RemoteError("There is no token.", cause="unknown")
-        return self.token.value
-
-
 async def gather(
     target: Target, ways: Ways, reader: GraphReader, pool: Executor, *, send: bool
 ) -> TargetSeen:
@@ -113,9 +69,6 @@ async def gather(
         send: send a test mail, too.
     """
     return await _Round(target, ways, reader, pool, send).run()
-
-
-_NO_SUCH_DIRECTORY = ("tenant_not_found", "bad_tenant_id", "wrong_cloud")
 
 
 class _Round:
@@ -133,7 +86,9 @@ class _Round:
     async def run(self) -> TargetSeen:
         """Gather in the order in which one thing rests on another."""
         target, cloud = self._target, self._target.cloud
-        seen = TargetSeen(target.name, self._ways.clock(), cloud, target.changed_at)
+        seen = TargetSeen(
+            target.name, self._ways.clock(), cloud, self._directory_id, target.changed_at
+        )
         if cloud is None:
             return replace(seen, mail=await self._aside(self._relay))
         reading, sending = self._sign_ins(cloud)
@@ -149,30 +104,35 @@ class _Round:
             authority_host=hosts[0],
             graph_host=hosts[1],
             other_cloud=await self._aside(self._elsewhere, cloud, authority, apps),
-            reader=_seen_of(reading, self._target, directory),
+            reader=seen_of(reading, self._target, directory),
             directory=directory,
-            mail_in=_seen_of(sending, self._target, directory),
+            mail_in=seen_of(sending, self._target, directory),
             mail=await self._aside(self._mail, sending) if sending else None,
         )
+
+    @property
+    def _directory_id(self) -> str:
+        owner = self._target.tenant or self._target.sender
+        return owner.directory_id if owner is not None else ""
 
     def _aside(self, call: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
         """A call that blocks, in a thread."""
         return asyncio.get_running_loop().run_in_executor(self._pool, call, *arguments)
 
-    def _sign_ins(self, cloud: Cloud) -> tuple[_SignIn | None, _SignIn | None]:
+    def _sign_ins(self, cloud: Cloud) -> tuple[SignIn | None, SignIn | None]:
         tenant, sender = self._target.tenant, self._target.sender
         reading = sending = None
         if tenant is not None:
-            reading = _SignIn(
+            reading = SignIn(
                 "graph", tenant.directory_id, tenant.client_id, tenant.credential, cloud
             )
         if sender is not None:
-            sending = _SignIn(
+            sending = SignIn(
                 "smtp", sender.directory_id, sender.client_id, sender.credential, sender.cloud
             )
         return reading, sending
 
-    def _sign_in(self, one: _SignIn) -> None:
+    def _sign_in(self, one: SignIn) -> None:
         """Read the value, and ask for a fresh token with it."""
         try:
             one.value = self._ways.credential(one.reference)
@@ -183,11 +143,11 @@ class _Round:
             one.problem = RemoteError(error.message, cause="secret_missing", remedy=error.remedy)
             return
         try:
-            one.token = self._token(one, None if one.role == "smtp" else one.cloud.graph_scope)
+            one.token = self._token(one, one.scope)
         except RemoteError as error:
             one.error = error
 
-    def _token(self, one: _SignIn, scope: str | None) -> AccessToken:
+    def _token(self, one: SignIn, scope: str) -> AccessToken:
         from monitor.entra.auth import smtp_token
 
         if one.value is None:
@@ -213,23 +173,22 @@ class _Round:
     def _authority(self, cloud: Cloud) -> AuthoritySeen:
         from monitor.entra.authority import ask_authority
 
-        tenant, sender = self._target.tenant, self._target.sender
-        directory = tenant.directory_id if tenant else sender.directory_id if sender else ""
         return ask_authority(
-            cloud, directory, timeout_s=self._seconds("token"), diagnose=self._ways.diagnose,
-            now=self._ways.clock,
+            cloud, self._directory_id, timeout_s=self._seconds("token"),
+            diagnose=self._ways.diagnose, now=self._ways.clock,
         )  # fmt: skip
 
     def _elsewhere(
-        self, cloud: Cloud, authority: AuthoritySeen, apps: Sequence[_SignIn]
+        self, cloud: Cloud, authority: AuthoritySeen, apps: Sequence[SignIn]
     ) -> str | None:
         """Another cloud that knows the directory, where this one does not.
 
         Microsoft's clouds are asked about a directory of Microsoft's, and private ones about one
         of theirs: nobody hears of a directory that is no business of theirs.
         """
-        errors = [authority.error, *(one.error for one in apps)]
-        if not any(error and error.cause in _NO_SUCH_DIRECTORY for error in errors):
+        here = [one for one in apps if one.directory_id == self._directory_id]
+        errors = [authority.error, *(one.error for one in here)]
+        if not any(error and error.cause in NO_SUCH_DIRECTORY for error in errors):
             return None
         asked = {cloud.authority}
         for other in self._ways.clouds.values():
@@ -241,7 +200,7 @@ class _Round:
                 return other.name
         return None
 
-    async def _directory(self, reading: _SignIn | None, sending: _SignIn | None) -> DirectorySeen:
+    async def _directory(self, reading: SignIn | None, sending: SignIn | None) -> DirectorySeen:
         """What Graph tells the reading app of both apps; nothing without a token."""
         tenant = self._target.tenant
         if tenant is None or reading is None or reading.value is None or reading.token is None:
@@ -256,7 +215,7 @@ class _Round:
             client_ids=dict.fromkeys(apps), object_ids=filter(None, objects),
         )  # fmt: skip
 
-    def _mail(self, sending: _SignIn) -> MailSeen | None:
+    def _mail(self, sending: SignIn) -> MailSeen | None:
         sender = self._target.sender
         if sender is None:
             return None
@@ -295,7 +254,7 @@ class _Round:
             connect_s=self._seconds("connect"), reply_s=self._seconds("read"),
         )  # fmt: skip
 
-    def _graph_roles(self, sending: _SignIn) -> tuple[str, ...] | None:
+    def _graph_roles(self, sending: SignIn) -> tuple[str, ...] | None:
         """What the sending app may do at Graph: its own token for Graph says so."""
         if sending.token is None:
             return None
@@ -325,55 +284,3 @@ class _Round:
 
     def _seconds(self, name: str) -> float:
         return self._ways.carriers.seconds(name)
-
-
-def _seen_of(one: _SignIn | None, target: Target, directory: DirectorySeen) -> SignInSeen | None:
-    """A sign-in as evidence, without its value."""
-    if one is None:
-        return None
-    value = one.value
-    secret = value.secret if value is not None and value.form == "secret" else ""
-    file, mode = _file_of(one.reference)
-    return SignInSeen(
-        role=one.role,
-        client_id=one.client_id,
-        directory_id=one.directory_id,
-        form=one.reference.form,
-        reference=one.reference.reference,
-        problem=one.problem,
-        file=file,
-        readable_by=mode,
-        is_guid=looks_like_guid(secret),
-        held=_held(one, target, directory, value.hint if value is not None else None),
-        ends=value.certificate_end if value is not None else None,
-        error=one.error,
-        claims=one.token.claims if one.token is not None else None,
-        expires_at=one.token.expires_at if one.token is not None else None,
-        shared=bool(target.tenant and target.tenant.app and one.role == "graph"),
-    )
-
-
-def _held(
-    one: _SignIn, target: Target, directory: DirectorySeen, hint: str | None
-) -> tuple[Held, ...]:
-    """What Entra holds that may be this secret: by Graph now, else by the last scan."""
-    app = directory.apps.get(one.client_id)
-    found = tuple(held for held in app.secrets if held.hint in (hint, None)) if app else ()
-    return found or tuple(
-        Held(known.hint, known.start, known.end)
-        for known in target.facts
-        if known.own and known.app_id == one.client_id and known.kind is Kind.SECRET
-    )
-
-
-def _file_of(reference: CredentialRef) -> tuple[str | None, str | None]:
-    """The file behind a reference, and its permissions where others may read it."""
-    scheme, _, name = reference.reference.partition(":")
-    if reference.form == "managed_identity" or scheme != "file":
-        return None, None
-    path = beside(Path.cwd(), name)
-    try:
-        mode = path.stat().st_mode & 0o777
-    except OSError:
-        return str(path), None
-    return str(path), f"{mode:04o}" if mode & 0o077 else None

@@ -31,7 +31,7 @@ def judge(seen: TargetSeen, rules: Rulebook) -> Report:
         if signed is not None:
             judge_credential(signed, notes)
             judge_token(seen, signed, notes)
-            judge_claims(seen, signed, notes)
+            judge_claims(signed, notes)
     if seen.reader is not None:
         judge_reading(seen, seen.reader, notes)
     _judge_mail(seen, notes)

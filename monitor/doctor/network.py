@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from monitor.clouds import PRESETS
 from monitor.doctor.checks import Notebook
-from monitor.doctor.evidence import TargetSeen
+from monitor.doctor.evidence import NO_SUCH_DIRECTORY, TargetSeen
 from monitor.model.evidence import Certificate, Reached
 
 TOO_FAR = timedelta(minutes=5)  # what Entra allows an assertion to be off
@@ -149,7 +149,7 @@ def judge_authority(seen: TargetSeen, notes: Notebook) -> None:
             notes.ok(name, f"{host} knows the directory {found.directory or ''}".strip())
     elif seen.signed_in:
         notes.ok(name, "It gives tokens for the directory.")
-    elif seen.other_cloud and found.error.cause in ("tenant_not_found", "bad_tenant_id"):
+    elif seen.other_cloud and found.error.cause in NO_SUCH_DIRECTORY:
         notes.found(name, "wrong_cloud", elsewhere(seen), fix=cloud_fix(seen))
     elif reached is not None and reached.failed:
         notes.skipped(name, f"The host was not reached (step {reached.failed}).")

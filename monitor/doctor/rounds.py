@@ -15,11 +15,12 @@ from monitor import senders
 from monitor.config import Configuration
 from monitor.diagnose import Rulebook
 from monitor.doctor.checks import Report
-from monitor.doctor.gather import Target, Ways, gather
+from monitor.doctor.gather import Ways, gather
 from monitor.doctor.judge import crashed, judge, machine
+from monitor.doctor.signins import Target
 from monitor.errors import LapsewatchError, SettingsError
 from monitor.log import get
-from monitor.model import OPERATOR, Tenant
+from monitor.model import OPERATOR, Credential, Tenant
 from monitor.store import Store
 
 if TYPE_CHECKING:
@@ -71,13 +72,15 @@ class Doctor:
         """
         rules, tenants = self._rules, self._store.tenants()
         changed = self._store.known_since()
+        # A shared app's credential lives in one directory and is used for all of them.
+        facts = [found for found in self._store.credentials() if found.own]
         visits: list[tuple[str, Callable[[], Target | None]]] = [
-            (each.name, partial(self._of, each, changed.get(each.name)))
+            (each.name, partial(self._of, each, changed.get(each.name), facts))
             for each in tenants
             if (each.name == only if only else not each.paused)
         ]
         if only is None:
-            visits.append((OPERATOR, partial(self._operator, tenants)))
+            visits.append((OPERATOR, partial(self._operator, tenants, facts)))
         at_once = self._configuration.settings.deadlines.tenants_at_once
         places = asyncio.Semaphore(at_once)
         pool = ThreadPoolExecutor(THREADS * min(at_once, len(visits) or 1))
@@ -121,7 +124,9 @@ class Doctor:
             fix = "Please report it, with --log-level debug."
             return crashed(name, told, self._rules, fix=fix)
 
-    def _of(self, tenant: Tenant, changed_at: datetime | None) -> Target:
+    def _of(
+        self, tenant: Tenant, changed_at: datetime | None, facts: Sequence[Credential]
+    ) -> Target:
         clouds = self._ways.clouds
         cloud = clouds.get(tenant.cloud)
         if cloud is None:
@@ -135,10 +140,10 @@ class Doctor:
             tenant=tenant,
             sender=senders.of_tenant(tenant, clouds),
             changed_at=changed_at,
-            facts=self._store.credentials(tenant.name),
+            facts=facts,
         )
 
-    def _operator(self, tenants: Sequence[Tenant]) -> Target | None:
+    def _operator(self, tenants: Sequence[Tenant], facts: Sequence[Credential]) -> Target | None:
         """The operator's sender; its directory is perhaps not watched, and then not read."""
         own = self._configuration.operator_sender
         if own is None:
@@ -149,6 +154,4 @@ class Doctor:
         sender = senders.of_operator(own, tenants, self._ways.clouds, time_zone=zone)
         if sender is None:
             return None
-        home = [one.name for one in tenants if one.directory_id == sender.directory_id]
-        facts = [fact for name in home for fact in self._store.credentials(name)]
         return Target(OPERATOR, sender.cloud, sender=sender, facts=facts)

@@ -30,7 +30,7 @@ class Examined:
 
     def target(self, name: str) -> dict[str, Any]:
         """One tenant's report."""
-        (found,) = [one for one in self.said["targets"] if one["target"] == name]
+        (found,) = [one for one in self.said["tenants"] if one["tenant"] == name]
         return dict(found)
 
     def first_failed(self, name: str, part: str) -> dict[str, Any]:
@@ -133,10 +133,10 @@ def test_a_tenant_in_which_nothing_failed_ends_with_zero(examined: Examined) -> 
 
 def test_the_json_has_the_promised_keys(examined: Examined) -> None:
     """Shapes that scripts rely on."""
-    assert {"generated_at", "exit_code", "targets"} <= examined.said.keys()
+    assert {"generated_at", "exit_code", "machine", "tenants"} <= examined.said.keys()
     assert examined.said["exit_code"] == 6
-    for target in examined.said["targets"]:
-        assert {"target", "mailbox", "status", "cause", "checks"} <= target.keys()
+    for target in examined.said["tenants"]:
+        assert {"tenant", "mailbox", "status", "cause", "checks"} <= target.keys()
         for row in target["checks"]:
             keys = {"name", "status", "evidence", "cause", "also", "fix", "command"}
             assert keys <= row.keys()

@@ -39,7 +39,10 @@ def signed(role: Any = "smtp", **changes: Any) -> SignInSeen:
         audience, roles = "https://graph.microsoft.com", ["Application.Read.All"]
     claims = {"aud": audience, "tid": TENANT, "appid": CLIENT, "oid": RIGHT, "roles": roles}
     claims |= changes.pop("claim", {})
-    given = SignInSeen(role, CLIENT, TENANT, "secret", "env:X", claims=claims, expires_at=NOW)
+    scope = f"{audience}/.default"
+    given = SignInSeen(
+        role, CLIENT, TENANT, "secret", "env:X", scope, claims=claims, expires_at=NOW
+    )
     return replace(given, **changes)
 
 
