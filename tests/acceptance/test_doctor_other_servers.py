@@ -105,7 +105,10 @@ def test_the_relay_of_the_operator_is_examined_without_a_token(examined: Examine
 
 
 def test_no_secret_and_no_token_is_printed(examined: Examined) -> None:
-    """A value never reaches what is printed."""
+    """A value never reaches what is printed, nor the log at its most talkative."""
+    product = examined.world.product
+    assert product.run("--log-level", "debug", "doctor", "--tenant", "fine", code=0).out
+    assert product.run("--log-level", "debug", "doctor", "--tenant", "wrong-secret", code=6).out
     everything = examined.world.product.everything()
     lab = examined.world.lab
     for value in [*lab.planted, *lab.entra.tokens]:
