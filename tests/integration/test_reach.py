@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ from monitor.channels.reach import reach
 from monitor.model import CanaryResult
 from tests.acceptance.lab.authority import Authority
 from tests.acceptance.lab.http import HttpServer, Reply, refused_port
-from tests.integration.smtp_server import ScriptedServer
-from tests.integration.test_smtp_stages import MAILBOX, NOW, diagnose
+from tests.integration.smtp_server import MAILBOX, ScriptedServer, diagnose
+
+NOW = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
