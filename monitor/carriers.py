@@ -117,7 +117,7 @@ class Carriers:
                 password=password,
                 diagnose=self._diagnose,
                 clock=self._clock,
-                ca_file=self._relay_ca(operator.relay),
+                ca_file=self.relay_ca(operator.relay),
                 connect_s=self.seconds("connect"),
                 reply_s=self.seconds("read"),
             )
@@ -149,7 +149,7 @@ class Carriers:
             reply_s=self.seconds("read"),
         )
 
-    def _relay_ca(self, relay: Relay) -> str | None:
+    def relay_ca(self, relay: Relay) -> str | None:
         """The CA of a relay: its own, or that of the cloud whose submission host it is."""
         if relay.ca_file:
             return str(self._configuration.folder / relay.ca_file)

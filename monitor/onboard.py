@@ -121,6 +121,8 @@ def exchange_setup(
     sender = of_tenant(tenant, clouds)
     if sender is None:
         raise _no_sender(tenant)
+    if sender.problem:
+        raise UsageError(sender.problem, remedy=f"See: lapsewatch tenant show {tenant.name}")
     seen = list(objects) if sender.directory_id == tenant.directory_id else []
     if not _MAILBOX.fullmatch(sender.mailbox):
         raise UsageError(
@@ -145,7 +147,7 @@ def _no_sender(tenant: Tenant) -> UsageError:
             remedy="Add [tenant.sender] with a mailbox to it in the tenants file, and import it.",
         )
     return UsageError(
-        f"The sender of {tenant.name} does not send by OAuth, or its cloud is not configured.",
+        f"The sender of {tenant.name} does not send by OAuth.",
         remedy=f"See: lapsewatch tenant show {tenant.name}",
     )
 

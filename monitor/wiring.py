@@ -18,6 +18,8 @@ from monitor.compose import Composer
 from monitor.config import Configuration
 from monitor.deliver import Deliverer
 from monitor.diagnose import Diagnosis, Rulebook
+from monitor.doctor.gather import Ways
+from monitor.doctor.rounds import Doctor
 from monitor.errors import SecretError
 from monitor.lifecycle import OwnCredential
 from monitor.model import Cloud, CredentialRef, Tenant
@@ -159,6 +161,22 @@ class App:
             news=self.alarm_news,
             diagnose=self.diagnose,
             clock=self.clock,
+        )
+
+    @cached_property
+    def doctor(self) -> Doctor:
+        """Examines everything that reading and sending rest on."""
+        ways = Ways(
+            self.carriers,
+            credential=self.credential,
+            password=self.vault.text,
+            send=self.canaries.probe,
+            diagnose=self.diagnose,
+            clock=self.clock,
+            clouds=self.configuration.clouds,
+        )
+        return Doctor(
+            self.store, self.configuration, ways=ways, graph=self.graph, rules=self.rulebook
         )
 
     @cached_property

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from monitor import __version__
-from monitor.cli import demo, initialise, reports, running, scripts, serving, tenants
+from monitor.cli import demo, doctor, initialise, reports, running, scripts, serving, tenants
 from monitor.cli.terminal import complain
 from monitor.errors import LapsewatchError
 
@@ -27,7 +27,7 @@ app = typer.Typer(
     add_completion=True,
     rich_markup_mode=None,
 )
-for module in (demo, initialise, tenants, scripts, running, serving, reports):
+for module in (demo, initialise, tenants, scripts, running, serving, reports, doctor):
     module.register(app)
 
 

@@ -11,7 +11,7 @@ import typer
 
 from monitor.cli.tenants import named, tenant
 from monitor.cli.terminal import wired, write_new_file
-from monitor.fields import printable
+from monitor.fields.problems import printable
 from monitor.onboard import Form, Model, exchange_setup
 
 

@@ -153,6 +153,7 @@ def smtp_token(
     *,
     timeout_s: float,
     diagnose: Diagnose | None = None,
+    scope: str | None = None,
 ) -> AccessToken:
     """A token for SMTP that was issued just now; blocks, so call it in a thread.
 
@@ -166,6 +167,7 @@ def smtp_token(
         timeout_s: seconds for one answer.
         diagnose: names the cause of a refusal; without it the cause is `unknown` and the
             error's evidence is the answer as it came.
+        scope: of another API, in place of the cloud's for SMTP.
 
     Raises:
         TokenError: no token, for whatever reason.
@@ -177,7 +179,7 @@ def smtp_token(
         raise unusable_ca(cloud.ca_file)
     credential = _msal_credential(cloud, value)
     known = _sent(value, credential)
-    http = _Http(cloud, timeout_s, known)
+    http = AuthorityHttp(cloud, timeout_s, known)
     try:
         app = msal.ConfidentialClientApplication(
             client_id,
@@ -188,7 +190,7 @@ def smtp_token(
             http_client=http,
         )
         asked_at = datetime.now(UTC)
-        answer = app.acquire_token_for_client([cloud.smtp_scope])
+        answer = app.acquire_token_for_client([scope or cloud.smtp_scope])
     except TokenError:
         raise
     except Exception as exc:  # msal passes on whatever requests, json and its own code raise
@@ -209,13 +211,18 @@ def exchange_audience(cloud: Cloud) -> str:
     return f"api://AzureADTokenExchange{suffix}/.default"
 
 
-class _Http:
-    """What msal calls: a requests session with a deadline, a CA and a memory of the last answer.
+class AuthorityHttp:
+    """A requests session with a deadline, a CA and a memory of the last answer; msal calls it.
 
     It follows no redirect: requests would send the client secret along, in clear text too.
+
+    Args:
+        cloud: whose CA is trusted; no proxy stands before this machine's own addresses.
+        timeout_s: seconds for an answer.
+        known: secret values that are taken out of what is kept.
     """
 
-    def __init__(self, cloud: Cloud, timeout_s: float, known: Sequence[str]) -> None:
+    def __init__(self, cloud: Cloud, timeout_s: float, known: Sequence[str] = ()) -> None:
         import requests
 
         self.last: Response | None = None

@@ -64,7 +64,7 @@ class GraphCalls:
         self.base_url = base_url
         self.clock = clock
         self.ledger = ledger
-        self._now = now
+        self.now = now
         self._tokens = tokens
         self._diagnose = diagnose
         self._where = urlsplit(base_url).netloc
@@ -96,7 +96,7 @@ class GraphCalls:
 
         sent = 0
         for attempt in range(1, tries + 1):
-            call = CallOption(self.ledger, self.clock.fits, self._now)
+            call = CallOption(self.ledger, self.clock.fits, self.now)
             retries = REQUESTS - sent - 1 if tries > 1 else 1
             try:
                 response = await self._send(builder, call, retries, query)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from monitor.errors import SecretError
@@ -66,6 +67,15 @@ class ResolvedCredential:
     def hint(self) -> str | None:
         """The first three characters of a client secret, as Graph shows them; else None."""
         return self.secret[:HINT_LENGTH] if self.form == "secret" else None
+
+    @property
+    def certificate_end(self) -> datetime | None:
+        """When the certificate in the PEM file ends; None where it is none."""
+        from cryptography import x509
+
+        if self.form != "certificate":
+            return None
+        return x509.load_pem_x509_certificate(self.pem).not_valid_after_utc
 
     def __repr__(self) -> str:
         return f"<ResolvedCredential {self.form}>"

@@ -321,7 +321,7 @@ def test_a_wrong_object_id_is_told_apart_with_the_right_one_where_it_is_known(
     ("tenant", "told"),
     [
         (replace(TENANT, sender=None), "contoso has no sender"),
-        (replace(TENANT, cloud="gone"), "its cloud is not configured"),
+        (replace(TENANT, cloud="gone"), 'know no cloud "gone"'),
         (replace(TENANT, sender=Sender("o’brien@contoso.example", RIGHT)), "cannot be a mailbox"),
         (replace(TENANT, sender=Sender("zoë@contoso.example", RIGHT)), "cannot be a mailbox"),
         (replace(TENANT, sender=Sender("-x@contoso.example", RIGHT)), "cannot be a mailbox"),
