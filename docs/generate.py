@@ -50,7 +50,7 @@ _TYPES: dict[Any, str] = {
     CredentialRef: "[credential](tenants-file.md#credentials)",
     Recipient: "[recipient](tenants-file.md#recipients)",
 }  # fmt: skip
-# The named types of monitor/fields.py; another one is called what it is made of.
+# The named types of monitor/fields/; another one is called what it is made of.
 _WORDS = {
     "Guid": "GUID", "Address": "mail address", "ZoneName": "IANA time zone",
     "Hour": "hour, 0 to 23", "Thresholds": "list of whole days, 0 to 3650",

@@ -30,11 +30,14 @@ async def scan_tenants(
     """
     health, since = app.store.health(), app.store.known_since()
     watched = [t for t in app.store.tenants() if not t.paused and only in (None, t.name)]
+    now = app.clock()
     slots = {
-        tenant.name: scan_due(health.get(tenant.name), app.scan_every, since.get(tenant.name))
+        tenant.name: scan_due(
+            health.get(tenant.name), app.scan_every, now=now, changed_at=since.get(tenant.name)
+        )
         for tenant in watched
     }
-    chosen = [t for t in watched if not due_only or slots[t.name] <= app.clock()]
+    chosen = [t for t in watched if not due_only or slots[t.name] <= now]
     if not chosen:
         return []
     own = await asyncio.to_thread(app.own_credentials)

@@ -33,11 +33,11 @@ def send_warnings(
     What still waits from before goes first: it may have been accepted already, and must then
     not be written a second time in other words.
     """
-    standing = app.runs.standing()
-    app.runs.tidy(standing)
+    written = write_lost(app, app.runs.standing())
     before = app.deliverer().run(force=not due_only, stop=stop)
+    standing = app.runs.standing()  # anew: the mails before may have taken minutes
+    written += write_lost(app, standing)
     done = app.store.last_slots(JOB) if due_only else {}
-    written: list[OutboxMail] = []
     crashed = []
     for run in standing.runs:
         if stop():
@@ -82,5 +82,19 @@ def plan_warnings(app: App, *, only: str | None = None) -> list[tuple[OutboxMail
 
 
 def deliver(app: App, *, stop: Callable[[], bool] = lambda: False) -> Outcome:
-    """Send what is due in the outbox: alarms, and what failed before."""
+    """Send what is due in the outbox: alarms, and what failed before.
+
+    What waits for nobody any more is taken back first.
+    """
+    write_lost(app, app.runs.standing())
     return app.deliverer().run(stop=stop)
+
+
+def write_lost(app: App, standing: Standing) -> list[OutboxMail]:
+    """Tidy, and write anew what a withdrawn digest said to those who are still to be told."""
+    written: list[OutboxMail] = []
+    lost = app.runs.tidy(standing)
+    for run in standing.runs:
+        if run.scope in lost and run.slot(app.clock()) is not None:
+            written += app.runs.write(run, standing)
+    return written

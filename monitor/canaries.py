@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from uuid import uuid4
@@ -12,7 +12,15 @@ from monitor.canary import after
 from monitor.carriers import Carriers, Diagnose
 from monitor.errors import LapsewatchError
 from monitor.log import get
-from monitor.model import OPERATOR, AlarmChange, CanaryResult, Kind, Probe, Tenant
+from monitor.model import (
+    OPERATOR,
+    AlarmChange,
+    CanaryResult,
+    Kind,
+    Probe,
+    SenderHealth,
+    Tenant,
+)
 from monitor.routes import sender_scope
 from monitor.senders import OAuthSender
 from monitor.store import Store
@@ -88,6 +96,8 @@ class Canaries:
         With several canary recipients each gets its own, and the first failure is the verdict.
         """
         before = self._store.health_of_sender(sender.tenant, sender.mailbox)
+        if sender.problem:
+            return refusal(sender, before, self._clock())
         letter = CanaryLetter(
             number=self._store.next_canary_number(sender.tenant, sender.mailbox),
             credential_ends=self._credential_end(sender),
@@ -161,3 +171,36 @@ class Canaries:
             and found.kind in (Kind.SECRET, Kind.CERTIFICATE)
         ]
         return min(ends) if ends else None
+
+
+def refusal(sender: OAuthSender, before: SenderHealth, now: datetime) -> Probe:
+    """The probe of a sender with a `problem`: it fails where a token would be needed, unsent."""
+    return Probe(
+        tenant=sender.tenant,
+        mailbox=sender.mailbox,
+        started_at=now,
+        finished_at=now,
+        result=CanaryResult.FAILED,
+        stage="token",
+        cause="unknown",
+        evidence=sender.problem,
+        attempt=before.failures + 1,
+        retry="after_fix",
+    )
+
+
+def as_of_now(
+    known: Mapping[tuple[str, str], SenderHealth], senders: Iterable[OAuthSender], now: datetime
+) -> dict[tuple[str, str], SenderHealth]:
+    """What is known of the senders, with those failed that have a `problem` at this moment.
+
+    Their last canary may have been good: it was sent before the settings were changed.
+    """
+    seen = dict(known)
+    for sender in senders:
+        key = (sender.tenant, sender.mailbox)
+        health = seen.get(key, SenderHealth(*key))
+        told = health.last.evidence if health.last else ""
+        if sender.problem and told != sender.problem:
+            seen[key] = replace(health, last=refusal(sender, health, now))
+    return seen

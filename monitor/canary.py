@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from monitor.model import AlarmChange, CanaryResult, Probe, SenderHealth
+from monitor.model import CLOCK_SLACK, AlarmChange, CanaryResult, Probe, SenderHealth
 from monitor.timetable import latest_daily
 
 # When a failure that waiting may heal is probed again, counted from the first failure.
@@ -70,6 +70,8 @@ def counted(before: SenderHealth, probe: Probe) -> SenderHealth:
             known, last_ok=probe.finished_at, failures=0, first_failure_at=None, counted_at=None
         )
     planned = _counts_from(before)
+    if before.counted_at is not None and before.counted_at > probe.finished_at + CLOCK_SLACK:
+        planned = None  # counted while the clock was ahead
     too_early = planned is not None and probe.finished_at < planned - TOLERANCE
     if probe.result is not CanaryResult.FAILED or too_early:
         return known
@@ -125,6 +127,9 @@ def due_slot(
     # whose daily slot is used up (by the same mailbox in other letters).
     if _is_bad(health) or (health.last is None and daily is not None):
         slots.append(changed_at)
+    if health.last is not None and health.last.started_at > now + CLOCK_SLACK:
+        # Recorded while the clock was ahead; nobody waits until that comes true.
+        health, slots = SenderHealth(health.tenant, health.mailbox), [daily]
     since = health.last.started_at if health.last else None
     due = [at for at in slots if at is not None and at <= now and (since is None or since < at)]
     return max(due, default=None)

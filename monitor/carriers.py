@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -66,27 +66,25 @@ class Carriers:
     def senders(self, tenants: Iterable[Tenant] | None = None) -> list[OAuthSender]:
         """Every sender that is proven daily: the tenants' and the operator's.
 
-        An operator's sender that cannot be resolved is logged and left out, because everything
-        else has to go on; mail that needs it waits, and the status says so.
+        One that cannot be resolved has a `problem`: everything else has to go on, so it fails its
+        canary and is no path, and the mail that needs it waits.
         """
         known = list(self._store.tenants() if tenants is None else tenants)
         clouds = self._configuration.clouds
         found = [senders.of_tenant(tenant, clouds) for tenant in known if not tenant.paused]
-        operator = None
+        return [sender for sender in (*found, self._operator(known)) if sender is not None]
+
+    def _operator(self, known: Sequence[Tenant]) -> OAuthSender | None:
+        mine, zone = self._configuration.operator_sender, self._configuration.operator_zone
         try:
-            operator = senders.of_operator(
-                self._configuration.operator_sender,
-                known,
-                clouds,
-                time_zone=self._configuration.operator_zone,
-            )
+            return senders.of_operator(mine, known, self._configuration.clouds, time_zone=zone)
         except SettingsError as error:
             log.error("operator_sender_unusable", error=str(error))
-        return [sender for sender in (*found, operator) if sender is not None]
+            return senders.unusable(mine, str(error), time_zone=zone) if mine else None
 
     def paths(self, tenants: Iterable[Tenant] | None = None) -> Paths:
         """Which sending paths exist, and which of them the last canary found broken."""
-        resolved = self.senders(tenants)
+        resolved = [sender for sender in self.senders(tenants) if not sender.problem]
         identity = {sender.path: sender.identity for sender in resolved}
         operator = self._configuration.operator_sender
         if operator is not None and operator.relay is not None:
@@ -119,13 +117,15 @@ class Carriers:
                 password=password,
                 diagnose=self._diagnose,
                 clock=self._clock,
-                ca_file=self._relay_ca(operator.relay),
+                ca_file=self.relay_ca(operator.relay),
                 connect_s=self.seconds("connect"),
                 reply_s=self.seconds("read"),
             )
         sender = self._sender(path)
         if sender is None:
             raise DeliveryError(f"There is no sending path {path}.", cause="unknown")
+        if sender.problem:
+            raise DeliveryError(sender.problem, cause="unknown", stage="token")
         return self._oauth_channel(sender)
 
     def _sender(self, path: str) -> OAuthSender | None:
@@ -149,7 +149,7 @@ class Carriers:
             reply_s=self.seconds("read"),
         )
 
-    def _relay_ca(self, relay: Relay) -> str | None:
+    def relay_ca(self, relay: Relay) -> str | None:
         """The CA of a relay: its own, or that of the cloud whose submission host it is."""
         if relay.ca_file:
             return str(self._configuration.folder / relay.ca_file)

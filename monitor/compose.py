@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 from monitor.decide import Decision, Told, decide, tenant_state
 from monitor.lifecycle import has_lapsed, successors
 from monitor.model import (
-    OPERATOR,
     Credential,
     Mail,
     MailKind,
@@ -40,11 +39,6 @@ class Standing:
     health: Mapping[str, TenantHealth]
     snoozes: Mapping[SnoozeKey, Snooze]
     paths: Paths
-
-    @property
-    def active(self) -> set[str]:
-        """The names that mails may hold: tenants that are not paused, and the operator's."""
-        return {tenant.name for tenant in self.tenants if not tenant.paused} | {OPERATOR}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from dataclasses import replace
 from datetime import time, timedelta
@@ -40,14 +41,18 @@ from monitor.fields import (
     Weeks,
     ZoneName,
     beside,
-    explain_places,
-    nearest,
-    printable,
 )
+from monitor.fields.environment import DIVIDER, PREFIX, unknown_variables, variable_of
+from monitor.fields.problems import explain_places, nearest, printable
 from monitor.model import Cloud, CredentialRef, Recipient, Sender
 from monitor.references import located
 
 DEFAULT_FILE = "lapsewatch.toml"
+_SQLITE = re.compile(r"sqlite(?:\+pysqlite)?:///(.*)", re.DOTALL)
+_NO_OPTIONS = (
+    "database.url: SQLite takes no options, so leave out the ? and what follows it. If the ? is "
+    "part of a folder's name, put the settings file there and name the database beside it"
+)
 
 
 class DatabaseTable(Strict):
@@ -148,8 +153,8 @@ class Settings(BaseSettings):
     """Everything an operator can set. Environment beats file: LAPSEWATCH_DATABASE__URL."""
 
     model_config = SettingsConfigDict(
-        env_prefix="LAPSEWATCH_",
-        env_nested_delimiter="__",
+        env_prefix=PREFIX,
+        env_nested_delimiter=DIVIDER,
         extra="forbid",
         frozen=True,
         arbitrary_types_allowed=True,
@@ -203,12 +208,16 @@ class Configuration:
 
     @property
     def database_url(self) -> str:
-        """The database's URL; a relative SQLite file lies beside the settings file."""
+        """The database's URL; a relative SQLite file lies beside the settings file.
+
+        After `sqlite:///` comes the file's name and nothing else: a ? in it begins no options.
+        """
         url = self.settings.database.url
         if url.startswith("postgresql://"):
             return "postgresql+psycopg://" + url.removeprefix("postgresql://")
-        if url.startswith("sqlite:///") and not url.startswith("sqlite:////"):
-            return f"sqlite:///{(self.folder / url.removeprefix('sqlite:///')).resolve()}"
+        match = _SQLITE.fullmatch(url)
+        if match and match[1] not in ("", ":memory:"):
+            return f"sqlite:///{beside(self.folder, match[1]).resolve()}"
         return url
 
     @property
@@ -296,7 +305,7 @@ def load(path: Path | None = None) -> Configuration:
         if named is None and any(key.startswith("LAPSEWATCH_DATABASE") for key in os.environ):
             return parse({}, Path.cwd(), None)
         raise SettingsError(
-            [f"There is no settings file {file}."],
+            [f"There is no settings file {file}.", *unknown_variables(Settings.model_fields)],
             remedy="Make one with: lapsewatch "
             + ("init" if named is None else f"--config {file} init"),
         )
@@ -337,30 +346,27 @@ def parse(table: dict[str, Any], folder: Path, path: Path | None) -> Configurati
         SettingsError: with every problem found.
     """
     shown = path.name if path else "environment"
+    problems = unknown_variables(Settings.model_fields)
     try:
         settings = Settings(**table)
     except ValidationError as error:
-        problems = [
-            f"{_variable(place) or shown}: {text}"
-            for place, text in explain_places(error, Settings)
-        ]
+        found = explain_places(error, Settings)
+        problems += [f"{variable_of(place, table) or shown}: {text}" for place, text in found]
         raise SettingsError(problems) from None
     configuration = Configuration(settings, folder, path)
-    problems = [f"{shown}: {text}" for text in _cross_checks(configuration)]
+    for text in _cross_checks(configuration):
+        problems.append(f"{variable_of(text.partition(':')[0], table) or shown}: {text}")
     if problems:
         raise SettingsError(problems)
     return configuration
 
 
-def _variable(place: str) -> str | None:
-    """The environment variable that set the key at this dotted path, if one did."""
-    wanted = "LAPSEWATCH_" + place.replace(".", "__").upper()
-    return next((name for name in os.environ if name.upper() == wanted), None)
-
-
 def _cross_checks(configuration: Configuration) -> list[str]:
     named = {f"clouds.{name}": cloud.ca_file for name, cloud in configuration.clouds.items()}
     sender, problems, vault = None, [], configuration.settings.vault
+    match = _SQLITE.fullmatch(configuration.settings.database.url)
+    if match and "?" in match[1]:
+        problems.append(_NO_OPTIONS)
     try:
         sender = configuration.operator_sender
     except ValueError as error:

@@ -17,6 +17,7 @@ from monitor.lifecycle import (
     weeks_lapsed,
 )
 from monitor.model import (
+    CLOCK_SLACK,
     UNKNOWN_AFTER,
     AlarmChange,
     Credential,
@@ -232,6 +233,8 @@ def tenant_state(
     if health.last_failed_definitely or health.last_incomplete:
         return TenantState.UNKNOWN
     age = now - health.last_complete
+    if age < -CLOCK_SLACK:  # recorded while the clock was wrong: it proves nothing about today
+        return TenantState.UNKNOWN
     if age < 2 * scan_every:
         return TenantState.OK
     return TenantState.STALE if age < UNKNOWN_AFTER else TenantState.UNKNOWN

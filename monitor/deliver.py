@@ -7,7 +7,7 @@ the same Message-ID and Date. So nothing is lost, and a crash costs one extra co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ from monitor import process
 from monitor.errors import DeliveryError, RemoteError, StoreError
 from monitor.log import get
 from monitor.model import MailKind, OutboxMail, Receipt
-from monitor.routes import NO_PATH, Paths, choose, sender_of, tenant_path
+from monitor.routes import NO_PATH, Paths, candidates, choose, sender_of, tenant_path
 from monitor.store import Store
 
 LEASE = timedelta(minutes=15)
@@ -68,6 +68,18 @@ class Outcome:
         )
 
 
+@dataclass(slots=True)
+class _Round:
+    """What one round has seen: paths that fail for every mail, and refusals of single mails.
+
+    `refused` says by row which paths refused it, and whether for good.
+    """
+
+    outcome: Outcome = field(default_factory=Outcome)
+    failed: dict[str, RemoteError] = field(default_factory=dict)
+    refused: dict[str, dict[str, bool]] = field(default_factory=dict)
+
+
 class Deliverer:
     """Empties the outbox as far as the paths allow.
 
@@ -96,7 +108,7 @@ class Deliverer:
         self._ways = Paths({})
 
     def run(self, *, force: bool = False, stop: Callable[[], bool] = lambda: False) -> Outcome:
-        """Send what is due.
+        """Send what is due. Each mail is tried once on each of its paths at most.
 
         Args:
             force: also try what waits for a later retry (once).
@@ -105,13 +117,13 @@ class Deliverer:
         Raises:
             StoreError: an outcome could not be recorded; nothing further is sent.
         """
-        outcome = Outcome()
-        failed: dict[str, RemoteError] = {}
+        this = _Round()
         while not stop():
             rows = self._outbox.claim(
                 self._clock(),
                 owner=self._owner,
                 lease=LEASE,
+                longest_wait=LONGEST_RETRY,
                 limit=_BATCH,
                 force=force,
                 owner_is_dead=process.is_dead,
@@ -120,22 +132,16 @@ class Deliverer:
                 break
             self._ways = self._paths()
             for path in dict.fromkeys(row.path for row in rows):
-                batch = [row for row in rows if row.path == path]
-                self._carry(path, batch, outcome, failed, stop)
+                self._carry(path, [row for row in rows if row.path == path], this, stop)
             force = False
-        return outcome
+        return this.outcome
 
     def _carry(
-        self,
-        path: str,
-        rows: Sequence[OutboxMail],
-        outcome: Outcome,
-        failed: dict[str, RemoteError],
-        stop: Callable[[], bool],
+        self, path: str, rows: Sequence[OutboxMail], this: _Round, stop: Callable[[], bool]
     ) -> None:
         if path not in self._ways.identity:
             for row in rows:
-                self._reroute(row, outcome, failed)
+                self._reroute(row, this)
             return
         with ExitStack() as stack:
             channel: Channel | None = None
@@ -144,15 +150,15 @@ class Deliverer:
                 if stop() or late:
                     self._outbox.release(row.id, _token(row))
                     continue
-                if path in failed:  # it would only fail the same way again
-                    self._record_failure(row, failed[path], outcome, failed)
+                if path in this.failed:  # it would only fail the same way again
+                    self._record_failure(row, this.failed[path], this)
                     continue
                 try:
                     if channel is None:
                         channel = stack.enter_context(self._connect(path))
                     receipt = channel.send(row)
                 except RemoteError as error:
-                    self._record_failure(row, error, outcome, failed)
+                    self._record_failure(row, error, this)
                     continue
                 except StoreError:
                     raise
@@ -160,76 +166,90 @@ class Deliverer:
                     log.exception("send_crashed", id=row.id, to=row.recipient, path=path)
                     channel = None  # nobody knows what state it is in
                     why = f"Sending stopped by a fault of the program ({type(error).__name__})."
-                    later = self._clock() + backoff(row.attempt)
-                    self._retry(row, outcome, later, error=why, cause="unknown", uncertain=True)
+                    self._wait(row, this, error=why, cause="unknown", uncertain=True)
                     continue
                 self._outbox.mark_sent(row.id, _token(row), receipt)
-                outcome.sent.append(row)
+                this.outcome.sent.append(row)
                 log.info(
                     "mail_accepted", id=row.id, to=row.recipient, kind=row.mail.kind, path=path
                 )
 
-    def _record_failure(
-        self,
-        row: OutboxMail,
-        error: RemoteError,
-        outcome: Outcome,
-        failed: dict[str, RemoteError],
-    ) -> None:
+    def _record_failure(self, row: OutboxMail, error: RemoteError, this: _Round) -> None:
         """Decide between another try, another path and giving this recipient up."""
-        now = self._clock()
         why, cause = str(error), error.cause
         log.warning(
             "mail_not_accepted", id=row.id, to=row.recipient, path=row.path, error=why, cause=cause
         )
-        uncertain = isinstance(error, DeliveryError) and error.uncertain
-        bad_recipient = isinstance(error, DeliveryError) and error.bad_recipient
-        this_mail_never = isinstance(error, DeliveryError) and error.retry == "never"
-        if this_mail_never or (bad_recipient and error.permanent):
-            self._outbox.mark_dead(row.id, _token(row), error=why, cause=cause)
-            outcome.dead.append((row, str(error)))
-            return
-        if bad_recipient or uncertain:
-            later = now + backoff(row.attempt)
-            self._retry(row, outcome, later, uncertain=uncertain, error=why, cause=cause)
+        answer = error if isinstance(error, DeliveryError) else None
+        uncertain = answer is not None and answer.uncertain
+        if answer is not None and answer.bad_recipient:
+            if error.permanent:
+                self._give_up(row, this, error=why, cause=cause)
+            else:
+                self._wait(row, this, error=why, cause=cause, uncertain=uncertain)
             return
         # A refusal of this mail (RCPT, DATA) says nothing about the next one; what comes before
         # it (connection, TLS, token, AUTH, MAIL) would stop every mail of the path.
-        if not (isinstance(error, DeliveryError) and error.code and error.stage in _OF_ONE_MAIL):
-            failed.setdefault(row.path, error)
-        definite = error.permanent or row.attempt >= TRIES_BEFORE_OTHER_PATH
-        other = self._other_path(row, {*failed, row.path}) if definite else row.path
-        if other not in (row.path, NO_PATH) and other not in failed:
-            self._retry(row, outcome, now, path=other, error=why, cause=cause)
+        of_this_mail = answer is not None and bool(answer.code) and answer.stage in _OF_ONE_MAIL
+        if not (of_this_mail or uncertain):
+            this.failed.setdefault(row.path, error)
+        for_good = of_this_mail and answer is not None and answer.retry == "never"
+        this.refused.setdefault(row.id, {})[row.path] = for_good
+        tried_enough = row.attempt >= TRIES_BEFORE_OTHER_PATH
+        if not (tried_enough or for_good or (error.permanent and not uncertain)):
+            self._wait(row, this, error=why, cause=cause, uncertain=uncertain)
+            return
+        left = self._left(row, this)
+        other = next((path for path in left if path not in this.failed), None)
+        if other is not None:
+            self._retry(
+                row, this, self._clock(), path=other, error=why, cause=cause, uncertain=uncertain
+            )
+        elif not left and all(this.refused[row.id].values()):
+            self._give_up(row, this, error=why, cause=cause)
         else:
-            self._retry(row, outcome, now + backoff(row.attempt), error=why, cause=cause)
+            self._wait(row, this, error=why, cause=cause, uncertain=uncertain)
 
-    def _reroute(self, row: OutboxMail, outcome: Outcome, failed: dict[str, RemoteError]) -> None:
+    def _left(self, row: OutboxMail, this: _Round) -> list[str]:
+        """The paths that have not refused this mail in this round; those that work come first."""
+        ways, refused = self._ways, this.refused[row.id]
+        gone = {ways.identity.get(path) for path in refused}
+        possible = candidates(row.mail.kind, row.tenants, ways, about_sender=_about(row))
+        left = [path for path in possible if ways.identity[path] not in gone]
+        return sorted(left, key=ways.is_broken)
+
+    def _reroute(self, row: OutboxMail, this: _Round) -> None:
         """Give a row that has no path, or whose path is gone, to another; else let it wait."""
         now = self._clock()
-        other = self._other_path(row, failed)
-        cause = row.last_cause or "unknown"
-        if other != NO_PATH and other not in failed:
-            why = row.last_error or "The path it was meant for is gone."
-            self._retry(row, outcome, now, path=other, error=why, cause=cause)
-            return
-        error = "No sender may carry this mail, so it waits."
-        self._retry(row, outcome, now + LONGEST_RETRY, path=NO_PATH, error=error, cause=cause)
-
-    def _other_path(self, row: OutboxMail, failed: Collection[str]) -> str:
-        subject = sender_of(row.scope or "") if row.mail.kind is MailKind.CANARY_FAILED else None
-        return choose(
+        other = choose(
             row.mail.kind,
             row.tenants,
             self._ways,
-            about_sender=tenant_path(subject[0]) if subject else None,
-            avoid=failed,
+            about_sender=_about(row),
+            avoid=this.failed,
         )
+        cause = row.last_cause or "unknown"
+        if other != NO_PATH and other not in this.failed:
+            why = row.last_error or "The path it was meant for is gone."
+            self._retry(row, this, now, path=other, error=why, cause=cause)
+            return
+        error = "No sender may carry this mail, so it waits."
+        self._retry(row, this, now + LONGEST_RETRY, path=NO_PATH, error=error, cause=cause)
+
+    def _give_up(self, row: OutboxMail, this: _Round, *, error: str, cause: str) -> None:
+        self._outbox.mark_dead(row.id, _token(row), error=error, cause=cause)
+        this.outcome.dead.append((row, error))
+
+    def _wait(
+        self, row: OutboxMail, this: _Round, *, error: str, cause: str, uncertain: bool = False
+    ) -> None:
+        later = self._clock() + backoff(row.attempt)
+        self._retry(row, this, later, error=error, cause=cause, uncertain=uncertain)
 
     def _retry(
         self,
         row: OutboxMail,
-        outcome: Outcome,
+        this: _Round,
         not_before: datetime,
         *,
         error: str,
@@ -247,7 +267,13 @@ class Deliverer:
             uncertain=uncertain,
         )
         if path in (None, row.path, NO_PATH):
-            outcome.waiting.append((row, error))
+            this.outcome.waiting.append((row, error))
+
+
+def _about(row: OutboxMail) -> str | None:
+    """The path of the sender that an alarm is about; that path never carries it."""
+    subject = sender_of(row.scope or "") if row.mail.kind is MailKind.CANARY_FAILED else None
+    return tenant_path(subject[0]) if subject else None
 
 
 def backoff(attempt: int) -> timedelta:

@@ -159,13 +159,22 @@ def _pair(key: Any, certificates: Sequence[Certificate]) -> KeyPair:
         )
     if not certificates:
         raise SecretError("The file holds no certificate.", remedy=_BOTH)
-    own = next((one for one in certificates if one.public_key() == key.public_key()), None)
+    own = next((one for one in certificates if _holds(one, key)), None)
     if own is None:
         raise SecretError(
             "The certificate does not belong to the private key.",
             remedy="Put the matching pair into the file.",
         )
     return _made(key, own)
+
+
+def _holds(certificate: Certificate, key: RSAPrivateKey) -> bool:
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    try:
+        return certificate.public_key() == key.public_key()
+    except (ValueError, TypeError, UnsupportedAlgorithm):  # a key of a kind that nobody can use
+        return False
 
 
 def _made(key: RSAPrivateKey, certificate: Certificate) -> KeyPair:

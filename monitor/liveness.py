@@ -6,20 +6,21 @@ from monitor import status
 from monitor.errors import LapsewatchError
 from monitor.wiring import App
 
-SILENT_AFTER = status.SILENT_AFTER
 BEAT = status.SCHEDULER
+SILENT_AFTER = status.SILENT_AFTER
 
 
 def why_not_ready(app: App) -> list[str]:
     """What keeps the service from doing its work; empty when all is well."""
     try:
         app.store.check()
-        last = app.store.beats().get(BEAT)
+        beats = app.store.beats()
     except LapsewatchError as error:
         return [f"the database cannot be used: {error}"]
-    if last is None:
+    if BEAT not in beats:
         return ["the scheduler has not ticked yet"]
-    silent = app.clock() - last
-    if silent > SILENT_AFTER:
-        return [f"the scheduler has not ticked for {int(silent.total_seconds() // 60)} minutes"]
+    since = status.silent_since(beats, app.clock())
+    if since is not None:
+        minutes = int((app.clock() - since).total_seconds() // 60)
+        return [f"the scheduler has not ticked for {minutes} minutes"]
     return []

@@ -7,11 +7,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from monitor.model import DEFAULT_SCAN_INTERVAL, Recipient, Tenant, TenantHealth, WaitingMail
+from monitor.model import (
+    DEFAULT_SCAN_INTERVAL,
+    OPERATOR,
+    MailKind,
+    OutboxState,
+    Recipient,
+    Tenant,
+    TenantHealth,
+    WaitingMail,
+)
 from monitor.timetable import latest_daily, next_daily
 
 # How long a run waits for the first scan of a tenant: one that hangs must not hold back the others.
 PATIENCE = timedelta(minutes=15)
+_TOLD_AT_ONCE = (MailKind.CANNOT_CHECK, MailKind.CANARY_FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,10 @@ class RecipientRun:
         """The same run about one tenant alone; about all where `only` is None."""
         chosen = tuple(tenant for tenant in self.tenants if only in (None, tenant.name))
         return replace(self, tenants=chosen)
+
+    def without(self, names: Collection[str]) -> RecipientRun:
+        """The same run about the other tenants."""
+        return replace(self, tenants=tuple(t for t in self.tenants if t.name not in names))
 
 
 def recipient_runs(tenants: Iterable[Tenant], audience: Audience) -> list[RecipientRun]:
@@ -132,27 +146,56 @@ def facts_are_in(
 
 
 def strays(
-    waiting: Iterable[WaitingMail], runs: Iterable[RecipientRun], active: Collection[str]
-) -> list[str]:
-    """The ids of waiting mails that would not be written today, by what the roster says.
+    waiting: Iterable[WaitingMail],
+    runs: Iterable[RecipientRun],
+    tenants: Iterable[Tenant],
+    audience: Audience,
+) -> list[WaitingMail]:
+    """The waiting mails that would not be written today, by what the roster says.
 
-    Those that name a tenant nobody may speak of any more, and digests whose recipient has no run
-    that covers what they speak of: the recipient was removed, or a tenant was paused.
+    Those that name a tenant nobody may speak of any more; digests whose recipient has no run
+    that covers what they speak of; and alarms to somebody who is told of alarms no longer. That
+    something is over is still said to whoever heard of it.
 
     Args:
         waiting: mails that no server accepted.
         runs: the daily runs there are now.
-        active: the names that may be spoken of: tenants that are not paused, and the operator's.
+        tenants: all tenants, paused ones too.
+        audience: the operator.
     """
     names: dict[str, list[frozenset[str]]] = {}
     for run in runs:
         names.setdefault(run.address.casefold(), []).append(run.names)
+    alarmed = {OPERATOR: _addresses(audience.recipients)}
+    for tenant in tenants:
+        if not tenant.paused:
+            alarmed[tenant.name] = _addresses(audience.recipients or tenant.recipients)
 
     def is_stray(mail: WaitingMail) -> bool:
-        about = set(mail.tenants)
-        if not about <= set(active):
+        about, who = set(mail.tenants), mail.recipient.casefold()
+        if not about <= set(alarmed):
             return True
-        mine = names.get(mail.recipient.casefold(), ())
-        return mail.digest and not any(about <= run for run in mine)
+        if mail.digest:
+            return not any(about <= run for run in names.get(who, ()))
+        return mail.kind in _TOLD_AT_ONCE and not any(who in alarmed[name] for name in about)
 
-    return [mail.id for mail in waiting if is_stray(mail)]
+    return [mail for mail in waiting if is_stray(mail)]
+
+
+def spoken_for(waiting: Iterable[WaitingMail], run: RecipientRun) -> set[str]:
+    """The tenants of a run that a waiting digest of its recipient speaks of beside others.
+
+    Such a digest stays as it is (it is another run's), so this run leaves these tenants out.
+    """
+    mine = [
+        set(mail.tenants)
+        for mail in waiting
+        if mail.digest
+        and mail.state is OutboxState.PENDING
+        and mail.recipient.casefold() == run.address.casefold()
+    ]
+    return {name for about in mine if not about <= run.names for name in about}
+
+
+def _addresses(recipients: Iterable[Recipient]) -> set[str]:
+    return {recipient.address.casefold() for recipient in recipients}

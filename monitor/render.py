@@ -1,4 +1,4 @@
-"""Turns what must be said into mails: subject, text and HTML from templates/email/."""
+"""Turns what must be said into mails (templates/email/) and Exchange scripts (templates/setup/)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -27,8 +28,12 @@ from monitor.model import (
     Tenant,
     TenantHealth,
 )
+from monitor.onboard import ExchangeSetup, Form, Model
+from monitor.powershell import literal
 
-__all__ = ["DigestItem", "Renderer", "long_date", "portal_link", "relative_days"]
+__all__ = [
+    "DigestItem", "Renderer", "exchange_script", "long_date", "portal_link", "relative_days",
+]  # fmt: skip
 
 SIZE = 95_000  # bytes of HTML; some mail programs cut at 100 kB
 REFERENCES = 10  # a thread needs few of them, and the header must stay short
@@ -218,7 +223,7 @@ class Renderer:
 
 def _environment(*, autoescape: bool) -> Environment:
     return Environment(
-        loader=FileSystemLoader(_templates()),
+        loader=FileSystemLoader(_templates("email")),
         autoescape=autoescape,  # noqa: S701 (off for the text part only, which is not HTML)
         undefined=StrictUndefined,
         finalize=_last_look,
@@ -227,11 +232,41 @@ def _environment(*, autoescape: bool) -> Environment:
     )
 
 
-def _templates() -> Path:
+def exchange_script(setup: ExchangeSetup, form: Form) -> str:
+    """The PowerShell script that makes, checks or undoes a sender's set-up in Exchange Online.
+
+    Raises:
+        UsageError: a value holds what cannot stand in a script.
+    """
+    facts = {
+        "s": setup,
+        "form": str(form),
+        "rbac": setup.model is Model.RBAC,
+        "environment": setup.environment or "",
+        "own_cloud": setup.environment is None,
+    }
+    return _scripts().get_template(f"{form}.ps1").render(facts)
+
+
+@cache
+def _scripts() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(_templates("setup")),
+        autoescape=False,  # noqa: S701 (a script is not HTML)
+        undefined=StrictUndefined,
+        # Whatever a template prints is one literal: no template can forget to quote.
+        finalize=literal,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _templates(kind: str) -> Path:
     """The folder of a checkout, or the one that the wheel carries."""
     here = Path(__file__).resolve().parent
-    packed = here / "_templates" / "email"
-    return packed if packed.is_dir() else here.parent / "templates" / "email"
+    packed = here / "_templates" / kind
+    return packed if packed.is_dir() else here.parent / "templates" / kind
 
 
 def _last_look(value: object) -> object:

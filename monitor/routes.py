@@ -62,6 +62,19 @@ class Paths:
         return self.identity.get(path) in bad
 
 
+def candidates(
+    kind: MailKind, tenants: Sequence[str], paths: Paths, *, about_sender: str | None = None
+) -> list[str]:
+    """Every path that may carry a mail, the best first, broken or not; see `choose`."""
+    own = [tenant_path(tenants[0])] if len(set(tenants)) == 1 else []
+    order = [OPERATOR_PATH, *own] if kind in _ALARMS else [*own, OPERATOR_PATH]
+    possible = [path for path in dict.fromkeys(order) if path in paths.identity]
+    if about_sender is not None:
+        subject = paths.identity.get(about_sender)
+        possible = [path for path in possible if paths.identity[path] != subject]
+    return possible
+
+
 def choose(
     kind: MailKind,
     tenants: Sequence[str],
@@ -84,11 +97,6 @@ def choose(
         about_sender: for alarms about a sender: the path id of that sender.
         avoid: paths that have just failed.
     """
-    own = [tenant_path(tenants[0])] if len(set(tenants)) == 1 else []
-    order = [OPERATOR_PATH, *own] if kind in _ALARMS else [*own, OPERATOR_PATH]
-    possible = [path for path in dict.fromkeys(order) if path in paths.identity]
-    if about_sender is not None:
-        subject = paths.identity.get(about_sender)
-        possible = [path for path in possible if paths.identity[path] != subject]
+    possible = candidates(kind, tenants, paths, about_sender=about_sender)
     working = [path for path in possible if not paths.is_broken(path, avoid)]
     return (working or possible or [NO_PATH])[0]

@@ -9,7 +9,7 @@ from monitor.compose import Composer, Knowledge, Standing
 from monitor.decide import Decision
 from monitor.log import get
 from monitor.model import HeldSlot, OutboxMail, Sender
-from monitor.recipients import Audience, RecipientRun, recipient_runs, strays
+from monitor.recipients import Audience, RecipientRun, recipient_runs, spoken_for, strays
 from monitor.routes import Paths
 from monitor.senders import watched_scopes
 from monitor.store import Store
@@ -61,14 +61,26 @@ class Runs:
             paths=self._paths(tenants),
         )
 
-    def tidy(self, standing: Standing) -> None:
+    def tidy(self, standing: Standing) -> set[str]:
         """Take back what waits for people who are no longer to be told, and alarms about nothing.
+
+        Returns:
+            The scopes of the runs whose recipient lost a digest: what it said of tenants that are
+            still theirs is to be written anew.
 
         Raises:
             StoreError: the database cannot be used.
         """
-        self._store.withdraw(strays(self._store.waiting(), standing.runs, standing.active))
+        stray = strays(self._store.waiting(), standing.runs, standing.tenants, self._audience)
+        self._store.withdraw([mail.id for mail in stray])
         self._store.end_alarms_except(standing.senders, "sender:", self._clock())
+        lost = [mail for mail in stray if mail.digest]
+        return {
+            run.scope
+            for run in standing.runs
+            for mail in lost
+            if mail.recipient.casefold() == run.address.casefold() and run.names & set(mail.tenants)
+        }
 
     def plan(
         self, run: RecipientRun, standing: Standing
@@ -94,9 +106,10 @@ class Runs:
             StoreError: the database cannot be used; nothing was written.
         """
         for _ in range(TRIES):
-            mails, _ = self.plan(run, standing)
+            mine = run.without(spoken_for(self._store.waiting(), run))
+            mails, _ = self.plan(mine, standing)
             added = self._store.write_run(
-                mails, recipient=run.address, tenants=run.names, at=self._clock(), slot=slot
+                mails, recipient=run.address, tenants=mine.names, at=self._clock(), slot=slot
             )
             if added is not None:
                 return added

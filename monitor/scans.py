@@ -13,8 +13,16 @@ from monitor.decide import scan_alarm
 from monitor.errors import LapsewatchError, RemoteError
 from monitor.lifecycle import OwnCredential, own_uids
 from monitor.log import get
-from monitor.model import AlarmChange, Cloud, CredentialRef, Scan, ScanRecord, Tenant
-from monitor.store import Store
+from monitor.model import (
+    AlarmChange,
+    Cloud,
+    CredentialRef,
+    Scan,
+    ScanRecord,
+    Tenant,
+    TenantHealth,
+)
+from monitor.store import AlarmWrite, Store
 
 if TYPE_CHECKING:
     from monitor.entra.graph import GraphReader
@@ -96,18 +104,33 @@ class Scans:
         """
         before = self._store.tenant_health(tenant.name)
         change, reason = scan_alarm(before, scan.record)
-        alarm = None
-        if change is not AlarmChange.NONE:
-            news = self._news(f"tenant:{tenant.name}")
-            alarm = self._alarms.scan_alarm(tenant, before, scan.record, change, news)
         self._store.record_scan(
             scan,
             zone=ZoneInfo(tenant.time_zone),
             own=own_uids(scan.objects, own, self._clock()),
-            alarm=alarm,
+            alarm=self._alarm(tenant, before, scan.record, change),
             watched=tenant,
         )
+        if scan.record.complete and change is not AlarmChange.CLOSE:
+            self._close_what_opened_meanwhile(tenant, scan.record)
         log.info(
             "tenant_scanned", tenant=tenant.name, complete=scan.record.complete,
             credentials=scan.record.credentials, cause=scan.record.cause, alarm=reason,
         )  # fmt: skip
+
+    def _alarm(
+        self, tenant: Tenant, before: TenantHealth | None, record: ScanRecord, change: AlarmChange
+    ) -> AlarmWrite | None:
+        if change is AlarmChange.NONE:
+            return None
+        news = self._news(f"tenant:{tenant.name}")
+        return self._alarms.scan_alarm(tenant, before, record, change, news)
+
+    def _close_what_opened_meanwhile(self, tenant: Tenant, record: ScanRecord) -> None:
+        """End the alarm of a failed attempt that was recorded beside this complete scan."""
+        now = self._store.tenant_health(tenant.name)
+        if now is None or now.alarm_opened_at is None or now.failures:
+            return
+        alarm = self._alarm(tenant, now, record, AlarmChange.CLOSE)
+        if alarm is not None:
+            self._store.write_alarm(alarm)

@@ -14,7 +14,9 @@ from monitor.routes import sender_scope, tenant_path
 class OAuthSender:
     """All that is needed to get a token and send as a mailbox.
 
-    `tenant` is the tenant's name, or "(operator)".
+    `tenant` is the tenant's name, or "(operator)". `problem` says why the sender cannot be used
+    at all, mostly by a mistake in the settings; such a one is listed as failed and never opened,
+    and what it would have of its cloud is empty.
     """
 
     tenant: str
@@ -28,6 +30,7 @@ class OAuthSender:
     canary_to: tuple[str, ...]
     time_zone: str
     enterprise_object_id: str | None = None
+    problem: str = ""
 
     @property
     def path(self) -> str:
@@ -41,20 +44,52 @@ class OAuthSender:
 
 
 def of_tenant(tenant: Tenant, clouds: Mapping[str, Cloud]) -> OAuthSender | None:
-    """The sender of a tenant, or None when it has none (or its cloud is no longer configured)."""
+    """The sender of a tenant, or None when it has none.
+
+    One whose cloud is no longer configured has a `problem`: it must not vanish from the report.
+    """
     sender = tenant.sender
-    cloud = clouds.get((sender.cloud if sender else None) or tenant.cloud)
-    if sender is None or sender.relay is not None or cloud is None:
+    if sender is None or sender.relay is not None:
         return None
+    name = sender.cloud or tenant.cloud
+    told = "" if name in clouds else str(unknown_cloud(name, tenant.name))
     return _resolve(
         sender,
         tenant.name,
-        cloud,
+        clouds.get(name) or _nowhere(name),
         directory_id=sender.directory_id or tenant.directory_id,
         client_id=sender.client_id or tenant.client_id,
         credential=sender.credential or tenant.credential,
         time_zone=tenant.time_zone,
+        problem=told,
     )
+
+
+def unknown_cloud(name: str, tenant: str) -> SettingsError:
+    """What is wrong when the settings no longer know the cloud that a tenant names."""
+    return SettingsError(
+        [f'The settings know no cloud "{name}", which {tenant} needs.'],
+        remedy=f"Add [clouds.{name}] to the settings, or import the tenant anew.",
+    )
+
+
+def unusable(sender: Sender, problem: str, *, time_zone: str) -> OAuthSender:
+    """The operator's sender where `of_operator` cannot tell all of it, with the reason."""
+    return _resolve(
+        sender,
+        OPERATOR,
+        _nowhere(sender.cloud or ""),
+        directory_id=sender.directory_id or "",
+        client_id=sender.client_id or "",
+        credential=sender.credential or CredentialRef("secret", ""),
+        time_zone=time_zone,
+        problem=problem,
+    )
+
+
+def _nowhere(name: str) -> Cloud:
+    return Cloud(name, authority="", graph="", graph_scope="", smtp_host="", smtp_port=0,
+                 smtp_scope="", portal="")  # fmt: skip
 
 
 def of_operator(
@@ -113,6 +148,7 @@ def _resolve(
     client_id: str,
     credential: CredentialRef,
     time_zone: str,
+    problem: str = "",
 ) -> OAuthSender:
     return OAuthSender(
         tenant=tenant,
@@ -126,6 +162,7 @@ def _resolve(
         canary_to=sender.canary_to or (sender.mailbox,),
         time_zone=time_zone,
         enterprise_object_id=sender.enterprise_object_id,
+        problem=problem,
     )
 
 

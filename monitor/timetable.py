@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from monitor.model import TenantHealth
+from monitor.model import CLOCK_SLACK, TenantHealth
 
 _ONE_DAY = timedelta(days=1)
 FIRST = datetime(2000, 1, 1, tzinfo=UTC)  # the slot of a tenant's very first scan
@@ -48,22 +48,31 @@ def next_daily(now: datetime, at: time, zone: ZoneInfo) -> datetime:
 
 
 def scan_due(
-    health: TenantHealth | None, every: timedelta, changed_at: datetime | None = None
+    health: TenantHealth | None,
+    every: timedelta,
+    *,
+    now: datetime,
+    changed_at: datetime | None = None,
 ) -> datetime:
     """Return when (UTC) a tenant is to be read next; the instant is the scan's slot.
 
-    A tenant never tried is due since ever; one whose entry was changed after its last attempt is
-    due since the change, because the credential may be another one. A failure is looked at again
-    sooner than a success.
+    A tenant never tried is due since ever; one whose entry was changed after its last attempt
+    began is due since the change, because the credential may be another one. A failure is looked
+    at again sooner than a success. An attempt in the future was recorded while the clock was
+    wrong: the tenant is due now.
 
     Args:
         health: what is known of the tenant; None when it was never tried.
         every: the interval of good scans.
+        now: the current instant.
         changed_at: when the tenant's entry was changed last.
     """
     if health is None or health.last_attempt is None:
         return FIRST
-    if changed_at is not None and changed_at > health.last_attempt:
+    if health.last_attempt > now + CLOCK_SLACK:
+        return now - (now - FIRST) % RETRY_LATER  # the same for every replica
+    began = health.record.started_at if health.record else health.last_attempt
+    if changed_at is not None and changed_at > began:
         return changed_at
     if not health.failures:
         return health.last_attempt + every

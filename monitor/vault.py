@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -11,6 +12,14 @@ from monitor.fields import beside
 from monitor.model import CredentialRef
 
 _TOO_LARGE = 1_000_000
+# Or a named pipe that nobody writes to would hold the opener for ever.
+_OPEN_FLAGS = (
+    os.O_RDONLY
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_NOCTTY", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
 
 
 class Vault:
@@ -88,8 +97,7 @@ class Vault:
 
     def _from_file(self, path: Path) -> bytes:
         try:
-            with path.open("rb") as file:
-                value = file.read(_TOO_LARGE + 1)
+            value = _content(path)
         except FileNotFoundError:
             raise SecretError(
                 f"There is no file {path}.",
@@ -97,6 +105,11 @@ class Vault:
             ) from None
         except OSError as error:
             raise SecretError(f"The file {path} cannot be read: {error.strerror}.") from None
+        if value is None:
+            raise SecretError(
+                f"The file {path} cannot be read: it is not a regular file.",
+                remedy="Put the credential into a plain file there.",
+            )
         if len(value) > _TOO_LARGE:
             raise SecretError(f"The file {path} is too large to hold a credential.")
         return value
@@ -108,6 +121,18 @@ class Vault:
                 remedy="Use file: or env: until it is.",
             )
         return self._keyvault(name).encode()
+
+
+def _content(path: Path) -> bytes | None:
+    """A file's first bytes; None for a pipe, a device or a folder, which may never end."""
+    descriptor = os.open(path, _OPEN_FLAGS)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read(_TOO_LARGE + 1)
+    finally:
+        os.close(descriptor)
 
 
 def _shown(reference: str) -> str:

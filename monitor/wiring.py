@@ -5,22 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from importlib import import_module, resources
 from typing import TYPE_CHECKING, Self
 
-from monitor import process, status
+from monitor import log, process, status
 from monitor.alarms import AlarmNews, AlarmWriter
-from monitor.canaries import Canaries
+from monitor.canaries import Canaries, as_of_now
 from monitor.carriers import Carriers
 from monitor.compose import Composer
 from monitor.config import Configuration
 from monitor.credentials import Credentials
 from monitor.deliver import Deliverer
 from monitor.diagnose import Diagnosis, Rulebook
-from monitor.errors import SecretError, SettingsError
+from monitor.doctor.gather import Ways
+from monitor.doctor.rounds import Doctor
+from monitor.errors import SecretError
 from monitor.lifecycle import OwnCredential
 from monitor.model import Cloud, CredentialRef, Tenant
 from monitor.recipients import Audience, recipient_runs
@@ -28,6 +30,7 @@ from monitor.render import Renderer
 from monitor.runs import Runs
 from monitor.scans import Scans
 from monitor.sealed import SealedValues
+from monitor.senders import unknown_cloud
 from monitor.store import Store
 from monitor.vault import Vault
 
@@ -40,6 +43,8 @@ if TYPE_CHECKING:
 
 Clock = Callable[[], datetime]
 READERS = 8  # secret values that are read at the same time
+
+_log = log.get(__name__)
 
 
 def system_clock() -> datetime:
@@ -169,6 +174,22 @@ class App:
         )
 
     @cached_property
+    def doctor(self) -> Doctor:
+        """Examines everything that reading and sending rest on."""
+        ways = Ways(
+            self.carriers,
+            credential=self.credential,
+            password=self.vault.text,
+            send=self.canaries.probe,
+            diagnose=self.diagnose,
+            clock=self.clock,
+            clouds=self.configuration.clouds,
+        )
+        return Doctor(
+            self.store, self.configuration, ways=ways, graph=self.graph, rules=self.rulebook
+        )
+
+    @cached_property
     def runs(self) -> Runs:
         """Decides, composes and writes daily runs."""
         return Runs(
@@ -259,9 +280,16 @@ class App:
         if reference.form not in ("secret", "certificate"):
             return []
         hint, thumbprints = None, frozenset[str]()
-        with suppress(SecretError):
+        try:
             value = self.credential(reference)
             hint, thumbprints = value.hint, frozenset(value.thumbprints)
+        except SecretError:
+            pass  # told where it is signed in with
+        except Exception as error:
+            # One odd file must not stop the scans of all. Its text may quote the file.
+            _log.warning(
+                "own_credential_unreadable", form=reference.form, error=type(error).__name__
+            )
         return [OwnCredential(one, hint, thumbprints, reference.form) for one in client_ids]
 
     # --- reading -------------------------------------------------------------------------------
@@ -297,10 +325,7 @@ class App:
         try:
             return self.configuration.clouds[tenant.cloud]
         except KeyError:
-            raise SettingsError(
-                [f'The settings know no cloud "{tenant.cloud}", which {tenant.name} needs.'],
-                remedy=f"Add [clouds.{tenant.cloud}] to the settings, or import the tenant anew.",
-            ) from None
+            raise unknown_cloud(tenant.cloud, tenant.name) from None
 
     # --- knowing -------------------------------------------------------------------------------
 
@@ -320,7 +345,7 @@ class App:
             credentials=self.store.credentials(include_removed=True),
             health=self.store.health(),
             senders=[(sender.tenant, sender.mailbox) for sender in resolved],
-            sender_health=self.store.sender_health(),
+            sender_health=as_of_now(self.store.sender_health(), resolved, now),
             snoozes=self.store.snoozes(),
             outbox=counts,
             mails=mails,

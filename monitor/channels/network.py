@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import time
@@ -12,6 +13,12 @@ from typing import Any
 from monitor.channels.wire import WireError, in_words
 
 MAX_ADDRESSES = 8
+
+
+def own_name() -> str:
+    """This machine's name, if a server would take it (`socket.getfqdn` could hang on DNS)."""
+    name = socket.gethostname()
+    return name if re.fullmatch(r"[A-Za-z0-9.-]{1,255}", name) else "localhost"
 
 
 def resolve(host: str, port: int) -> list[Any]:

@@ -25,7 +25,7 @@ def run_probe(
     path: Path,
     *,
     token: Callable[[], str] | None,
-    message: Callable[[], bytes],
+    message: Callable[[], bytes] | None,
     rcpt_to: str,
     diagnose: Diagnose,
     now: Callable[[], datetime],
@@ -43,6 +43,7 @@ def run_probe(
         path: where to and as whom.
         token: gives a fresh access token; a cached one would hide a dead secret for an hour.
         message: writes the whole test mail; called once there is a token, which it may speak of.
+            None ends the walk after RCPT: nothing is sent.
         rcpt_to: the canary's recipient.
         diagnose: names the cause behind a reply.
         now: the current instant, aware UTC.
@@ -51,7 +52,8 @@ def run_probe(
         connect_s, reply_s: seconds for a connection to come about, and for each whole reply.
 
     Returns:
-        The evidence; `result` is `ok` only after the server accepted the whole mail.
+        The evidence; `result` is `ok` only after the server accepted the whole mail (without
+        `message`: its sender and recipient).
     """
     started_at = now()
     with Session(
@@ -73,15 +75,24 @@ def run_probe(
     )
 
 
-def _walk(session: Session, mail_from: str, rcpt_to: str, message: Callable[[], bytes]) -> _Outcome:
+def _walk(
+    session: Session, mail_from: str, rcpt_to: str, message: Callable[[], bytes] | None
+) -> _Outcome:
     opened = _tried(session, session.open)
     if not isinstance(opened, str):
         return opened
+    if message is None:
+        named = _tried(session, lambda: session.rehearse(mail_from, rcpt_to))
+        return named if not isinstance(named, str) else _accepted(session.timings[-1].reply)
     written = message()  # a fault in our own words is not the path's: it is raised
     sent = _tried(session, lambda: session.send(mail_from, rcpt_to, written))
     if not isinstance(sent, str):
         return sent
-    return _Outcome(result=CanaryResult.OK, cause="ok", evidence=sent, retry="never")
+    return _accepted(sent)
+
+
+def _accepted(reply: str) -> _Outcome:
+    return _Outcome(result=CanaryResult.OK, cause="ok", evidence=reply, retry="never")
 
 
 def _tried(session: Session, step: Callable[[], str | None]) -> _Outcome | str:

@@ -40,16 +40,8 @@ class RelayChannel(SubmissionChannel):
         reply_s: float = REPLY_S,
     ) -> None:
         signs_in = relay.user is not None and password is not None
-        path = Path(
-            host=relay.host,
-            port=relay.port,
-            mailbox=relay.user or mailbox,
-            tls=relay.tls,
-            auth="login" if signs_in else "none",
-            ca_file=ca_file,
-        )
         super().__init__(
-            path,
+            relay_path(relay, mailbox, ca_file, signs_in=signs_in),
             sender=mailbox,
             token=(lambda: password) if password is not None and signs_in else None,
             diagnose=diagnose,
@@ -58,3 +50,15 @@ class RelayChannel(SubmissionChannel):
             connect_s=connect_s,
             reply_s=reply_s,
         )
+
+
+def relay_path(relay: Relay, mailbox: str, ca_file: str | None, *, signs_in: bool) -> Path:
+    """Where and as whom a relay takes mail; `signs_in` is whether there is a password."""
+    return Path(
+        host=relay.host,
+        port=relay.port,
+        mailbox=relay.user or mailbox,
+        tls=relay.tls,
+        auth="login" if signs_in else "none",
+        ca_file=ca_file,
+    )

@@ -6,11 +6,37 @@ import base64
 import binascii
 import re
 
+from monitor.channels.path import Path
 from monitor.channels.wire import Reply, Wire
 
 _MAX_CHALLENGES = 3
 _SHOWN_CHALLENGE = 1_000
 _UNSEEN = re.compile(r"[^\x20-\x7e]+")
+
+
+def mechanisms(wire: Wire) -> set[str]:
+    """The AUTH mechanisms that the last EHLO offered, in capitals."""
+    return set(wire.esmtp_features.get("auth", "").upper().split())
+
+
+def sign_in(wire: Wire, path: Path, value: str) -> tuple[Reply, str]:
+    """Sign in as the path says.
+
+    Args:
+        wire: after TLS and EHLO.
+        path: as whom, and how.
+        value: the access token, or the password.
+
+    Returns:
+        The final reply, of which only 235 is success, and the challenge in the clear.
+
+    Raises:
+        WireError: no usable reply came.
+    """
+    if path.auth == "xoauth2":
+        return xoauth2(wire, path.mailbox, value)
+    by = plain if "PLAIN" in mechanisms(wire) else login
+    return by(wire, path.mailbox, value), ""
 
 
 def xoauth2(wire: Wire, user: str, token: str) -> tuple[Reply, str]:

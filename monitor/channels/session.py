@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn, Self
 
-from monitor.channels import sasl
+from monitor.channels import network, sasl
 from monitor.channels.message import ascii_address
 from monitor.channels.network import certificate_name, dial, is_loopback, resolve, tls_context
 from monitor.channels.path import Diagnose, Path, Retry
@@ -121,23 +119,19 @@ class Session:
         Raises:
             DeliveryError: it was not accepted; `bad_recipient` and `uncertain` say more.
         """
-        del self.timings[self._opened :]
-        try:
-            wire = self._live()
-            with self._stage("mail"):
-                self._expect(wire.ask(f"MAIL FROM:<{self._address(mail_from)}>"), 250)
-            with self._stage("rcpt"):
-                self._expect(wire.ask(f"RCPT TO:<{self._address(rcpt_to)}>"), 250, 251, 252)
-            with self._stage("data"):
-                self._expect(wire.ask("DATA"), 354)
-                self._hand_over(wire, data)
-                return self._verdict(wire)
-        except DeliveryError:
+        with self._envelope(mail_from, rcpt_to) as wire, self._stage("data"):
+            self._expect(wire.ask("DATA"), 354)
+            self._hand_over(wire, data)
+            return self._verdict(wire)
+
+    def rehearse(self, mail_from: str, rcpt_to: str) -> None:
+        """Name sender and recipient as `send` does, and take it back: no mail goes out.
+
+        Raises:
+            DeliveryError: one of them was refused.
+        """
+        with self._envelope(mail_from, rcpt_to):
             self._reset()
-            raise
-        except BaseException:
-            self._drop()
-            raise
 
     def close(self) -> None:
         """Say QUIT, without waiting long for the answer, and hang up."""
@@ -160,7 +154,7 @@ class Session:
             self._note, self._address_reached = f"connected to {address}", address
             self._wire = Wire(
                 sock,
-                ehlo_name=self.path.ehlo_name or _own_name(),
+                ehlo_name=self.path.ehlo_name or network.own_name(),
                 reply_s=self._reply_s,
                 clock=self._clock,
             )
@@ -190,7 +184,7 @@ class Session:
         self._expect(wire.reply, 250)
 
     def _check_offer(self, wire: Wire) -> None:
-        offered = _mechanisms(wire)
+        offered = sasl.mechanisms(wire)
         listed = f"it offers {', '.join(sorted(offered)) or 'no AUTH at all'}"
         if self.path.auth == "xoauth2" and "XOAUTH2" not in offered:
             self._fail(f"the server does not offer XOAUTH2; {listed}", evidence=wire.reply.text)
@@ -208,13 +202,7 @@ class Session:
             wire.hide(token)
             self._note = "a token" if self.path.auth == "xoauth2" else "a password"
         with self._stage("auth"):
-            user, challenge = self.path.mailbox, ""
-            if self.path.auth == "xoauth2":
-                reply, challenge = sasl.xoauth2(wire, user, token)
-            elif "PLAIN" in _mechanisms(wire):
-                reply = sasl.plain(wire, user, token)
-            else:
-                reply = sasl.login(wire, user, token)
+            reply, challenge = sasl.sign_in(wire, self.path, token)
             # smtplib would take 503 for success; nothing but 235 is.
             self._expect(reply, _AUTH_OK, more=challenge and f"\nchallenge: {challenge}")
 
@@ -245,6 +233,24 @@ class Session:
             raise
 
     # --- a mail ------------------------------------------------------------------------------
+
+    @contextmanager
+    def _envelope(self, mail_from: str, rcpt_to: str) -> Iterator[Wire]:
+        """MAIL and RCPT; a refusal of what follows leaves the session ready for the next mail."""
+        del self.timings[self._opened :]
+        try:
+            wire = self._live()
+            with self._stage("mail"):
+                self._expect(wire.ask(f"MAIL FROM:<{self._address(mail_from)}>"), 250)
+            with self._stage("rcpt"):
+                self._expect(wire.ask(f"RCPT TO:<{self._address(rcpt_to)}>"), 250, 251, 252)
+            yield wire
+        except DeliveryError:
+            self._reset()
+            raise
+        except BaseException:
+            self._drop()
+            raise
 
     def _hand_over(self, wire: Wire, data: bytes) -> None:
         """Send the message; a server that hangs up meanwhile may have said why."""
@@ -387,13 +393,3 @@ class Session:
             return False
         unnamed = self.stage == "rcpt" and cause == "unknown"
         return cause in _RECIPIENT_CAUSES or (unnamed and code in _RECIPIENT_CODES)
-
-
-def _own_name() -> str:
-    """This machine's name, if a server would take it (`socket.getfqdn` could hang on DNS)."""
-    name = socket.gethostname()
-    return name if re.fullmatch(r"[A-Za-z0-9.-]{1,255}", name) else "localhost"
-
-
-def _mechanisms(wire: Wire) -> set[str]:
-    return set(wire.esmtp_features.get("auth", "").upper().split())

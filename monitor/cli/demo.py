@@ -12,7 +12,7 @@ import typer
 
 from monitor.cli.terminal import print_json
 from monitor.errors import UsageError
-from monitor.fields import printable
+from monitor.fields.problems import printable
 
 if TYPE_CHECKING:
     from monitor.demo import Demo

@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 import typer
 
 from monitor.cli.terminal import print_json, print_table, wired, write_file
-from monitor.fields import printable
-from monitor.model import TenantState, stage_label
+from monitor.fields.problems import printable
+from monitor.model import OutboxState, TenantState, stage_label
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from monitor.model import Credential
+    from monitor.model import Credential, OutboxMail
     from monitor.status import StatusReport
 
 SHOWN = 40
@@ -41,6 +41,8 @@ def status(
     Exit code: 0 fine, 3 something needs action, 4 something lapsed, 5 a tenant is unknown,
     6 a canary fails (the highest that applies).
     """
+    if as_json and as_csv:
+        raise typer.BadParameter("cannot be both; choose one", param_hint="--json and --csv")
     with wired(context) as app:
         report = app.report()
         zone = ZoneInfo(app.configuration.operator_zone)
@@ -116,7 +118,42 @@ def print_report(report: StatusReport, zone: ZoneInfo, *, everything: bool = Fal
                 for row in report.canaries
             ],
         )
+    _print_work(report, zone)
     print(f"As of {when(report.generated_at, zone)}. Nothing shown as ok is older than it says.")
+
+
+def _print_work(report: StatusReport, zone: ZoneInfo) -> None:
+    """Mails that are stuck, and work of the service that is not done."""
+    stuck = [mail for mail in report.mails if _trouble(mail, report.generated_at)]
+    if stuck:
+        print_table(
+            "Mails that are stuck",
+            ("State", "To", "Since", "Subject", "Reason"),
+            [
+                (
+                    _trouble(mail, report.generated_at),
+                    mail.recipient,
+                    when(mail.date, zone),
+                    mail.mail.subject,
+                    mail.last_error or "",
+                )
+                for mail in stuck[:SHOWN]
+            ],
+        )
+    undone = [(job.name, "all rounds", when(job.last, zone)) for job in report.late_jobs]
+    undone += [(run.job, run.name, when(run.taken_at, zone)) for run in report.unfinished[:SHOWN]]
+    if undone:
+        print_table(
+            "Work that is not done; the service tries again", ("Job", "For", "Since"), undone
+        )
+
+
+def _trouble(mail: OutboxMail, now: datetime) -> str:
+    if mail.state is OutboxState.DEAD:
+        return "dead"
+    if not mail.path:
+        return "no path"
+    return "overdue" if mail.is_overdue(now) else ""
 
 
 def _credential_name(credential: Credential) -> str:

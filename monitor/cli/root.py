@@ -13,7 +13,17 @@ from typing import Annotated
 import typer
 
 from monitor import __version__
-from monitor.cli import demo, initialise, reports, running, secrets, serving, tenants
+from monitor.cli import (
+    demo,
+    doctor,
+    initialise,
+    reports,
+    running,
+    scripts,
+    secrets,
+    serving,
+    tenants,
+)
 from monitor.cli.terminal import complain
 from monitor.errors import LapsewatchError
 
@@ -27,7 +37,7 @@ app = typer.Typer(
     add_completion=True,
     rich_markup_mode=None,
 )
-for module in (demo, initialise, tenants, secrets, running, serving, reports):
+for module in (demo, initialise, tenants, secrets, scripts, running, serving, reports, doctor):
     module.register(app)
 
 
@@ -53,6 +63,8 @@ def root(
 ) -> None:
     """Keep what all commands share."""
     del version
+    if log_level not in (None, "debug", "info", "warning", "error"):
+        raise typer.BadParameter("must be debug, info, warning or error", param_hint="--log-level")
     context.obj = {"config": config, "log_level": log_level}
 
 
@@ -67,9 +79,18 @@ def run(arguments: Sequence[str]) -> int:
         code = _run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output, `head` say, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output()
+        return EXIT_ERROR
+    except OSError as error:
+        _give_up_output()
+        told = f"Nothing can be written to standard output: {error.strerror}."
+        complain(LapsewatchError(told))
         return EXIT_ERROR
     return code
+
+
+def _give_up_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(arguments: Sequence[str]) -> int:
@@ -83,6 +104,8 @@ def _run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:  # a traceback helps nobody who is not at home in this code
+        if isinstance(error, OSError):
+            sys.stdout.flush()  # raises once more if it is the output that cannot be written
         if logging.getLogger().isEnabledFor(logging.DEBUG):
             from monitor import log
 

@@ -9,10 +9,15 @@ import typer
 
 from monitor.cli.tenants import named
 from monitor.cli.terminal import many, print_json, wired
-from monitor.fields import printable
+from monitor.errors import LapsewatchError
+from monitor.fields.problems import printable
 from monitor.model import stage_label
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from monitor.model import ScanRecord
     from monitor.wiring import App
 
 run = typer.Typer(name="run", help="Run one job now.", no_args_is_help=True)
@@ -37,12 +42,26 @@ def scan(
     from jobs.send_warnings import deliver
 
     with wired(context, works=True) as app:
-        name = named(app, only).name if only else None
+        name = None if only is None else named(app, only).name
+        begun = app.clock()
         try:
             scans = asyncio.run(scan_tenants(app, only=name, dry_run=dry_run))
+        except LapsewatchError:  # one was removed meanwhile, say; the others were read all the same
+            _tell_scans(_recorded(app, begun), as_json)
+            raise
         finally:  # one that could not be recorded must not keep back the alarms about the others
             if not dry_run:
                 deliver(app)
+    _tell_scans(scans, as_json)
+
+
+def _recorded(app: App, begun: datetime) -> list[ScanRecord]:
+    """The attempts that were recorded since an instant, the newest of each tenant."""
+    records = [health.record for health in app.store.health().values()]
+    return [found for found in records if found is not None and found.started_at >= begun]
+
+
+def _tell_scans(scans: Sequence[ScanRecord], as_json: bool) -> None:
     if as_json:
         print_json(
             [
@@ -82,7 +101,7 @@ def warn(
     from jobs.send_warnings import plan_warnings, send_warnings
 
     with wired(context, works=True) as app:
-        name = named(app, only).name if only else None
+        name = None if only is None else named(app, only).name
         if dry_run:
             planned = [mail for mail, _ in plan_warnings(app, only=name)]
             _tell_mails(
@@ -129,12 +148,16 @@ def _plan_canaries(app: App, only: str | None, as_json: bool) -> None:
                     "mailbox": sender.mailbox,
                     "server": f"{sender.host}:{sender.port}",
                     "to": list(sender.canary_to),
+                    "problem": sender.problem or None,
                 }
                 for sender in chosen
             ]
         )
         return
     for sender in chosen:
+        if sender.problem:
+            print(f"{sender.tenant}: {sender.mailbox}: {printable(sender.problem, 600)}")
+            continue
         where = f"{sender.host}:{sender.port}"
         print(f"{sender.tenant}: would send as {sender.mailbox} through {where}")
 
@@ -148,7 +171,7 @@ def canary(
     from jobs.send_warnings import deliver
 
     with wired(context, works=True) as app:
-        name = named(app, only).name if only else None
+        name = None if only is None else named(app, only).name
         if dry_run:
             _plan_canaries(app, name, as_json)
             return

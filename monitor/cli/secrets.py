@@ -13,7 +13,8 @@ import typer
 from monitor.cli.tenants import named
 from monitor.cli.terminal import many, print_json, print_table, settings, wired
 from monitor.errors import UsageError
-from monitor.fields import looks_like_guid, nearest, printable
+from monitor.fields import looks_like_guid
+from monitor.fields.problems import nearest, printable
 from monitor.references import APP_OWNER, OPERATOR_OWNER, sealed_name
 
 if TYPE_CHECKING:

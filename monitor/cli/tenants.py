@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -12,7 +13,7 @@ import typer
 
 from monitor.cli.terminal import many, print_json, print_table, wired
 from monitor.errors import UsageError
-from monitor.fields import nearest, printable
+from monitor.fields.problems import nearest, printable
 
 if TYPE_CHECKING:
     from monitor.model import Tenant
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from monitor.wiring import App
 
 tenant = typer.Typer(name="tenant", help="The watched tenants.", no_args_is_help=True)
+ANSWER_WITHIN = 1.0  # seconds: `echo n |` may start later than this command, but not by much
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -149,15 +151,40 @@ def show(context: typer.Context, name: str, as_json: AsJson = False) -> None:
 def remove(
     context: typer.Context,
     name: str,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask, and do not look at standard input.")
+    ] = False,
 ) -> None:
-    """Stop watching a tenant and delete everything known about it."""
+    """Stop watching a tenant and delete everything known about it.
+
+    It asks at a terminal only. Elsewhere it goes on, unless standard input says something else
+    than yes.
+    """
     with wired(context) as app:
         entry = named(app, name)
-        if not yes and sys.stdin.isatty():
-            typer.confirm(f"Delete {entry.name} and all that is known about it?", abort=True)
+        if not yes:
+            _confirm(entry.name)
         app.store.remove_tenant(entry.name)
     print(f"{entry.name} is no longer watched; nothing in Microsoft's cloud was changed.")
+
+
+def _confirm(name: str) -> None:
+    if sys.stdin.isatty():
+        typer.confirm(f"Delete {name} and all that is known about it?", abort=True)
+    elif (said := _said_already()) and said.strip().lower() not in ("y", "yes"):
+        raise UsageError(
+            f"{name} is still watched: standard input did not say yes.",
+            remedy="Say --yes to remove it, whatever standard input holds.",
+        )
+
+
+def _said_already() -> str:
+    """The line that was piped in; nothing where there is none, for nobody is to be waited for."""
+    try:
+        ready, _, _ = select.select([sys.stdin], [], [], ANSWER_WITHIN)
+        return sys.stdin.readline() if ready else ""
+    except (OSError, ValueError):  # a standard input that is no file
+        return ""
 
 
 def named(app: App, name: str) -> Tenant:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import stat
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from monitor.errors import LapsewatchError, SettingsError, UsageError
-from monitor.fields import printable
+from monitor.fields.problems import printable
 
 if TYPE_CHECKING:
     from monitor.config import Configuration
@@ -32,8 +35,6 @@ def settings(context: typer.Context, *, quiet: bool = True) -> Configuration:
     configuration = load(context.obj["config"])
     chosen = configuration.settings.log
     level = context.obj["log_level"] or ("error" if quiet else chosen.level)
-    if level not in ("debug", "info", "warning", "error"):
-        raise typer.BadParameter("must be debug, info, warning or error", param_hint="--log-level")
     log.set_up(level=level, form=chosen.format)
     return configuration
 
@@ -85,6 +86,71 @@ def write_file(file: Path, text: str, *, make_folder: bool = False) -> None:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise UsageError(f"{file} cannot be written: {why}.") from None
+
+
+def write_new_file(file: Path, data: bytes, *, force: bool = False) -> None:
+    """Write a file whole or not at all, and never through a symbolic link.
+
+    Args:
+        file: where to.
+        data: what it shall hold.
+        force: replace a file that is there already.
+
+    Raises:
+        UsageError: something is there already, or it cannot be written there.
+    """
+    try:
+        _refuse_what_is_there(file, force=force)
+        if force:
+            beside = file.with_name(f".{file.name}.{os.getpid()}.new")
+            _create(beside, data)
+            os.replace(beside, file)  # of a link that was put there meanwhile, the link itself
+        else:
+            _create(file, data)
+    except (OSError, ValueError) as error:
+        raise _unwritable(file, error) from None
+
+
+def _create(file: Path, data: bytes) -> None:
+    # With O_EXCL the system itself refuses whatever is there, links that lead nowhere included.
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+    except OSError:
+        os.unlink(file)
+        raise
+
+
+def _refuse_what_is_there(file: Path, *, force: bool) -> None:
+    try:
+        mode = os.lstat(file).st_mode
+    except FileNotFoundError:
+        return
+    shown = printable(str(file), 300)
+    if stat.S_ISLNK(mode):
+        raise UsageError(f"{shown} is a symbolic link.", remedy="Name the file itself.")
+    if stat.S_ISDIR(mode):
+        raise UsageError(f"{shown} is a folder.", remedy="Name a file in it.")
+    if not stat.S_ISREG(mode):
+        raise UsageError(f"{shown} is no file.", remedy="Leave --output out to print instead.")
+    if not force:
+        raise _there_already(file)
+
+
+def _there_already(file: Path) -> UsageError:
+    told = f"{printable(str(file), 300)} is there already, and was left as it is."
+    return UsageError(told, remedy="Say --force to overwrite it, or name another file.")
+
+
+def _unwritable(file: Path, error: OSError | ValueError) -> UsageError:
+    if isinstance(error, FileExistsError):
+        return _there_already(file)
+    if isinstance(error, OSError) and error.errno == errno.ENOENT:
+        folder = printable(str(file.parent), 300)
+        return UsageError(f"There is no folder {folder}.", remedy="Make it, or name another.")
+    why = getattr(error, "strerror", None) or error
+    return UsageError(f"{printable(str(file), 300)} cannot be written: {why}.")
 
 
 def print_json(value: Any) -> None:

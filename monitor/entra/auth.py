@@ -14,6 +14,7 @@ from monitor.entra.failures import (
     Diagnose,
     connection_words,
     looks_like_html,
+    refused_by_status,
     refused_token,
     token_error,
     unusable_ca,
@@ -108,6 +109,7 @@ def smtp_token(
     *,
     timeout_s: float,
     diagnose: Diagnose | None = None,
+    scope: str | None = None,
 ) -> AccessToken:
     """A token for SMTP that was issued just now; blocks, so call it in a thread.
 
@@ -121,6 +123,7 @@ def smtp_token(
         timeout_s: seconds for one answer.
         diagnose: names the cause of a refusal; without it the cause is `unknown` and the
             error's evidence is the answer as it came.
+        scope: of another API, in place of the cloud's for SMTP.
 
     Raises:
         TokenError: no token, for whatever reason.
@@ -133,7 +136,7 @@ def smtp_token(
         raise unusable_ca(cloud.ca_file)
     credential = _msal_credential(cloud, value)
     known = _sent(value, credential)
-    http = _Http(cloud, timeout_s)
+    http = AuthorityHttp(cloud, timeout_s, known)
     try:
         app = msal.ConfidentialClientApplication(
             client_id,
@@ -144,7 +147,7 @@ def smtp_token(
             http_client=http,
         )
         asked_at = datetime.now(UTC)
-        answer = app.acquire_token_for_client([cloud.smtp_scope])
+        answer = app.acquire_token_for_client([scope or cloud.smtp_scope])
     except TokenError:
         raise
     except Exception as exc:  # msal passes on whatever requests, json and its own code raise
@@ -155,13 +158,23 @@ def smtp_token(
     return _msal_answer(answer, asked_at, tenant_id, where, diagnose, known)
 
 
-class _Http:
-    """What msal calls: a requests session with a deadline, a CA and a memory of the last answer."""
+class AuthorityHttp:
+    """A requests session with a deadline, a CA and a memory of the last answer; msal calls it.
 
-    def __init__(self, cloud: Cloud, timeout_s: float) -> None:
+    It follows no redirect: requests would send the client secret along, in clear text too.
+
+    Args:
+        cloud: whose CA is trusted; no proxy stands before this machine's own addresses.
+        timeout_s: seconds for an answer.
+        known: secret values that are taken out of what is kept.
+    """
+
+    def __init__(self, cloud: Cloud, timeout_s: float, known: Sequence[str] = ()) -> None:
         import requests
 
         self.last: Response | None = None
+        self._where = urlsplit(cloud.authority).netloc
+        self._known = known
         self._timeouts = (min(CONNECT_S, timeout_s), timeout_s)
         self._session = requests.Session()
         if cloud.ca_file is not None:
@@ -175,11 +188,13 @@ class _Http:
 
     def post(self, url: str, **options: Any) -> Response:
         """POST (msal's HttpClient interface)."""
-        return self._keep(self._session.post(url, timeout=self._timeouts, **options))
+        options |= {"allow_redirects": False, "timeout": self._timeouts}
+        return self._keep(self._session.post(url, **options))
 
     def get(self, url: str, **options: Any) -> Response:
         """GET (msal's HttpClient interface)."""
-        return self._keep(self._session.get(url, timeout=self._timeouts, **options))
+        options |= {"allow_redirects": False, "timeout": self._timeouts}
+        return self._keep(self._session.get(url, **options))
 
     def close(self) -> None:
         """Close the connections."""
@@ -187,6 +202,11 @@ class _Http:
 
     def _keep(self, response: Response) -> Response:
         self.last = response
+        # Here, because msal reads the body of any answer below 500 as if it were a token.
+        text = hide(response.text, self._known)
+        refused = refused_by_status(response.status_code, text, self._where)
+        if refused is not None:
+            raise refused
         return response
 
 

@@ -64,7 +64,7 @@ class GraphCalls:
         self.base_url = base_url
         self.clock = clock
         self.ledger = ledger
-        self._now = now
+        self.now = now
         self._tokens = tokens
         self._diagnose = diagnose
         self._where = urlsplit(base_url).netloc
@@ -96,11 +96,11 @@ class GraphCalls:
 
         sent = 0
         for attempt in range(1, tries + 1):
-            call = CallOption(self.ledger, self.clock.fits, self._now)
+            call = CallOption(self.ledger, self.clock.fits, self.now)
             retries = REQUESTS - sent - 1 if tries > 1 else 1
             try:
                 response = await self._send(builder, call, retries, query)
-                if not response.is_success:
+                if response.status_code != 200:
                     raise self._refusal(response, what)
                 return await use(response.content)
             except GraphError as error:
@@ -132,12 +132,14 @@ class GraphCalls:
             raise graph_error(cause, message, evidence=hide(repr(exc), known)) from None
         return response
 
-    def _refusal(self, response: httpx.Response, what: str) -> RefusedError:
+    def _refusal(self, response: httpx.Response, what: str) -> GraphError:
         from monitor.entra.sdk import retry_after
 
         found = refused_by_graph(
             response.status_code, response.content, what, self._diagnose, known=self._tokens.known
         )
+        if response.is_success:
+            return found  # a part of an answer, or a promise of one: worth another try
         error = RefusedError(
             found.message, cause=found.cause, stage=found.stage, evidence=found.evidence,
             permanent=found.permanent, remedy=found.remedy,

@@ -14,6 +14,7 @@ from monitor.entra.failures import brief, graph_error, looks_like_html
 from monitor.entra.kinds import Holder, WireCredential, observed
 from monitor.entra.secrets import HINT_LENGTH
 from monitor.entra.values import clean, legacy_name, parse_date, thumbprint
+from monitor.errors import GraphError
 from monitor.model import FederatedCredential, ObjectType, ObservedObject
 
 # Microsoft's own directories, which own its first-party applications.
@@ -24,15 +25,26 @@ _GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE
 
 
 class Page(msgspec.Struct):
-    """One page of a collection: its objects unread, and the link to the next page."""
+    """One page of a collection: its objects unread, the link to the next page, and how many
+    objects the whole collection has (None where that is not told)."""
 
     value: list[Any]
     next_link: Any = None
+    count: int | None = None
 
 
-class _RawPage(msgspec.Struct):
-    value: list[msgspec.Raw]
-    next_link: Any = msgspec.field(name="@odata.nextLink", default=None)
+class _Name:
+    """The name of a page's member. None equals another, so that one that comes twice is seen."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+_NEXT_LINK, _COUNT = "@odata.nextLink", "@odata.count"
+_MEMBERS = msgspec.json.Decoder(dict[_Name, msgspec.Raw], dec_hook=lambda kind, text: kind(text))
+_OBJECTS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 @dataclass(slots=True)
@@ -59,6 +71,9 @@ class Report:
 def read_page(body: bytes, what: str) -> Page:
     """Split a page into its objects.
 
+    A page that holds an error, names a member twice or has a nextLink in a spelling that nobody
+    knows is none: it may lack what it should list.
+
     Args:
         body: the response's bytes.
         what: was asked for, for the message.
@@ -68,15 +83,14 @@ def read_page(body: bytes, what: str) -> Page:
     """
     body = body.removeprefix(b"\xef\xbb\xbf")
     try:
-        page = msgspec.json.decode(body, type=_RawPage)
-        return Page(page.value, page.next_link)
+        members = [
+            (name.text, _member(name.text, raw)) for name, raw in _MEMBERS.decode(body).items()
+        ]
     except msgspec.ValidationError as exc:
-        raise graph_error(
-            "malformed_page", f"The answer to {what} is not a page: {exc}.",
-            evidence=body[:600].decode("utf-8", "replace"),
-        ) from exc  # fmt: skip
+        raise _no_page(what, f"is not a page: {exc}", body) from exc
     except (ValueError, RecursionError):
-        return _read_leniently(body, what)
+        members = _read_leniently(body, what)
+    return _page(members, body, what)
 
 
 def decode_application(item: object, report: Report) -> ObservedObject | None:
@@ -119,27 +133,58 @@ def unpack(item: object) -> Any:
         return json.loads(bytes(item).decode("utf-8", "replace"))
 
 
-def _read_leniently(body: bytes, what: str) -> Page:
+def _member(name: str, raw: msgspec.Raw) -> Any:
+    if name == "value":
+        return _OBJECTS.decode(raw)
+    return msgspec.json.decode(raw) if name in (_NEXT_LINK, _COUNT) else None
+
+
+def _page(members: list[tuple[str, Any]], body: bytes, what: str) -> Page:
+    """The page, once nothing about its members is odd."""
+    named = dict(members)
+    count = named.get(_COUNT)
+    if isinstance(count, str) and count.isascii() and count.isdigit():
+        count = int(count[:12])  # so written under IEEE754Compatible
+    spelled = [name.lower() for name, _ in members]
+    if "error" in spelled or "odata.error" in spelled:
+        raise _no_page(what, "holds an error", body)
+    if len(set(spelled)) < len(spelled):
+        raise _no_page(what, "names a member twice", body)
+    if any(name.lower().endswith("nextlink") and name != _NEXT_LINK for name in named):
+        raise _no_page(what, "goes on at a link that is spelled unlike Graph's", body)
+    if not isinstance(named.get("value"), list):
+        raise _no_page(what, "is not a page", body)
+    if count is not None and (isinstance(count, bool) or not isinstance(count, int)):
+        raise _no_page(what, "has a count that is no number", body)
+    return Page(named["value"], named.get(_NEXT_LINK), count)
+
+
+def _no_page(what: str, why: str, body: bytes) -> GraphError:
+    return graph_error(
+        "malformed_page", f"The answer to {what} {why}.",
+        evidence=body[:600].decode("utf-8", "replace"),
+    )  # fmt: skip
+
+
+def _read_leniently(body: bytes, what: str) -> list[tuple[str, Any]]:
     """Read what msgspec does not take but json does: lone surrogates, NaN, broken UTF-8."""
     text = body.decode("utf-8", "replace")
+    outermost: list[tuple[str, Any]] = []
+
+    def keep(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        outermost[:] = pairs  # the last object to end is the page itself
+        return dict(pairs)
+
     try:
-        content = json.loads(text)
+        content = json.loads(text, object_pairs_hook=keep)
     except (ValueError, RecursionError) as exc:
         if looks_like_html(text[:500]):
             raise graph_error(
                 "html_instead_of_json", f"The answer to {what} is a web page, not JSON.",
                 evidence=text[:600],
             ) from exc  # fmt: skip
-        raise graph_error(
-            "malformed_page", f"The answer to {what} is not whole: {brief(str(exc), 120)}.",
-            evidence=text[:600],
-        ) from exc  # fmt: skip
-    value = content.get("value") if isinstance(content, dict) else None
-    if not isinstance(value, list):
-        raise graph_error(
-            "malformed_page", f"The answer to {what} is not a page.", evidence=text[:600]
-        )
-    return Page(value, content.get("@odata.nextLink"))
+        raise _no_page(what, f"is not whole: {brief(str(exc), 120)}", body) from exc
+    return outermost if isinstance(content, dict) else []
 
 
 def _decode(
@@ -169,7 +214,7 @@ def _decode(
 
 def _application(content: dict[str, Any], report: Report) -> ObservedObject:
     name = _name_of(content)
-    holder = Holder(False, _key_id(content.get("tokenEncryptionKeyId")))
+    holder = Holder(False, _encryption_key(content, name, report))
     passwords, keys = _credentials(content, name, report)
     status = content.get("disabledByMicrosoftStatus", False)
     return ObservedObject(
@@ -188,7 +233,7 @@ def _service_principal(content: dict[str, Any], report: Report) -> ObservedObjec
     preferred = thumbprint(content.get("preferredTokenSigningKeyThumbprint"))
     holder = Holder(
         True,
-        _key_id(content.get("tokenEncryptionKeyId")),
+        _encryption_key(content, name, report),
         str(content.get("preferredSingleSignOnMode") or "").lower(),
         preferred,
     )
@@ -227,12 +272,16 @@ def _each(
     app: str,
     report: Report,
 ) -> Iterator[WireCredential]:
-    """The readable entries of a list of credentials; the others make the scan incomplete."""
+    """The readable entries of a list of credentials; the others make the scan incomplete.
+
+    So does a list that was asked for and did not come: Graph writes [] where there is none.
+    """
     entries = content.get(attribute)
-    if entries is not None and not isinstance(entries, list):
-        report.unreadable(f"The {attribute} of {brief(app, 80)} are not a list.")
+    if not isinstance(entries, list):
+        why = "missing" if entries is None else "not a list"
+        report.unreadable(f"The {attribute} of {brief(app, 80)} are {why}.")
         return
-    for entry in entries or ():
+    for entry in entries:
         try:
             if not isinstance(entry, dict):
                 raise TypeError("not an object")
@@ -251,7 +300,7 @@ def _password(entry: dict[str, Any]) -> WireCredential:
     hint = clean(entry.get("hint"))
     digest = thumbprint(identifier)
     return WireCredential(
-        key_id=_key_id(entry.get("keyId")),
+        key_id=_key_id(_given(entry, "keyId")),
         name=name if name and name.strip() else clean(legacy_name(identifier)),
         start=_date(entry, "startDateTime"),
         end=_date(entry, "endDateTime"),
@@ -265,14 +314,14 @@ def _key(entry: dict[str, Any]) -> WireCredential:
     identifier = entry.get("customKeyIdentifier")
     digest = thumbprint(identifier)
     return WireCredential(
-        key_id=_key_id(entry.get("keyId")),
+        key_id=_key_id(_given(entry, "keyId")),
         name=clean(entry.get("displayName")),
         start=_date(entry, "startDateTime"),
         end=_date(entry, "endDateTime"),
         thumbprint=digest,
         match=digest or clean(identifier) or None,
-        usage=str(entry.get("usage") or "").lower(),
-        type=str(entry.get("type") or "").lower(),
+        usage=str(_given(entry, "usage") or "").lower(),
+        type=str(_given(entry, "type") or "").lower(),
     )
 
 
@@ -291,11 +340,27 @@ def _federated(entry: Any) -> FederatedCredential:
     )
 
 
+def _given(entry: dict[str, Any], attribute: str) -> Any:
+    """A property that Graph always writes; null says that there is none, its absence nothing."""
+    if attribute not in entry:
+        raise ValueError(f"its {attribute} is missing")
+    return entry[attribute]
+
+
 def _date(entry: dict[str, Any], attribute: str) -> Any:
+    value = _given(entry, attribute)
     try:
-        return parse_date(entry.get(attribute))
+        return parse_date(value)
     except ValueError as exc:
         raise ValueError(f"its {attribute} is {exc}") from None
+
+
+def _encryption_key(content: dict[str, Any], app: str, report: Report) -> str | None:
+    try:
+        return _key_id(content.get("tokenEncryptionKeyId"))
+    except TypeError:
+        report.unreadable(f"The tokenEncryptionKeyId of {brief(app, 80)} is not a text.")
+        return None
 
 
 def _key_id(value: object) -> str | None:

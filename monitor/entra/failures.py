@@ -109,7 +109,7 @@ def unusable_ca(file: str) -> TokenError:
 def refused_by_graph(
     status: int, body: bytes, what: str, diagnose: Diagnose, *, known: Iterable[str] = ()
 ) -> GraphError:
-    """The error for an HTTP status that is not a success.
+    """The error for any HTTP status but 200.
 
     Args:
         status: of the response.
@@ -132,12 +132,31 @@ def refused_by_graph(
             message, cause=found.cause, stage="graph", evidence=brief(evidence),
             permanent=found.retry != "later", remedy=found.fix,
         )  # fmt: skip
+    if 200 <= status < 300:
+        return graph_error("malformed_page", f"{message} It is no whole answer.", evidence=evidence)
     if 300 <= status < 400:
         return graph_error(
             "html_instead_of_json", f"{message} It is a redirect.", evidence=evidence
         )
     fallback = "transient" if status >= 500 else _BY_STATUS.get(status, "unknown")
     return graph_error(fallback, message, evidence=evidence)
+
+
+def refused_by_status(status: int, text: str, where: str) -> TokenError | None:
+    """The error for a token endpoint's answer whose HTTP status alone says it; else None.
+
+    Args:
+        status: of the answer.
+        text: its body, without what must not show.
+        where: the endpoint's host, for the message.
+    """
+    if 300 <= status < 400:
+        return token_error(
+            "html_instead_of_json", f"{where} answered {status}. It is a redirect.", evidence=text
+        )
+    if status == 429:
+        return token_error("throttled", f"{where} answered 429.", evidence=text)
+    return None
 
 
 def refused_token(

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from monitor.entra.auth import graph_credential
 from monitor.entra.calls import GraphCalls
 from monitor.entra.deadlines import Deadlines, TenantClock
-from monitor.entra.failures import Diagnose, unusable_ca
+from monitor.entra.failures import Diagnose, graph_error, unusable_ca
+from monitor.entra.lookup import Lookup
 from monitor.entra.secrets import ResolvedCredential
 from monitor.entra.tenant_scan import TenantScan, failed_record
 from monitor.entra.token_source import TokenSource
 from monitor.errors import RemoteError
 from monitor.model import Cloud, Scan, Tenant
+from monitor.model.evidence import DirectorySeen
 
 if TYPE_CHECKING:
     from monitor.entra.sdk import SharedClient
@@ -93,12 +95,73 @@ class GraphReader:
         value: ResolvedCredential,
         now: Callable[[], datetime],
     ) -> Scan:
+        async with self._calls(client, tenant, cloud, value, now) as calls:
+            return await TenantScan(tenant, calls, self._turn, now).run()
+
+    async def look(
+        self,
+        tenant: Tenant,
+        cloud: Cloud,
+        value: ResolvedCredential,
+        *,
+        now: Callable[[], datetime],
+        client_ids: Iterable[str],
+        object_ids: Iterable[str],
+    ) -> DirectorySeen:
+        """Look single objects up, for the doctor; nothing that is remote raises.
+
+        Args:
+            tenant: whose app signs in.
+            cloud: it lives in.
+            value: what the app signs in with.
+            now: the clock, aware and in UTC.
+            client_ids: apps whose registration and Enterprise application are looked for.
+            object_ids: that may be an app registration's.
+        """
+        seen = DirectorySeen()
+        try:
+            async with self._places:
+                client = await self._client(cloud)
+                async with self._calls(client, tenant, cloud, value, now) as calls:
+                    await self._ask(Lookup(calls, seen), calls, seen, client_ids, object_ids)
+        except RemoteError as error:
+            seen.error = error
+        except TimeoutError:
+            seen.error = graph_error("reply_timeout", "The tenant's time ran out.")
+        return seen
+
+    @staticmethod
+    async def _ask(
+        lookup: Lookup,
+        calls: GraphCalls,
+        seen: DirectorySeen,
+        client_ids: Iterable[str],
+        object_ids: Iterable[str],
+    ) -> None:
+        async with calls.clock.scope():
+            await lookup.first_page()
+            seen.server_time, seen.asked_at = calls.ledger.server_date, calls.now()
+            for client_id in client_ids:
+                await lookup.app(client_id)
+                await lookup.principal(client_id)
+            for object_id in object_ids:
+                await lookup.object(object_id)
+            await lookup.policy()
+
+    @asynccontextmanager
+    async def _calls(
+        self,
+        client: SharedClient,
+        tenant: Tenant,
+        cloud: Cloud,
+        value: ResolvedCredential,
+        now: Callable[[], datetime],
+    ) -> AsyncIterator[GraphCalls]:
         base_url = api_address(cloud)
-        async with AsyncExitStack() as stack:
-            tokens = await stack.enter_async_context(self._tokens(tenant, cloud, value))
+        async with self._tokens(tenant, cloud, value) as tokens:
             # Asked for beforehand, so that a refusal is not mixed up with Graph's.
             await tokens.get_token(cloud.graph_scope, enable_cae=True)
-            calls = GraphCalls(
+            yield GraphCalls(
                 self._sdk.graph_for(client, tokens, cloud.graph_scope, base_url),
                 tokens,
                 base_url,
@@ -107,7 +170,6 @@ class GraphReader:
                 now=now,
                 diagnose=self._diagnose,
             )
-            return await TenantScan(tenant, calls, self._turn, now).run()
 
     def _tokens(self, tenant: Tenant, cloud: Cloud, value: ResolvedCredential) -> TokenSource:
         return TokenSource(

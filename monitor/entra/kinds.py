@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from monitor.model import Kind, ObservedCredential
+from monitor.model import Kind, ObservedCredential, ObservedObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,18 @@ def observed(
         active = _is_active(holder, key) if kind is Kind.SAML_SIGNING else None
         found.append(_observe(kind, key, active))
     return _with_slots(found)
+
+
+def joined(first: ObservedObject, second: ObservedObject) -> ObservedObject:
+    """An object that came twice: what is said last of it, and the credentials of both."""
+    known = {(each.kind, each.slot) for each in second.credentials}
+    more = (each for each in first.credentials if (each.kind, each.slot) not in known)
+    ids = {each.id for each in second.federated}
+    return replace(
+        second,
+        credentials=(*second.credentials, *more),
+        federated=(*second.federated, *(each for each in first.federated if each.id not in ids)),
+    )
 
 
 def _take_saml(

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from monitor.entra.calls import GraphCalls
 from monitor.entra.decode import Report, read_page
 from monitor.entra.failures import brief, graph_error
+from monitor.entra.kinds import joined
 from monitor.errors import GraphError
 from monitor.model import ObservedObject
 
@@ -31,22 +32,33 @@ class Collection:
     Args:
         calls: of the tenant's scan.
         what: is read, in the plural, for messages.
+        name: of the collection in addresses.
         decode: reads one object.
         turn: held while decoding, so that only one scan at a time holds the event loop.
         report: collects what was odd.
     """
 
     def __init__(
-        self, calls: GraphCalls, what: str, decode: Decoder, turn: asyncio.Lock, report: Report
+        self,
+        calls: GraphCalls,
+        what: str,
+        name: str,
+        *,
+        decode: Decoder,
+        turn: asyncio.Lock,
+        report: Report,
     ) -> None:
         self.objects: dict[str, ObservedObject] = {}
         self.pages = 0
         self._calls = calls
         self._what = what
+        self._name = name
         self._decode = decode
         self._turn = turn
         self._report = report
         self._seen_links: set[str] = set()
+        self._items = 0
+        self._announced = 0
         self._twice = 0
         self._barren = 0
 
@@ -64,7 +76,10 @@ class Collection:
             following = builder.with_url(link)
             link = await self._calls.read(following, self._what, self._use)
         if self._twice:
-            self._report.odd(f"{self._twice} {self._what} came twice; the last one counts.")
+            self._report.odd(
+                f"{self._twice} {self._what} came twice; the credentials of both count."
+            )
+        self._check_count()
 
     async def _use(self, body: bytes) -> Any:
         """Take in the objects of one page; give the link to the next."""
@@ -72,6 +87,8 @@ class Collection:
             page = read_page(body, self._what)
             new = await self._take(page.value)
         self.pages += 1
+        self._items += len(page.value)
+        self._announced = max(self._announced, page.count or 0)
         self._calls.clock.add_page()
         self._barren = 0 if new else self._barren + 1
         return page.next_link
@@ -89,10 +106,24 @@ class Collection:
         return new
 
     def _keep(self, found: ObservedObject) -> bool:
-        known = found.object_id in self.objects
-        self._twice += known
-        self.objects[found.object_id] = found
-        return not known
+        known = self.objects.get(found.object_id)
+        self._twice += known is not None
+        self.objects[found.object_id] = found if known is None else joined(known, found)
+        return known is None
+
+    def _check_count(self) -> None:
+        """Refuse a list that gave fewer entries than it said it has.
+
+        Raises:
+            GraphError: cause `malformed_page`.
+        """
+        given = self._items - self._twice
+        if self._announced > given:
+            raise graph_error(
+                "malformed_page",
+                f"The list of {self._what} is not whole: it counts {self._announced} entries "
+                f"and gave {given}.",
+            )
 
     def _check_link(self, link: object) -> None:
         """Refuse to follow a link that cannot be Graph's own, or that leads round in circles.
@@ -104,6 +135,8 @@ class Collection:
         base = self._calls.base_url
         if not isinstance(link, str) or not _is_within(link, base):
             raise self._incomplete(f"points outside {base}: {shown}")
+        if not _leads_to(link, self._name):
+            raise self._incomplete(f"points to something else: {shown}")
         if link in self._seen_links:
             raise self._incomplete(f"points to a page that was read before: {shown}")
         self._seen_links.add(link)
@@ -114,6 +147,12 @@ class Collection:
         return graph_error(
             "scan_incomplete", f"The list of {self._what} broke off: its nextLink {why}."
         )
+
+
+def _leads_to(link: str, name: str) -> bool:
+    """Whether a link's path ends in a collection's name; Graph minds neither case nor `//`."""
+    parts = [part for part in unquote(urlsplit(link).path).split("/") if part]
+    return bool(parts) and parts[-1].lower() == name.lower()
 
 
 def _is_within(link: str, base: str) -> bool:

@@ -6,6 +6,7 @@ a thread, at the first scan.
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -178,6 +179,8 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
     Raises:
         OSError: the file is missing or holds no certificate.
     """
+    if ca_file is not None and not os.path.isfile(ca_file):
+        raise FileNotFoundError(ca_file)  # a named pipe would be waited for
     return ssl.create_default_context(cafile=ca_file)
 
 

@@ -80,5 +80,14 @@ class ResolvedCredential:
         """The first three characters of a client secret, as Graph shows them; else None."""
         return self.secret[:HINT_LENGTH] if self.form == "secret" else None
 
+    @property
+    def certificate_end(self) -> datetime | None:
+        """When the certificate in the PEM file ends; None where it is none."""
+        from cryptography import x509
+
+        if self.form != "certificate":
+            return None
+        return x509.load_pem_x509_certificate(self.pem).not_valid_after_utc
+
     def __repr__(self) -> str:
         return f"<ResolvedCredential {self.form}>"

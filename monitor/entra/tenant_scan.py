@@ -46,11 +46,13 @@ class TenantScan:
         self._started = now()
         self._report = Report()
         self._applications = Collection(
-            calls, "applications", decode_application, turn, self._report
-        )
+            calls, "applications", "applications",
+            decode=decode_application, turn=turn, report=self._report,
+        )  # fmt: skip
         self._principals = Collection(
-            calls, "service principals", decode_service_principal, turn, self._report
-        )
+            calls, "service principals", "servicePrincipals",
+            decode=decode_service_principal, turn=turn, report=self._report,
+        )  # fmt: skip
 
     async def run(self) -> Scan:
         """Read everything; what goes wrong is in the record."""

@@ -12,6 +12,7 @@ from monitor.entra.failures import (
     Diagnose,
     connection_words,
     looks_like_html,
+    refused_by_status,
     refused_token,
     token_error,
 )
@@ -140,8 +141,9 @@ class TokenSource:
             return token_error(cause, message, evidence=said)
         if status is None:
             return refused_token(said, self._where, self._diagnose, known=known)
-        if status == 429:
-            return token_error("throttled", f"{self._where} answered 429.", evidence=text)
+        refused = refused_by_status(status, text, self._where)
+        if refused is not None:
+            return refused
         if status >= 500 and not text.lstrip().startswith("{"):
             return token_error("transient", f"{self._where} answered {status}.", evidence=text)
         if 200 <= status < 300 and not looks_like_html(text):

@@ -18,7 +18,7 @@ _FEW_BLOCKS = 3  # distinct high bytes that a text of one script has
 
 
 def parse_date(value: object) -> datetime | None:
-    """An instant in UTC, or None where Graph gives none.
+    """An instant in UTC, or None for null, which Graph writes where there is none.
 
     Graph writes 0 to 7 digits of a second, `Z` or an offset; what it writes without either is
     UTC, as all its times are. Digits beyond the microsecond are cut.
@@ -26,7 +26,7 @@ def parse_date(value: object) -> datetime | None:
     Raises:
         ValueError: it is not a date, or one that no calendar has.
     """
-    if value is None or value == "":
+    if value is None:
         return None
     match = _DATE.fullmatch(value) if isinstance(value, str) else None
     if match is None:

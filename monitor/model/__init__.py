@@ -1,6 +1,7 @@
 """The nouns every room shares: frozen, without behaviour that needs a clock or the outside."""
 
 from monitor.model.facts import (
+    CLOCK_SLACK,
     DEFAULT_SCAN_INTERVAL,
     UNKNOWN_AFTER,
     Credential,
@@ -57,6 +58,7 @@ from monitor.model.words import (
 )
 
 __all__ = [
+    "CLOCK_SLACK",
     "DEFAULT_SCAN_INTERVAL",
     "OPERATOR",
     "OVERDUE_AFTER",

@@ -12,6 +12,9 @@ from monitor.model.words import Kind, ObjectType
 
 DEFAULT_SCAN_INTERVAL = timedelta(hours=6)
 UNKNOWN_AFTER = timedelta(hours=26)
+# By how much the clocks of two machines may differ. What lies further ahead was written while
+# a clock was wrong.
+CLOCK_SLACK = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,9 @@ OVERDUE_AFTER = timedelta(hours=1)  # a mail that has a path goes within minutes
 OVERDUE_TRIES = 3  # so many refusals are no passing hitch
 
 
+DIGESTS = (MailKind.REMINDER, MailKind.LAPSED, MailKind.COVERED)  # the kinds of a daily run
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Stage:
     """A step of the warnings; `urgency` orders them: 60 < 30 < … < 0 < L0 < L1 < …
@@ -140,15 +143,18 @@ class OutboxCounts:
 
 @dataclass(frozen=True, slots=True)
 class WaitingMail:
-    """A mail that no server accepted yet, without its words: whom it is for, and about what.
-
-    `digest` is True for the mails of daily runs, False for alarms.
-    """
+    """A mail that no server accepted yet, without its words: whom it is for, and about what."""
 
     id: str
     recipient: str
     tenants: tuple[str, ...]
-    digest: bool
+    kind: MailKind
+    state: OutboxState = OutboxState.PENDING
+
+    @property
+    def digest(self) -> bool:
+        """Whether a daily run wrote it."""
+        return self.kind in DIGESTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,6 +204,7 @@ class Draft:
         name = "Lapsewatch monitor"
         secret = self.secret(name, days, name="lapsewatch")
         app = self.app(name, secrets=[secret])
+        app.asks = ((_FIRST_PARTY["Microsoft Graph"], "Role"),)
         self.tenant.principal_of(app.app_id).graph_roles = (
             "Application.Read.All",
             "Organization.Read.All",
@@ -216,6 +217,7 @@ class Draft:
         name = "Lapsewatch mail"
         secret = self.secret(name, days, name="mail")
         app = self.app(name, secrets=[secret])
+        app.asks = ((_FIRST_PARTY["Office 365 Exchange Online"], "Role"),)
         principal = self.tenant.principal_of(app.app_id)
         principal.exchange_roles = ("SMTP.SendAsApp",)
         mailbox = Mailbox(f"{local_part}@{self.tenant.domain}", full_access={principal.object_id})

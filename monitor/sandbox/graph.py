@@ -28,7 +28,7 @@ from .pages import (
 )
 from .replies import HttpRoom, Reply, from_fault, json_reply
 from .tokens import GRAPH, BadTokenError, TokenDesk
-from .wire import federated_json, organization_json, owner_json, password_json
+from .wire import federated_json, organization_json, owner_json, password_json, policy_json
 from .world import App, Secret, ServicePrincipal, Tenant, World
 
 _ROOT = re.compile(r"/+v1\.0/+")
@@ -38,6 +38,7 @@ _OBJECT = re.compile(
 )
 _COLLECTION = re.compile(r"/(?P<set>applications|servicePrincipals)")
 _READERS = {"Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All"}
+_POLICY_READERS = {"Policy.Read.All", "Policy.Read.ApplicationConfiguration"}
 _WRITERS = {"Application.ReadWrite.All", "Application.ReadWrite.OwnedBy"}
 _WINDOW = 10.0  # seconds in which resource units are counted
 
@@ -74,7 +75,7 @@ class Graph(HttpRoom):
                 return self._stamped(request, instead), fault
             units = _cost(path, options)
             self._spend(tenant, units)
-            _allow(request.method, roles)
+            _allow(request.method, path, roles)
             reply = await self._route(request, tenant, path, options, fault)
             reply.headers["x-ms-resource-unit"] = str(units)
         except BadQueryError as error:
@@ -112,6 +113,8 @@ class Graph(HttpRoom):
     ) -> Reply:
         if path == "/organization":
             return _whole([organization_json(tenant)], "organization")
+        if path == "/policies/defaultAppManagementPolicy":
+            return json_reply(policy_json(tenant))
         if found := _COLLECTION.fullmatch(path):
             return self._collection(request, tenant, found["set"], options, fault)
         found = _OBJECT.fullmatch(path)
@@ -243,8 +246,9 @@ def _no_segment(name: str) -> _GraphError:
     return _GraphError(404, "ResourceNotFound", message)
 
 
-def _allow(method: str, roles: set[str]) -> None:
-    if not roles & (_READERS if method == "GET" else _WRITERS):
+def _allow(method: str, path: str, roles: set[str]) -> None:
+    readers = _POLICY_READERS if path.startswith("/policies/") else _READERS
+    if not roles & (readers if method == "GET" else _WRITERS):
         message = "Insufficient privileges to complete the operation."
         raise _GraphError(403, "Authorization_RequestDenied", message)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from datetime import UTC, datetime
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 from .world import (
     App,
@@ -172,7 +173,7 @@ def application_json(app: App, tenant: Tenant) -> Json:
         },
         "passwordCredentials": [password_json(s) for s in app.secrets],
         "publicClient": {"redirectUris": []},
-        "requiredResourceAccess": [],
+        "requiredResourceAccess": [_asked(app, api) for api in dict(app.asks)],
         "verifiedPublisher": {
             "displayName": None,
             "verifiedPublisherId": None,
@@ -187,6 +188,31 @@ def application_json(app: App, tenant: Tenant) -> Json:
                 "enableIdTokenIssuance": False,
             },
         },
+    }
+
+
+def _asked(app: App, api: str) -> Json:
+    """What an app asks of one API; the rights' own ids are made up."""
+    kinds = [kind for asked, kind in app.asks if asked == api]
+    rights = [{"id": str(uuid5(NAMESPACE_URL, f"{api}/{kind}")), "type": kind} for kind in kinds]
+    return {"resourceAppId": api, "resourceAccess": rights}
+
+
+def policy_json(tenant: Tenant) -> Json:
+    """The app management policy: how long a client secret may live."""
+    rule = {
+        "restrictionType": "passwordLifetime",
+        "state": "enabled" if tenant.secret_lifetime else "disabled",
+        "maxLifetime": tenant.secret_lifetime,
+        "restrictForAppsCreatedAfterDateTime": None,
+    }
+    return {
+        "id": "00000000-0000-0000-0000-000000000000",
+        "displayName": "Default app management tenant policy",
+        "description": "Default tenant policy that enforces app management restrictions.",
+        "isEnabled": tenant.secret_lifetime is not None,
+        "applicationRestrictions": {"passwordCredentials": [rule], "keyCredentials": []},
+        "servicePrincipalRestrictions": {"passwordCredentials": [], "keyCredentials": []},
     }
 
 

@@ -97,6 +97,7 @@ class App:
     notes: str | None = None
     tags: tuple[str, ...] = ()
     not_yet: dict[str, int] = field(default_factory=dict)  # key id -> refusals still to come
+    asks: tuple[tuple[str, str], ...] = ()  # API's app id, Role or Scope
 
 
 @dataclass(slots=True)
@@ -180,6 +181,7 @@ class Tenant:
     token_faults: list[Fault] = field(default_factory=list)  # of Entra
     page_size: int | None = None  # pages no longer than this, whatever $top says
     resource_units: int | None = None  # allowed in 10 seconds; None: no limit
+    secret_lifetime: str | None = None  # of the app management policy, such as P180D
     refusals_after_add: int = 0  # how often a new secret is refused before it works
 
     def principal(self, app_id: str) -> ServicePrincipal | None:

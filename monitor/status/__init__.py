@@ -10,7 +10,7 @@ from monitor.status.rows import (
     TenantRow,
     UnfinishedRun,
 )
-from monitor.status.service import HISTORY, SCHEDULER, SILENT_AFTER
+from monitor.status.service import HISTORY, SCHEDULER, SILENT_AFTER, silent_since
 from monitor.status.verdict import (
     EXIT_ACTION,
     EXIT_CANARY,
@@ -36,4 +36,5 @@ __all__ = [
     "TenantRow",
     "UnfinishedRun",
     "build_report",
+    "silent_since",
 ]

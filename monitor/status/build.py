@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from monitor.decide import tenant_state
 from monitor.lifecycle import credential_state, days_left, successors
 from monitor.model import (
+    CLOCK_SLACK,
     OPERATOR,
     UNKNOWN_AFTER,
     CanaryResult,
@@ -171,7 +172,8 @@ def _canary_row(facts: Facts, key: tuple[str, str], now: datetime) -> CanaryRow:
 def _is_unproven(facts: Facts, tenant: str, health: SenderHealth | None, now: datetime) -> bool:
     """Whether there was no good proof in time; a sender that is new has as long for its first."""
     if health is not None and health.last is not None:
-        return health.last_ok is None or now - health.last_ok > UNKNOWN_AFTER
+        proven = health.last_ok
+        return proven is None or not -CLOCK_SLACK <= now - proven <= UNKNOWN_AFTER
     known = facts.known_since
     since = min(known.values(), default=None) if tenant == OPERATOR else known.get(tenant)
     return since is not None and now - since > UNKNOWN_AFTER

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from monitor.model import UNKNOWN_AFTER, Slot
+from monitor.model import CLOCK_SLACK, UNKNOWN_AFTER, Slot
 from monitor.routes import sender_scope, tenant_path
 from monitor.status.rows import Facts, LateJob, UnfinishedRun
 from monitor.timetable import FIRST
@@ -25,7 +25,9 @@ def silent_since(beats: Mapping[str, datetime], now: datetime) -> datetime | Non
     None while it ticks, and where no service has ever run: cron may do its work.
     """
     last = beats.get(SCHEDULER)
-    return last if last is not None and now - last > SILENT_AFTER else None
+    if last is None or -CLOCK_SLACK <= now - last <= SILENT_AFTER:
+        return None
+    return min(last, now)  # a beat in the future was written while the clock was wrong
 
 
 def late_jobs(beats: Mapping[str, datetime], watched_since: datetime | None) -> tuple[LateJob, ...]:

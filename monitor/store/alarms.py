@@ -57,6 +57,15 @@ class Alarms:
             rows = connection.execute(query.order_by(OUTBOX.c.id)).all()
         return tuple(dict.fromkeys(row.recipient for row in rows if _was_heard(row)))
 
+    def write_alarm(self, alarm: AlarmWrite) -> None:
+        """Write a change of an alarm by itself.
+
+        Raises:
+            StoreError: the database cannot be used; nothing was written.
+        """
+        with self._database.write() as connection:
+            apply_alarm(connection, alarm)
+
     def end_alarms_except(self, scopes: Collection[str], prefix: str, at: datetime) -> list[str]:
         """Close, without a word, the alarms about what is no longer watched.
 
@@ -97,7 +106,8 @@ def apply_alarm(connection: Connection, alarm: AlarmWrite) -> None:
             "opened_at": alarm.at,
             "closed_at": None,
         }
-        insert_once(connection, ALARM, row, unique=["scope"], where=ALARM.c.closed_at.is_(None))
+        if insert_once(connection, ALARM, row, unique=["scope"], where=ALARM.c.closed_at.is_(None)):
+            _take_back_the_end(connection, alarm.scope)
     number = _standing(connection, alarm.scope)
     if number is not None:
         _tell(connection, number, alarm)
@@ -139,6 +149,40 @@ def _close(connection: Connection, alarm: AlarmWrite) -> None:
     heard = {row.recipient_key for row in rows if _was_heard(row)}
     _withdraw(connection, [row for row in rows if row.state in _WAITING])
     insert_mails(connection, [mail for mail in alarm.mails if address_key(mail.recipient) in heard])
+
+
+def _take_back_the_end(connection: Connection, scope: str) -> None:
+    """Take back what still waits to say that an earlier alarm is over: it is not true any more.
+
+    For whoever would have heard it the earlier alarm goes on: what they were told of it counts
+    for the new one, so they hear of its end, and not a second time of its beginning.
+    """
+    ends = connection.execute(
+        select(OUTBOX)
+        .where(
+            OUTBOX.c.scope == scope,
+            OUTBOX.c.kind == MailKind.RECOVERED.value,
+            OUTBOX.c.state.in_(_WAITING),
+        )
+        .with_for_update()
+    ).all()
+    _withdraw(connection, ends)
+    unaware = [row.recipient_key for row in ends if not row.possible_duplicate]
+    earlier = connection.execute(
+        select(ALARM.c.id)
+        .where(ALARM.c.scope == scope, ALARM.c.closed_at.is_not(None))
+        .order_by(ALARM.c.id.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    connection.execute(
+        update(OUTBOX)
+        .where(
+            OUTBOX.c.alarm_id == earlier,
+            OUTBOX.c.recipient_key.in_(unaware),
+            OUTBOX.c.state == OutboxState.SENT.value,
+        )
+        .values(alarm_id=_standing(connection, scope))
+    )
 
 
 def _rows(connection: Connection, number: Any) -> list[Row[Any]]:

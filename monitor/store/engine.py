@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,7 @@ from monitor.errors import StoreError
 from monitor.store.failures import explain
 
 BUSY_SECONDS = 10
+_SQLITE = re.compile(r"sqlite(?:\+pysqlite)?:///(.*)", re.DOTALL)
 _POOL = 20  # scans, senders and web requests of one process, side by side
 
 
@@ -29,7 +31,8 @@ class Database:
     """One database, SQLite or PostgreSQL, and the two ways to use it: `read` and `write`.
 
     Args:
-        url: `sqlite:///FILE` or `postgresql+psycopg://USER@HOST/NAME`.
+        url: `sqlite:///FILE` (all that follows is the file's name, also a ?) or
+            `postgresql+psycopg://USER@HOST/NAME`.
         busy_seconds: how long to wait for another process's write, or for a server to answer.
 
     Raises:
@@ -186,6 +189,9 @@ def add(connection: Connection, table: Table, row: dict[str, Any]) -> int:
 
 
 def _parse(url: str) -> URL:
+    if match := _SQLITE.fullmatch(url):
+        # All of it is the file's name: a folder may have a ? in its own, which begins no options.
+        return URL.create("sqlite", database=match[1])
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):

@@ -27,8 +27,8 @@ from monitor.store.alarms import AlarmWrite, apply_alarm
 from monitor.store.engine import Database, upsert
 from monitor.store.ledger import all_health, last_complete_scans, record_attempt, scan_records
 from monitor.store.roster import hold_tenant
-from monitor.store.tables import CREDENTIAL, OBJECT
-from monitor.store.text import load
+from monitor.store.tables import CREDENTIAL, OBJECT, TENANT
+from monitor.store.text import dump, load
 
 _CHUNK = 500  # objects compared at a time: bounds the memory, and the number of parameters
 
@@ -75,7 +75,11 @@ class Facts:
                 return
             if facts:
                 _record_facts(connection, scan, zone, own)
-            if alarm is not None:
+            # A failure with an entry that was corrected meanwhile alarms nobody.
+            corrected = (
+                watched is not None and not record.complete and _changed(connection, watched)
+            )
+            if alarm is not None and not corrected:
                 apply_alarm(connection, alarm)
 
     def credentials(
@@ -158,6 +162,11 @@ class Facts:
         """
         with self._database.read() as connection:
             return scan_records(connection, tenant, limit)
+
+
+def _changed(connection: Connection, watched: Tenant) -> bool:
+    query = select(TENANT.c.document).where(TENANT.c.name == watched.name)
+    return bool(connection.execute(query).scalar_one_or_none() != dump(watched))
 
 
 def _record_facts(connection: Connection, scan: Scan, zone: ZoneInfo, own: frozenset[str]) -> None:

@@ -20,8 +20,10 @@ from sqlalchemy import (
 )
 
 from monitor.model import (
+    CLOCK_SLACK,
     OVERDUE_AFTER,
     OVERDUE_TRIES,
+    MailKind,
     OutboxCounts,
     OutboxMail,
     OutboxState,
@@ -29,7 +31,7 @@ from monitor.model import (
 )
 from monitor.store.engine import Database
 from monitor.store.mails import insert_mails, read_mails
-from monitor.store.tables import NOTICE, OUTBOX
+from monitor.store.tables import ALARM, NOTICE, OUTBOX
 
 _IN_TURN = (OUTBOX.c.scope.is_(None), OUTBOX.c.attempt, OUTBOX.c.id)
 _OPEN = (OutboxState.PENDING, OutboxState.SENDING, OutboxState.DEAD)
@@ -115,6 +117,7 @@ class Outbox:
         owner: str,
         lease: timedelta,
         owner_is_dead: Callable[[str], bool],
+        longest_wait: timedelta = timedelta(days=1),
         limit: int = 50,
         force: bool = False,
     ) -> list[OutboxMail]:
@@ -129,6 +132,8 @@ class Outbox:
             lease: how long they are this owner's.
             owner_is_dead: whether an owner of a running lease is known to be gone. Called
                 within the transaction, so it must not use the store.
+            longest_wait: nobody lets a mail wait longer; one that is to wait for more was
+                written while the clock was ahead, and is due.
             limit: at most so many; alarms first, then what was tried least, then the oldest, so
                 that a mail that is refused time and again never stands before the others.
             force: also those that are to wait for a later time.
@@ -137,9 +142,12 @@ class Outbox:
             StoreError: the database cannot be used; nothing was taken.
         """
         with self._database.write() as connection:
+            dead = _dead_owners(connection, owner_is_dead)
+            due = _claimable(now, force, dead, longest_wait, lease)
+            _drop_what_is_over(connection, due)
             rows = connection.execute(
                 select(OUTBOX.c.id, OUTBOX.c.state)
-                .where(_claimable(now, force, _dead_owners(connection, owner_is_dead)))
+                .where(due)
                 .order_by(*_IN_TURN)
                 .limit(limit)
                 .with_for_update(skip_locked=True)
@@ -275,19 +283,44 @@ def _dead_owners(connection: Connection, owner_is_dead: Callable[[str], bool]) -
     return [owner for owner in owners if owner is not None and owner_is_dead(owner)]
 
 
-def _claimable(now: datetime, force: bool, dead: list[str]) -> ColumnElement[bool]:
+def _claimable(
+    now: datetime, force: bool, dead: list[str], longest_wait: timedelta, lease: timedelta
+) -> ColumnElement[bool]:
     waiting = OUTBOX.c.state == OutboxState.PENDING.value
     if not force:
-        waiting &= or_(OUTBOX.c.not_before.is_(None), OUTBOX.c.not_before <= now)
+        waiting &= or_(
+            OUTBOX.c.not_before.is_(None),
+            OUTBOX.c.not_before <= now,
+            OUTBOX.c.not_before > now + longest_wait + CLOCK_SLACK,
+        )
     orphaned = and_(
         OUTBOX.c.state == OutboxState.SENDING.value,
         or_(
             OUTBOX.c.lease_until.is_(None),
             OUTBOX.c.lease_until <= now,
+            OUTBOX.c.lease_until > now + lease + CLOCK_SLACK,
             OUTBOX.c.lease_owner.in_(dead),
         ),
     )
     return or_(waiting, orphaned)
+
+
+def _drop_what_is_over(connection: Connection, due: ColumnElement[bool]) -> None:
+    """Take back alarms that ended, and ends whose alarm is back, while their mail was in flight.
+
+    Whoever may have heard of the one was told of the other already, or will be.
+    """
+    over = select(ALARM.c.id).where(ALARM.c.closed_at.is_not(None))
+    standing = select(ALARM.c.scope).where(ALARM.c.closed_at.is_(None))
+    no_end = and_(OUTBOX.c.kind == MailKind.RECOVERED.value, OUTBOX.c.scope.in_(standing))
+    query = select(OUTBOX.c.id).where(due, or_(OUTBOX.c.alarm_id.in_(over), no_end))
+    numbers = connection.execute(query.with_for_update(skip_locked=True)).scalars().all()
+    if numbers:
+        connection.execute(
+            update(OUTBOX)
+            .where(OUTBOX.c.id.in_(numbers))
+            .values(state=OutboxState.WITHDRAWN.value, **_NO_LEASE)
+        )
 
 
 def _lease(

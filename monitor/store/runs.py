@@ -55,8 +55,7 @@ class Runs:
 
         A waiting digest that says the same by the same path stays, with its Message-ID. One that
         may have been accepted stays as well: in other words it would be a second mail. A waiting
-        digest that also speaks of tenants outside of `tenants` stays, and what it says is not
-        said a second time.
+        digest that also speaks of tenants outside of `tenants` stays; see `spoken_for`.
 
         Args:
             mails: the digests of this run; none withdraws what waits.
@@ -67,8 +66,8 @@ class Runs:
 
         Returns:
             The mails that were added. None when the decision is out of date, because some of it
-            was told meanwhile, or another process has the slot: nothing was written, and who
-            still has the slot decides anew.
+            was told meanwhile, is in a waiting digest about more tenants, or another process has
+            the slot: nothing was written, and who still has the slot decides anew.
 
         Raises:
             StoreError: the database cannot be used; nothing was written.
@@ -81,6 +80,8 @@ class Runs:
             told = _told(connection, recipient, tenants)
             if any(_is_told(notice, told) for mail in mails for notice in mail.notices):
                 return None
+            if _is_spoken_for(waiting, mails, set(tenants)):
+                return None
             added = _replace(connection, waiting, mails, set(tenants))
             if slot is not None:
                 finish(connection, slot.job, slot.scope, slot.slot_at, at)
@@ -92,7 +93,13 @@ class Runs:
         Raises:
             StoreError: the database cannot be used.
         """
-        columns = (OUTBOX.c.mail_id, OUTBOX.c.recipient, OUTBOX.c.tenants, OUTBOX.c.scope)
+        columns = (
+            OUTBOX.c.mail_id,
+            OUTBOX.c.recipient,
+            OUTBOX.c.tenants,
+            OUTBOX.c.kind,
+            OUTBOX.c.state,
+        )
         query = select(*columns).where(OUTBOX.c.state.in_(_OPEN)).order_by(OUTBOX.c.id)
         with self._database.read() as connection:
             return [
@@ -100,7 +107,8 @@ class Runs:
                     id=row.mail_id,
                     recipient=row.recipient,
                     tenants=load(row.tenants, tuple[str, ...]),
-                    digest=row.scope is None,
+                    kind=MailKind(row.kind),
+                    state=OutboxState(row.state),
                 )
                 for row in connection.execute(query)
             ]
@@ -137,7 +145,7 @@ def _told(connection: Connection, recipient: str, tenants: Iterable[str]) -> Tol
                 NOTICE.c.told_at.is_not(None),
                 OUTBOX.c.state.in_((OutboxState.SENT.value, OutboxState.SENDING.value)),
                 and_(
-                    OUTBOX.c.state == OutboxState.PENDING.value,
+                    OUTBOX.c.state.in_((OutboxState.PENDING.value, OutboxState.WITHDRAWN.value)),
                     OUTBOX.c.possible_duplicate.is_(True),
                 ),
             ),
@@ -177,8 +185,6 @@ def _replace(
 ) -> list[OutboxMail]:
     """Put `mails` in the place of what waits about the same tenants; returns what was added."""
     alive = [mail for mail in waiting if mail.state is OutboxState.PENDING]
-    wider = {name for mail in alive if not set(mail.tenants) <= tenants for name in mail.tenants}
-    mails = [mail for mail in mails if not wider & set(mail.tenants)]
     kept = {_gist(mail) for mail in alive}
     wanted = {_gist(mail) for mail in mails}
     _withdraw(
@@ -196,6 +202,15 @@ def _replace(
     return added
 
 
+def _is_spoken_for(
+    waiting: Sequence[OutboxMail], mails: Sequence[OutboxMail], tenants: set[str]
+) -> bool:
+    """Whether a waiting digest about more than these tenants speaks of what a mail would say."""
+    alive = [mail for mail in waiting if mail.state is OutboxState.PENDING]
+    wider = {name for mail in alive if not set(mail.tenants) <= tenants for name in mail.tenants}
+    return any(wider & set(mail.tenants) for mail in mails)
+
+
 def _gives_way(mail: OutboxMail) -> bool:
     """Whether it may be replaced. What may have been accepted is sent again as it is, or never."""
     return mail.state is OutboxState.DEAD or not mail.possible_duplicate
@@ -209,7 +224,13 @@ def _withdraw(connection: Connection, mail_ids: Sequence[str]) -> int:
             .where(
                 OUTBOX.c.mail_id.in_(mail_ids[start : start + _CHUNK]), OUTBOX.c.state.in_(_OPEN)
             )
-            .values(state=OutboxState.WITHDRAWN.value)
+            .values(
+                state=OutboxState.WITHDRAWN.value,
+                # What was refused in the end was not told, whatever an earlier try came to.
+                possible_duplicate=and_(
+                    OUTBOX.c.possible_duplicate, OUTBOX.c.state == OutboxState.PENDING.value
+                ),
+            )
         ).rowcount
     return taken
 

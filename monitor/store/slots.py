@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, exists, func, select, update
 
-from monitor.model import HeldSlot, Slot
+from monitor.model import CLOCK_SLACK, HeldSlot, Slot
 from monitor.store.engine import Database, insert_once, upsert
 from monitor.store.tables import BEAT, SLOT
 
@@ -66,7 +66,8 @@ class Slots:
             held = connection.execute(select(SLOT).where(*this).with_for_update()).one_or_none()
             if held is None or held.finished_at is not None:
                 return False
-            if held.lease_until > now and not owner_is_dead(held.owner):
+            ahead = held.taken_at > now + CLOCK_SLACK  # taken while the clock was wrong
+            if held.lease_until > now and not ahead and not owner_is_dead(held.owner):
                 return False
             taken_over = {"owner": owner, "lease_until": now + lease}
             connection.execute(update(SLOT).where(*this).values(**taken_over))

@@ -1,160 +1,32 @@
-"""The command line: exit codes, JSON, pipes, bad input, and never a traceback."""
+"""The command line: exit codes, bad input, secrets, speed, and never a traceback."""
 
 from __future__ import annotations
 
-import csv
 import io
-import json
-import logging
 import os
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
-import structlog
 
-from monitor.cli.root import run
-from monitor.model import (
-    CanaryResult,
-    Kind,
-    Mail,
-    MailKind,
-    ObjectType,
-    ObservedCredential,
-    ObservedObject,
-    OutboxMail,
-    Probe,
-    Scan,
-    ScanRecord,
+from tests.acceptance.command_line import (
+    APP,
+    GUID,
+    PLANTED,
+    ROOT,
+    Command,
+    command,
+    folder,
+    hostile,
+    own_log,
+    process,
+    ready,
 )
-from monitor.store import Store
-from tests.status_samples import HOSTILE_NAMES
 
-ROOT = Path(__file__).parents[2]
-GUID = "7b1c0000-0000-4000-8000-00000000000"
-APP = "1f3e0000-0000-4000-8000-000000000001"
-PLANTED = "Hunter2-8Q~planted-value"
-READING = [
-    ["status", "--json"],
-    ["tenant", "list", "--json"],
-    ["tenant", "show", "contoso", "--json"],
-    ["run", "warn", "--dry-run", "--json"],
-    ["run", "canary", "--dry-run", "--json"],
-    ["diagnose", "--json", "535 5.7.3 Authentication unsuccessful"],
-]
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a command printed, and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """Standard output as JSON, and nothing else."""
-        return json.loads(self.out)
-
-
-Command = Callable[..., Said]
-
-
-@pytest.fixture(autouse=True)
-def own_log() -> Iterator[None]:
-    """The log that commands set up ends with the test."""
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = before
-    root.setLevel(level)
-    structlog.reset_defaults()
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working folder, with spaces and letters beyond ASCII in its name."""
-    for name in [name for name in os.environ if name.startswith("LAPSEWATCH_")]:
-        monkeypatch.delenv(name)
-    here = tmp_path / "Lapse watch ü"
-    here.mkdir()
-    monkeypatch.chdir(here)
-    return here
-
-
-@pytest.fixture
-def command(folder: Path, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Runs `lapsewatch …` in this process; no command may print a traceback or a secret."""
-
-    def call(*arguments: str) -> Said:
-        capsys.readouterr()
-        code = run(arguments)
-        out, err = capsys.readouterr()
-        assert "Traceback" not in out + err
-        assert PLANTED not in out + err
-        return Said(code, out, err)
-
-    return call
-
-
-def process(folder: Path, *arguments: str, **how: Any) -> subprocess.CompletedProcess[str]:
-    """Runs `lapsewatch …` as a process of its own."""
-    environment = {
-        "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **how.pop("environment", {}),
-    }  # fmt: skip
-    return subprocess.run(
-        [sys.executable, *how.pop("python", ()), "-m", "monitor", *arguments],
-        capture_output=True, text=True, cwd=folder, env=environment, check=False, timeout=60, **how,
-    )  # fmt: skip
-
-
-@pytest.fixture
-def ready(command: Command, folder: Path) -> Command:
-    """After `init`."""
-    assert command("init").code == 0
-    return command
-
-
-@pytest.fixture
-def hostile(ready: Command, folder: Path) -> Command:
-    """A watched tenant, and a store full of what others may name their apps."""
-    (folder / "tenants.toml").write_text(
-        f'[[tenant]]\nname="contoso"\ndirectory_id="{GUID}1"\nclient_id="{APP}"\n'
-        'credential={secret="env:NOT_SET"}\nrecipients=["it@contoso.example"]\n'
-        '[tenant.sender]\nmailbox="noreply@contoso.example"\n'
-    )
-    assert ready("tenant", "import", "tenants.toml").code == 0
-    now = datetime.now(UTC)
-    objects = [
-        ObservedObject(ObjectType.APPLICATION, f"object-{n}", bad, bad, credentials=(
-            ObservedCredential(Kind.SECRET, f"key-{n}", bad, bad, now, now + timedelta(days=n)),
-        ))
-        for n, bad in enumerate(HOSTILE_NAMES, start=1)
-    ]  # fmt: skip
-    bad = "".join(HOSTILE_NAMES)[:3000]
-    with Store.open(f"sqlite:///{folder / 'lapsewatch.db'}") as store:
-        done = ScanRecord("contoso", now, now, complete=True, notes=(bad,))
-        store.record_scan(Scan(done, tuple(objects)), zone=ZoneInfo("UTC"), own=set())
-        store.record_scan(
-            Scan(ScanRecord("contoso", now, now, complete=False, cause="unknown", problem=bad)),
-            zone=ZoneInfo("UTC"), own=set(),
-        )  # fmt: skip
-        mailbox = "noreply@contoso.example"
-        store.record_probe(
-            Probe("contoso", mailbox, now, now, CanaryResult.FAILED, "auth", "unknown", bad)
-        )
-        store.enqueue([OutboxMail("1", Mail(MailKind.REPORT, bad, bad, bad), "it@contoso.example",
-                                  ("contoso",), "", "<1@x>", now)])  # fmt: skip
-    return ready
+__all__ = ["command", "folder", "hostile", "own_log", "ready"]  # fixtures
 
 
 # --- exit codes -----------------------------------------------------------------------------------
@@ -287,89 +159,6 @@ def test_a_tenant_can_be_shown_and_removed(hostile: Command) -> None:
     assert hostile("tenant", "remove", "contoso").code == 0
     assert hostile("tenant", "list", "--json").json == []
     assert hostile("status", "--json").json["credentials"] == []
-
-
-# --- output ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("arguments", READING, ids=" ".join)
-def test_every_reading_command_prints_json_whatever_names_hold(
-    arguments: list[str], hostile: Command
-) -> None:
-    """Valid, ASCII, and nothing else on standard output."""
-    said = hostile(*arguments)
-    assert said.json is not None
-    assert said.out.isascii()
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [["status"], ["status", "--all"], ["tenant", "show", "contoso"], ["tenant", "list"],
-     ["run", "warn", "--dry-run"]],
-)  # fmt: skip
-def test_tables_hold_nothing_that_moves_a_terminal(arguments: list[str], hostile: Command) -> None:
-    """No escape sequences, no bidi marks, no carriage returns, no markup that is taken for one."""
-    said = hostile(*arguments)
-    assert not {c for c in said.out if ord(c) < 32 and c != "\n"}
-    assert not set("\x7f\u202e\u2066\u200b\ufeff") & set(said.out)
-
-
-def test_csv_and_html_hold_every_credential(hostile: Command, folder: Path) -> None:
-    """Beside each other, from one report."""
-    rows = list(csv.DictReader(io.StringIO(hostile("status", "--csv").out)))
-    assert len(rows) == len(HOSTILE_NAMES)
-    said = hostile("status", "--html", "page.html")
-    assert said.code == 6
-    assert "<script>alert" not in (folder / "page.html").read_text()
-
-
-def test_health_is_one_line(ready: Command) -> None:
-    """For a container's health check."""
-    said = ready("health")
-    assert (said.code, said.out) == (1, "the scheduler has not ticked yet\n")
-
-
-def test_a_reader_that_goes_away_is_no_error(hostile: Command, folder: Path) -> None:
-    """`lapsewatch status --json | head -1`."""
-    lapsewatch = f'"{sys.executable}" -m monitor'
-    for arguments in ("status --json", "status --all", "--help", "status --csv"):
-        done = subprocess.run(
-            ["/bin/sh", "-c", f"{lapsewatch} {arguments} | head -c 1"],
-            capture_output=True, text=True, cwd=folder, check=False, timeout=60,
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
-        assert done.stderr == "", arguments
-
-
-def test_closed_streams_are_no_crash(hostile: Command, folder: Path) -> None:
-    """As cron and some supervisors start programs."""
-    lapsewatch = f'"{sys.executable}" -m monitor'
-    for arguments in ("status >&-", "status --json >&- 2>&-", "diagnose <&-",
-                      "tenant remove contoso <&-"):  # fmt: skip
-        done = subprocess.run(
-            ["/bin/sh", "-c", f"{lapsewatch} {arguments}"],
-            capture_output=True, text=True, cwd=folder, check=False, timeout=60,
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
-        assert "Traceback" not in done.stderr
-        assert done.returncode in (0, 6), (arguments, done.stderr)
-
-
-@pytest.mark.parametrize(
-    "environment",
-    [{"LC_ALL": "C"}, {"PYTHONIOENCODING": "ascii"}, {"NO_COLOR": "1"}, {"COLUMNS": "1"},
-     {"TZ": "Nonsense/Zone"}, {"TERM": "dumb"}],
-    ids=str,
-)  # fmt: skip
-def test_the_surroundings_change_no_fact(
-    environment: dict[str, str], hostile: Command, folder: Path
-) -> None:
-    """Locale, encoding, colours, width, zone: the report is there, in plain letters."""
-    done = process(folder, "status", "--all", environment=environment)
-    assert done.returncode == 6
-    assert "Traceback" not in done.stderr
-    assert "contoso" in done.stdout
-    assert "\x1b" not in done.stdout
 
 
 def test_the_settings_may_be_named_by_a_variable_and_an_option_wins(

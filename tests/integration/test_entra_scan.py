@@ -205,7 +205,7 @@ async def test_unreadable_entries_are_named_and_the_rest_is_kept(room: Room) -> 
 
 
 async def test_objects_that_come_twice_are_one(room: Room) -> None:
-    """The last one wins, and a note says so."""
+    """The credentials of both count, and a note says so."""
     room.server.pages(APPS, [app(1), app(2)], [app(2, "2031-01-01T00:00:00Z"), app(3)])
     found = await room.scan()
     assert found.record.complete
@@ -271,7 +271,9 @@ async def test_a_clock_that_is_off_is_only_noted(room: Room) -> None:
 async def test_a_signing_certificate_of_a_service_principal_counts_once(room: Room) -> None:
     """The way Graph gives it: two keys and a password."""
     thumb = "AQIDBAUGBwgJCgsMDQ4PEBESExQ="
-    part = {"customKeyIdentifier": thumb, "endDateTime": "2026-09-01T00:00:00Z"}
+    part = {
+        "customKeyIdentifier": thumb, "startDateTime": None, "endDateTime": "2026-09-01T00:00:00Z",
+    }  # fmt: skip
     sign = {"keyId": "s", "usage": "Sign", "type": "X509CertAndPassword", **part}
     verify = {"keyId": "v", "usage": "Verify", "type": "AsymmetricX509Cert", **part}
     saml = app(

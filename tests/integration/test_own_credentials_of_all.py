@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import os
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from monitor.config import load
 from monitor.entra.secrets import ResolvedCredential
+from monitor.errors import SecretError
 from monitor.lifecycle import OwnCredential
 from monitor.model import CredentialRef, Relay, Sender, SharedApp, Tenant
 from monitor.vault import Vault
@@ -139,3 +145,56 @@ def test_each_value_is_read_once(app: App) -> None:
     assert own(app) >= {("app-msp", "SHA"), ("app-other", "SHA")}
     assert len(app.own_credentials()) == 3
     assert environment.looks["SHARED"] == 2  # once a call
+
+
+def key_on_a_curve_that_nobody_supports() -> bytes:
+    """A private key whose curve (secp224k1) the cryptography library does not know."""
+    key = ec.generate_private_key(ec.SECP256K1())
+    der = key.private_bytes(
+        serialization.Encoding.DER,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ).replace(bytes.fromhex("2b8104000a"), bytes.fromhex("2b81040020"))
+    body = base64.encodebytes(der)
+    return b"-----BEGIN PRIVATE KEY-----\n" + body + b"-----END PRIVATE KEY-----\n"
+
+
+def test_a_key_of_an_unknown_kind_is_an_ordinary_missing_secret(app: App, tmp_path: Path) -> None:
+    """Only its tenant cannot be read; the others are."""
+    pem = key_on_a_curve_that_nobody_supports()
+    with pytest.raises(UnsupportedAlgorithm):
+        serialization.load_pem_private_key(pem, None)
+    with pytest.raises(SecretError, match="cannot be read"):
+        ResolvedCredential.from_pem(pem)
+    (tmp_path / "odd.pem").write_bytes(pem)
+    odd = CredentialRef("certificate", f"file:{tmp_path}/odd.pem")
+    app.store.put_tenant(tenant("odd", odd), now=NOW)
+    found = {one.client_id: one for one in app.own_credentials()}
+    assert found["app-odd"] == OwnCredential("app-odd", form="certificate")
+    assert found[OPERATOR_APP].hint == "opr"
+
+
+def broken_vault(name: str) -> str:
+    """A Key Vault that fails in a way that nobody foresaw."""
+    raise RuntimeError(f"no {name}: opr-secret")
+
+
+def test_an_unforeseen_failure_of_one_value_does_not_stop_the_others(
+    app: App, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is logged, without the words of the failure."""
+    app.vault = Vault(None, broken_vault)
+    app.store.put_tenant(tenant("one", CredentialRef("secret", "keyvault:v/n")), now=NOW)
+    assert own(app) == {("app-one", None), (OPERATOR_APP, "opr")}
+    said = "".join(capsys.readouterr())
+    assert "own_credential_unreadable" in said
+    assert "RuntimeError" in said
+    assert "opr-secret" not in said
+
+
+def test_a_named_pipe_in_place_of_a_secret_is_not_waited_for(app: App, tmp_path: Path) -> None:
+    """Or the scans of all tenants would stand still."""
+    os.mkfifo(tmp_path / "pipe")
+    pipe = CredentialRef("secret", f"file:{tmp_path}/pipe")
+    app.store.put_tenant(tenant("one", pipe), now=NOW)
+    assert own(app) == {("app-one", None), (OPERATOR_APP, "opr")}

@@ -108,17 +108,17 @@ def test_the_end_of_an_alarm_that_does_not_stand_is_not_told(store: Store, make)
 
 
 def test_an_alarm_can_come_back(store: Store, make) -> None:
-    """The second one is judged by its own mails, not by those of the first."""
+    """Once its end was told, the second one is judged by its own mails, not by the first's."""
     [first] = write(store, make, "open")
-    mail = claim(store, make.now)
-    store.mark_sent(mail.id, mail.lease_token or "", Receipt("250", make.now))
+    accept(store, make)
     [over] = write(store, make, "close", hours=6)
+    accept(store, make)
     [second] = write(store, make, "open", hours=12)
     assert store.health()["contoso"].alarm_opened_at == make.now + timedelta(hours=12)
     write(store, make, "close", hours=18)
     assert states(store) == {
         first: OutboxState.SENT,
-        over: OutboxState.PENDING,
+        over: OutboxState.SENT,
         second: OutboxState.WITHDRAWN,
     }
 
@@ -250,3 +250,47 @@ def test_alarms_about_what_is_no_longer_watched_end_without_a_word(store: Store,
         tenant: OutboxState.SENT, told.id: OutboxState.SENT, waits.id: OutboxState.WITHDRAWN,
     }  # fmt: skip
     assert store.health()["contoso"].alarm_opened_at == make.now
+
+
+def test_an_alarm_that_comes_back_before_its_end_was_told_goes_on(store: Store, make) -> None:
+    """Or the last word would be a false all-clear; and nobody hears of the beginning twice."""
+    ann, _ = write(store, make, "open", "ann", "ben")
+    accept(store, make)
+    [over] = write(store, make, "close", "ann", hours=1)
+    _, ben = write(store, make, "open", "ann", "ben", hours=2)
+    found = states(store)
+    assert (found[ann], found[over], found[ben]) == (
+        OutboxState.SENT, OutboxState.WITHDRAWN, OutboxState.PENDING,
+    )  # fmt: skip
+    assert store.heard(SCOPE) == ("ann@contoso.example",)
+    [end] = write(store, make, "close", "ann", hours=3)
+    assert states(store)[end] is OutboxState.PENDING
+
+
+def test_an_end_whose_alarm_came_back_in_flight_is_not_sent_again(store: Store, make) -> None:
+    """The server was busy just when the tenant failed anew."""
+    write(store, make, "open")
+    accept(store, make)
+    [over] = write(store, make, "close", hours=1)
+    mail = claim(store, make.now)
+    [second] = write(store, make, "open", hours=2)
+    store.mark_retry(
+        mail.id, mail.lease_token or "", not_before=make.now, error="busy", cause="smtp_busy"
+    )
+    assert claim(store, make.now + timedelta(hours=3)).id == second
+    assert states(store)[over] is OutboxState.WITHDRAWN
+
+
+def test_an_alarm_that_ended_while_its_mail_was_in_flight_is_not_sent_again(
+    store: Store, make
+) -> None:
+    """Its end was told, because it may have been accepted."""
+    [alarm] = write(store, make, "open")
+    mail = claim(store, make.now)
+    [over] = write(store, make, "close", hours=1)
+    store.mark_retry(
+        mail.id, mail.lease_token or "", not_before=make.now, error="busy", cause="smtp_busy"
+    )
+    later = make.now + timedelta(hours=2)
+    assert claim(store, later).id == over
+    assert states(store)[alarm] is OutboxState.WITHDRAWN

@@ -298,8 +298,8 @@ def test_what_waits_can_be_taken_back_and_nothing_else(store: Store, make) -> No
     claim(store, make)
     store.enqueue([alarm, digest])
     assert store.waiting() == [
-        WaitingMail(alarm.id, ANN, ("contoso",), digest=False),
-        WaitingMail(digest.id, ANN, ("contoso",), digest=True),
+        WaitingMail(alarm.id, ANN, ("contoso",), MailKind.CANNOT_CHECK),
+        WaitingMail(digest.id, ANN, ("contoso",), MailKind.REMINDER),
     ]
     assert store.withdraw([flying.id, digest.id]) == 1
     assert states(store) == {
@@ -337,13 +337,29 @@ def test_a_run_about_one_tenant_withdraws_nothing_about_others(store: Store, mak
     }  # fmt: skip
 
 
-def test_a_run_about_one_tenant_does_not_repeat_a_waiting_digest_of_several(
-    store: Store, make
-) -> None:
-    """The wider digest stays, because the other tenant's warnings are in it."""
+def test_a_run_says_nothing_that_a_waiting_digest_of_several_says(store: Store, make) -> None:
+    """The wider digest stays, because the other tenant's warnings are in it; the run is told so."""
     both = make.mail(
         make.notice(), make.notice(tenant="fabrikam"), tenants=("contoso", "fabrikam"), run_key=RUN
     )
     store.enqueue([both])
-    assert write(store, make, make.mail(make.notice(), run_key=RUN), tenants=["contoso"]) == []
-    assert states(store) == {both.id: OutboxState.PENDING}
+    mine, other = make.mail(make.notice()), make.mail(make.notice(), tenants=("tailspin",))
+    about: dict[str, Any] = {"recipient": ANN, "at": make.now}
+    assert store.write_run([mine, other], tenants=["contoso", "tailspin"], **about) is None
+    assert store.write_run([other], tenants=["tailspin"], **about) == [other]
+    assert states(store) == {both.id: OutboxState.PENDING, other.id: OutboxState.PENDING}
+
+
+def test_what_may_have_been_accepted_counts_as_told_when_it_was_taken_back(
+    store: Store, make
+) -> None:
+    """Its tenant was paused meanwhile: nobody knows that it did not arrive."""
+    mail = make.mail(make.notice(), run_key=RUN)
+    store.enqueue([mail])
+    held_mail = claim(store, make)
+    store.mark_retry(
+        mail.id, held_mail.lease_token or "", not_before=make.now, error="no answer",
+        cause="reply_timeout", uncertain=True,
+    )  # fmt: skip
+    assert store.withdraw([mail.id]) == 1
+    assert store.told(ANN, ["contoso"]) == {KEY: (-30, False)}

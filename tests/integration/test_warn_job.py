@@ -6,11 +6,21 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from jobs.send_warnings import send_warnings
-from monitor.model import OutboxState, Recipient, Tenant
+from jobs.send_warnings import deliver, send_warnings
+from monitor.model import (
+    OPERATOR,
+    CredentialRef,
+    OutboxState,
+    Recipient,
+    Scan,
+    ScanRecord,
+    Tenant,
+    TenantState,
+)
 from monitor.sandbox import SmtpFault
 from tests.integration.stage import HOUR, MINUTE, SIX, Stage, stage, story
 
+KIND = "X-Lapsewatch-Kind"
 DOWN = SmtpFault("RCPT", reply="451 4.7.500 Server busy. Please try again later")
 
 
@@ -147,3 +157,105 @@ def test_a_slot_that_is_done_costs_no_decision(tmp_path: Path) -> None:
         show.clock.advance(timedelta(minutes=1))
         assert show.warn() == []
         assert [mail.id for mail in show.app.store.outbox()] == [row.id]
+
+
+def test_a_digest_that_also_spoke_of_a_paused_tenant_is_written_anew(tmp_path: Path) -> None:
+    """At once, about the others: today's run is over, and tomorrow may be after the lapse."""
+    shared = Recipient("noc@msp.example")
+    tenants = [story("contoso", SIX, 1), story("fabrikam", SIX, 1)]
+    with stage(tmp_path, *tenants) as show:
+        for name in ("contoso", "fabrikam"):
+            change(show, name, recipients=(shared,), sender=None)
+        show.cloud.world.operator.tenant.mailboxes[0].faults.append(DOWN)  # type: ignore[union-attr]
+        show.scan()
+        show.at(SIX + 2 * HOUR)
+        assert show.warn() == [("noc@msp.example", "reminder")]
+        change(show, "fabrikam", paused=True)
+        show.cloud.world.operator.tenant.mailboxes[0].faults.clear()  # type: ignore[union-attr]
+        show.clock.advance(MINUTE)
+        deliver(show.app)
+        show.clock.advance(HOUR)
+        deliver(show.app)
+        (message,) = [m for m in show.cloud.inbox.messages if "reminder" in str(m.header(KIND))]
+        assert "contoso" in message.subject
+        assert "fabrikam" not in str(message.parsed.get_body())
+
+
+def test_a_removed_recipient_gets_nothing_from_any_tick(tmp_path: Path) -> None:
+    """Also not from the one that only delivers."""
+    tenant = busy("contoso")
+    with stage(tmp_path, tenant) as show:
+        waiting_digest(show)
+        change(show, "contoso", recipients=(Recipient("new@contoso.example"),))
+        tenant.mailboxes[0].faults.clear()
+        show.clock.advance(HOUR)
+        deliver(show.app)
+        assert show.inbox("reminder") == []
+        assert states(show)[0] == ("it@contoso.example", OutboxState.WITHDRAWN)
+
+
+def test_two_runs_of_one_address_leave_nothing_unsaid(tmp_path: Path) -> None:
+    """A waiting digest of the one speaks for a tenant of the other, and for no more than that."""
+    here, there = Recipient("a@m.example"), Recipient("a@m.example", "America/New_York", 1)
+    names = ("both", "west", "east")
+    with stage(tmp_path, *(story(name, SIX, 5) for name in names)) as show:
+        change(show, "both", recipients=(here, there), sender=None)
+        change(show, "west", recipients=(there,), sender=None)
+        change(show, "east", recipients=(here,), sender=None)
+        show.cloud.world.operator.tenant.mailboxes[0].faults.append(DOWN)  # type: ignore[union-attr]
+        show.scan()
+        show.at(SIX + 1.5 * HOUR)  # half past one in New York
+        assert len(show.warn()) == 1
+        show.at(SIX + 2 * HOUR)
+        assert len(show.warn()) == 1
+        about = {row.tenants for row in show.app.store.outbox()}
+        assert about == {("both", "west"), ("east",)}
+
+
+def test_after_the_clock_was_ahead_everything_is_due_again(tmp_path: Path) -> None:
+    """Nothing waits until the wrong time comes true, and nothing is called fresh meanwhile."""
+    with stage(tmp_path, story("contoso", SIX, 50)) as show:
+        show.at(SIX + timedelta(days=30, hours=3))
+        show.scan()
+        show.canaries()
+        show.at(SIX + 3 * HOUR)
+        (row,) = show.app.report().tenants
+        assert row.state is TenantState.UNKNOWN
+        assert all(canary.stale for canary in show.app.report().canaries)
+        assert show.scan()["contoso"].complete
+        assert set(show.canaries()) == {"contoso", OPERATOR}
+        assert show.app.report().tenants[0].state is TenantState.OK
+        assert show.scan() == {}
+
+
+def test_a_failure_of_a_credential_that_was_corrected_meanwhile_alarms_nobody(
+    tmp_path: Path,
+) -> None:
+    """And the corrected one is tried at once, not after an hour."""
+    tenant = story("contoso", SIX)
+    with stage(tmp_path, tenant) as show:
+        good = the(show, "contoso")
+        change(show, "contoso", credential=CredentialRef("secret", "file:/nowhere/x"))
+        stale = the(show, "contoso")
+        show.clock.advance(MINUTE)
+        scan = failed_scan(show)
+        show.clock.advance(MINUTE)
+        show.app.store.put_tenant(good, now=show.clock.now())
+        show.clock.advance(MINUTE)
+        show.app.scans.record(stale, replace_end(scan, show), ())
+        assert show.app.store.outbox() == []
+        assert show.scan()["contoso"].complete
+
+
+def failed_scan(show: Stage) -> Scan:
+    """An attempt that began now and found the credential wrong."""
+    now = show.clock.now()
+    record = ScanRecord(
+        "contoso", now, now, complete=False, cause="wrong_secret", retry="after_fix"
+    )
+    return Scan(record)
+
+
+def replace_end(scan: Scan, show: Stage) -> Scan:
+    """The same attempt, ending now."""
+    return replace(scan, record=replace(scan.record, finished_at=show.clock.now()))

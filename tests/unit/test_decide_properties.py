@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -14,152 +12,24 @@ from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from monitor import lifecycle
-from monitor.decide import Decision, Reason, StageOf, Told, decide
-from monitor.model import (
-    Credential,
-    CredentialRef,
-    Kind,
-    MailKind,
-    Notice,
-    ObjectType,
-    Snooze,
-    Stage,
-    Tenant,
-)
+from monitor.decide import StageOf, Told, decide
+from monitor.model import MailKind, Snooze, Stage
 from monitor.timetable import daily_instant
-
-ZONES = [
-    "UTC",
-    "Europe/Berlin",
-    "America/New_York",
-    "Australia/Lord_Howe",  # moves its clocks by half an hour
-    "Asia/Kathmandu",  # a quarter of an hour off
-    "Pacific/Apia",  # a day ahead of its neighbours
-    "America/Havana",  # moves its clocks at midnight
-]
-TENANT = Tenant("contoso", "directory", "global", "client", CredentialRef("secret", "env:X"))
-KEY = ("contoso", "a", 1)
-DAYS_BEFORE = 100
-DAYS_AFTER = 45
-RELAXED = settings(deadline=None)
-
-
-# --- a life, and a walk through it ----------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Life:
-    """One credential, its policy, and where and when its recipient reads mail."""
-
-    end: datetime
-    zone: ZoneInfo
-    thresholds: tuple[int, ...]
-    weeks: int
-    hour: int
-
-    @property
-    def end_date(self) -> date:
-        """The local date of the end."""
-        return self.end.astimezone(self.zone).date()
-
-    @property
-    def tenant(self) -> Tenant:
-        """The tenant with this policy."""
-        return replace(TENANT, thresholds=self.thresholds, weekly_after_lapse=self.weeks)
-
-    @property
-    def credential(self) -> Credential:
-        """The credential."""
-        return credential("a", end=self.end)
-
-    def runs(self) -> list[datetime]:
-        """One run per local date, from long before the end until long after it."""
-        first = self.end_date - timedelta(days=DAYS_BEFORE)
-        days = (first + timedelta(days=n) for n in range(DAYS_BEFORE + DAYS_AFTER))
-        return [daily_instant(day, time(self.hour), self.zone) for day in days]
-
-
-def credential(uid: str, *, end: datetime | None, **changes) -> Credential:
-    """A secret that started long ago, but for the changes."""
-    plain = Credential(
-        tenant="contoso",
-        uid=uid,
-        object_type=ObjectType.APPLICATION,
-        object_id="object",
-        app_id="app",
-        app_name="Payroll",
-        kind=Kind.SECRET,
-        key_id=uid,
-        name=None,
-        start=datetime(2020, 1, 1, tzinfo=UTC),
-        end=end,
-    )
-    return replace(plain, **changes)
-
-
-lives = st.builds(
+from tests.unit.lives import (
+    DAYS_AFTER,
+    KEY,
+    NOW,
+    RELAXED,
+    TENANT,
+    ZONES,
     Life,
-    # The seconds of 2026 to 2028, so that leap days and clock changes are met; and full hours,
-    # so that an end meets a run to the second.
-    end=st.one_of(
-        st.integers(1_767_225_600, 1_861_919_999),
-        st.integers(490_896, 517_199).map(lambda hours: hours * 3600),
-    ).map(lambda seconds: datetime.fromtimestamp(seconds, UTC)),
-    zone=st.sampled_from(ZONES).map(ZoneInfo),
-    thresholds=st.one_of(
-        st.just((60, 30, 14, 7, 3, 1, 0)),
-        st.lists(st.integers(0, DAYS_BEFORE - 5), max_size=8).map(tuple),
-    ),
-    weeks=st.integers(0, 5),
-    hour=st.sampled_from([0, 2, 7, 8, 23]),
+    after,
+    credential,
+    lives,
+    up_on,
+    uptimes,
+    walk,
 )
-# For each day whether the monitor is up: single bad days, and outages of weeks.
-uptimes = st.lists(st.tuples(st.booleans(), st.integers(1, 40)), min_size=1, max_size=60).map(
-    lambda spans: [up for up, length in spans for _ in range(length)]
-)
-
-
-def after(told: Told, notices: Iterable[Notice]) -> Told:
-    """What is told once these notices were accepted."""
-    for notice in notices:
-        if notice.kind is MailKind.COVERED:
-            told = replace(told, covered=True)
-        else:
-            told = replace(told, level=max(notice.level, told.level or notice.level))
-    return told
-
-
-def walk(
-    life: Life,
-    runs: Iterable[datetime],
-    *others: Credential,
-    snooze: Snooze | None = None,
-    stage_of: StageOf = lifecycle.current_stage,
-) -> list[tuple[datetime, Notice]]:
-    """All that is said about the credential of this life in these runs, each mail accepted."""
-    told = Told()
-    said = []
-    for now in runs:
-        for _ in range(2):  # the second run on the same facts must find nothing to say
-            made = decide(
-                [life.credential, *others],
-                tenant=life.tenant,
-                zone=life.zone,
-                told={KEY: told},
-                snoozes={KEY: snooze} if snooze else {},
-                now=now,
-                stage_of=stage_of,
-            )
-            notices = [one.notice for one in made if one.notice and one.credential.uid == "a"]
-            said += [(now, notice) for notice in notices]
-            told = after(told, notices)
-    return said
-
-
-def up_on(runs: list[datetime], uptime: list[bool]) -> list[datetime]:
-    """The runs on the days the monitor is up; the pattern is repeated as needed."""
-    return list(itertools.compress(runs, itertools.cycle(uptime)))
-
 
 # --- the checks: the rules said in another way than the code says them ----------------------------
 
@@ -313,135 +183,6 @@ def test_when_the_successor_goes_away_nothing_urgent_stays_unsaid(life, uptime, 
             alone += [(now, notice) for notice in notices]
     up = [now for n, now in enumerate(runs) if n >= gone_after and uptime[n % len(uptime)]]
     assert alone == walk(life, up)
-
-
-# --- any heap of credentials ----------------------------------------------------------------------
-
-NOW = datetime(2026, 6, 1, 8, tzinfo=UTC)
-EDGES = [
-    datetime.max.replace(tzinfo=UTC),
-    datetime.min.replace(tzinfo=UTC),
-    datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC),
-    datetime(9999, 12, 31, tzinfo=UTC),
-    datetime(2299, 12, 31, tzinfo=UTC),
-    datetime(2038, 1, 19, 3, 14, 8, tzinfo=UTC),
-    NOW,
-    None,
-]
-instants = st.one_of(
-    st.sampled_from(EDGES),
-    st.integers(-80 * 24, 80 * 24).map(lambda hours: NOW + timedelta(hours=hours)),
-)
-heaps = st.lists(
-    st.builds(
-        credential,
-        st.uuids().map(str),
-        end=instants,
-        start=instants,
-        object_id=st.sampled_from(["one", "two"]),
-        kind=st.sampled_from([Kind.SECRET, Kind.CERTIFICATE, Kind.SAML_SIGNING]),
-        active=st.sampled_from([None, True, False]),
-        own=st.booleans(),
-        managed_identity=st.booleans(),
-        life=st.integers(1, 3),
-        removed_at=st.sampled_from([None, None, None, NOW]),
-    ),
-    max_size=12,
-)
-SAID = {
-    Reason.STAGE_REACHED,
-    Reason.JUST_LAPSED,
-    Reason.STILL_LAPSED,
-    Reason.OWN_CREDENTIAL,
-    Reason.COVERED_SOON,
-}
-
-
-@st.composite
-def heaps_with_history(draw):
-    """Credentials, with whatever was told about them and asked for them before."""
-    heap = draw(heaps)
-    keys = [(one.tenant, one.uid, one.life) for one in heap]
-    told, snoozes = {}, {}
-    for key in keys:
-        if draw(st.booleans()):
-            level = draw(st.one_of(st.none(), st.integers(-60, 6)))
-            told[key] = Told(level, draw(st.booleans()))
-        if draw(st.integers(0, 3)) == 0:
-            acked = draw(st.one_of(st.none(), st.integers(-60, 6)))
-            until = draw(st.sampled_from([None, NOW, NOW + timedelta(days=3)]))
-            confirmed = draw(st.booleans())
-            snoozes[key] = Snooze(*key, "kim", "on it", NOW, until, acked, confirmed)
-    return heap, told, snoozes
-
-
-def at_now(heap, told, snoozes, zone) -> list[Decision]:
-    """All decisions of one run."""
-    return decide(heap, tenant=TENANT, zone=zone, told=told, snoozes=snoozes, now=NOW)
-
-
-@given(given_heap=heaps_with_history(), zone=st.sampled_from(ZONES).map(ZoneInfo))
-@RELAXED
-def test_every_credential_gets_one_decision_and_every_silence_has_a_reason(given_heap, zone):
-    """No date and no mixture raises; what is said has a reason to be said."""
-    heap, told, snoozes = given_heap
-    made = at_now(heap, told, snoozes, zone)
-    assert sorted(one.credential.uid for one in made) == sorted(one.uid for one in heap)
-    for one in made:
-        assert (one.reason in SAID) == (one.notice is not None)
-        if one.notice is not None:
-            assert one.credential.removed_at is None
-            assert one.credential.end is not None
-            assert not one.credential.managed_identity
-            assert not one.silenced
-
-
-@given(
-    given_heap=heaps_with_history(),
-    zone=st.sampled_from(ZONES).map(ZoneInfo),
-    chance=st.randoms(use_true_random=False),
-)
-@RELAXED
-def test_the_order_of_the_credentials_does_not_matter(given_heap, zone, chance):
-    """Shuffled facts give the same decisions in the same order."""
-    heap, told, snoozes = given_heap
-    shuffled = list(heap)
-    chance.shuffle(shuffled)
-    assert at_now(shuffled, told, snoozes, zone) == at_now(heap, told, snoozes, zone)
-
-
-@given(given_heap=heaps_with_history(), zone=st.sampled_from(ZONES).map(ZoneInfo))
-@RELAXED
-def test_a_second_run_after_all_was_accepted_says_nothing(given_heap, zone):
-    """Telling is told once."""
-    heap, told, snoozes = given_heap
-    told = dict(told)
-    for one in at_now(heap, told, snoozes, zone):
-        if one.notice is not None:
-            key = (one.credential.tenant, one.credential.uid, one.credential.life)
-            told[key] = after(told.get(key, Told()), [one.notice])
-    assert [one.notice for one in at_now(heap, told, snoozes, zone) if one.notice] == []
-
-
-@given(given_heap=heaps_with_history(), zone=st.sampled_from(ZONES).map(ZoneInfo))
-@RELAXED
-def test_a_lapsed_one_that_nothing_excuses_is_never_silent_before_it_was_told(given_heap, zone):
-    """The fault that hurts most, looked for from the other side."""
-    heap, told, snoozes = given_heap
-    newer = lifecycle.successors(heap, NOW)
-    for one in at_now(heap, told, snoozes, zone):
-        each = one.credential
-        key = (each.tenant, each.uid, each.life)
-        excused = (
-            each.removed_at is not None
-            or each.managed_identity
-            or key[:2] in newer
-            or key in snoozes
-            or (told.get(key, Told()).level or -1) > 0
-        )
-        if lifecycle.has_lapsed(each.end, NOW) and not excused:
-            assert one.notice is not None
-            assert str(one.notice.stage) == "L0"
 
 
 # --- the checks can fail --------------------------------------------------------------------------

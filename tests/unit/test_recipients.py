@@ -7,13 +7,23 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.model import OPERATOR, CredentialRef, Recipient, Tenant, TenantHealth, WaitingMail
+from monitor.model import (
+    OPERATOR,
+    CredentialRef,
+    MailKind,
+    OutboxState,
+    Recipient,
+    Tenant,
+    TenantHealth,
+    WaitingMail,
+)
 from monitor.recipients import (
     PATIENCE,
     Audience,
     RecipientRun,
     facts_are_in,
     recipient_runs,
+    spoken_for,
     strays,
 )
 
@@ -95,23 +105,55 @@ def test_a_paused_tenant_has_no_run() -> None:
     assert run.about("a").tenants == ()
 
 
+REMINDER, BLIND, OVER = MailKind.REMINDER, MailKind.CANNOT_CHECK, MailKind.RECOVERED
+
+
 @pytest.mark.parametrize(
-    ("recipient", "tenants", "digest", "stray"),
+    ("recipient", "tenants", "kind", "stray"),
     [
-        ("it@x.example", ("contoso",), True, False),
-        ("IT@X.example", ("contoso", "fabrikam"), True, False),
-        ("it@x.example", (OPERATOR,), False, False),
-        ("anybody@x.example", ("contoso",), False, False),  # alarms look after themselves
-        ("gone@x.example", ("contoso",), True, True),
-        ("it@x.example", ("contoso", "paused"), True, True),
-        ("it@x.example", ("paused",), False, True),
-        ("it@x.example", ("contoso", "elsewhere"), True, True),
+        ("it@x.example", ("contoso",), REMINDER, False),
+        ("IT@X.example", ("contoso", "fabrikam"), REMINDER, False),
+        ("noc@m.example", (OPERATOR,), MailKind.CANARY_FAILED, False),
+        ("NOC@m.example", ("contoso",), BLIND, False),
+        ("gone@x.example", ("contoso",), REMINDER, True),
+        ("gone@x.example", ("contoso",), BLIND, True),
+        ("gone@x.example", (OPERATOR,), MailKind.CANARY_FAILED, True),
+        ("gone@x.example", ("contoso",), OVER, False),  # who heard of it hears of its end
+        ("it@x.example", ("contoso", "paused"), REMINDER, True),
+        ("noc@m.example", ("paused",), BLIND, True),
+        ("noc@m.example", ("paused",), OVER, True),
+        ("it@x.example", ("contoso", "elsewhere"), REMINDER, True),
+        ("noc@m.example", ("removed",), BLIND, True),
     ],
 )
 def test_what_would_not_be_written_today_is_stray(
-    recipient: str, tenants: tuple[str, ...], digest: bool, stray: bool
+    recipient: str, tenants: tuple[str, ...], kind: MailKind, stray: bool
 ) -> None:
     """Removed recipients, paused and removed tenants, and tenants of another run."""
-    waiting = [WaitingMail("one", recipient, tenants, digest)]
-    active = {"contoso", "fabrikam", "elsewhere", OPERATOR}
-    assert strays(waiting, [RUN], active) == (["one"] if stray else [])
+    waiting = [WaitingMail("one", recipient, tenants, kind)]
+    known = [tenant(name) for name in ("contoso", "fabrikam", "elsewhere")]
+    known.append(tenant("paused", paused=True))
+    noc = Audience(recipients=(Recipient("noc@m.example"),))
+    assert strays(waiting, [RUN], known, noc) == (waiting if stray else [])
+
+
+def test_without_an_operator_alarms_are_for_the_tenants_recipients() -> None:
+    """The same question, another answer."""
+    mine, other = (
+        WaitingMail(name, f"it@{name}.example", ("contoso",), BLIND)
+        for name in ("contoso", "fabrikam")
+    )
+    known = [tenant("contoso"), tenant("fabrikam")]
+    assert strays([mine, other], [], known, Audience()) == [other]
+
+
+def test_a_waiting_digest_of_another_run_speaks_for_its_tenants() -> None:
+    """Only a living one, only this recipient's, and only where it is about more than the run."""
+    wide = WaitingMail("wide", "IT@x.example", ("fabrikam", "tailspin"), REMINDER)
+    own = WaitingMail("own", "it@x.example", ("contoso",), REMINDER)
+    dead = WaitingMail("dead", "it@x.example", ("contoso", "x"), REMINDER, OutboxState.DEAD)
+    others = WaitingMail("others", "b@x.example", ("contoso", "x"), REMINDER)
+    alarm = WaitingMail("alarm", "it@x.example", ("contoso", "x"), BLIND)
+    spoken = spoken_for([wide, own, dead, others, alarm], RUN)
+    assert spoken == {"fabrikam", "tailspin"}
+    assert RUN.without(spoken).names == {"contoso"}

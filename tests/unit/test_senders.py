@@ -52,16 +52,23 @@ def test_what_a_sender_says_itself_wins() -> None:
     )
 
 
-def test_without_sender_or_cloud_there_is_no_path() -> None:
-    """A cloud that is gone from the settings must not stop the other tenants."""
+def test_without_a_sender_there_is_no_path() -> None:
+    """Nor with a plain relay, which only the operator may have."""
     assert of_tenant(replace(TENANT, sender=None), PRESETS) is None
-    assert of_tenant(replace(TENANT, cloud="gone"), PRESETS) is None
+    relayed = replace(TENANT, sender=Sender("a@b.example", relay=Relay("h", 25)))
+    assert of_tenant(relayed, PRESETS) is None
+
+
+def test_a_sender_whose_cloud_is_gone_stays_with_its_problem() -> None:
+    """Were it left out, a mail path would vanish from the report; and it stops nobody else."""
     elsewhere = replace(TENANT, sender=Sender("a@b.example", cloud="gone"))
-    assert of_tenant(elsewhere, PRESETS) is None
-    assert (
-        of_tenant(replace(TENANT, sender=Sender("a@b.example", relay=Relay("h", 25))), PRESETS)
-        is None
-    )
+    for tenant in (replace(TENANT, cloud="gone"), elsewhere):
+        found = of_tenant(tenant, PRESETS)
+        assert found is not None
+        assert found.problem.startswith('The settings know no cloud "gone", which contoso needs.')
+    usable = of_tenant(TENANT, PRESETS)
+    assert usable is not None
+    assert usable.problem == ""
 
 
 def test_two_senders_of_one_mailbox_and_app_are_one_path() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.model import TenantHealth
+from monitor.model import ScanRecord, TenantHealth
 from monitor.timetable import FIRST, daily_instant, latest_daily, next_daily, scan_due
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -136,7 +136,8 @@ def tried(**about: object) -> TenantHealth:
 
 def test_a_tenant_that_was_never_tried_is_due_since_ever():
     """Its first slot is the same for every replica."""
-    assert scan_due(None, EVERY) == scan_due(TenantHealth("contoso"), EVERY, AT) == FIRST
+    assert scan_due(None, EVERY, now=AT) == FIRST
+    assert scan_due(TenantHealth("contoso"), EVERY, now=AT, changed_at=AT) == FIRST
 
 
 @pytest.mark.parametrize(
@@ -150,13 +151,26 @@ def test_a_tenant_that_was_never_tried_is_due_since_ever():
 )
 def test_a_failure_is_looked_at_again_sooner_than_a_success(health, minutes):
     """A passing one after a quarter of an hour, one that needs a fix after an hour."""
-    assert scan_due(health, EVERY) == AT + timedelta(minutes=minutes)
-    assert scan_due(health, timedelta(minutes=5)) == AT + timedelta(minutes=5)
+    assert scan_due(health, EVERY, now=AT) == AT + timedelta(minutes=minutes)
+    assert scan_due(health, timedelta(minutes=5), now=AT) == AT + timedelta(minutes=5)
 
 
 def test_a_tenant_whose_entry_was_changed_is_due_at_once():
     """It may be another credential; a change that was tried already is no reason."""
     changed = AT + timedelta(minutes=1)
-    assert scan_due(tried(), EVERY, changed) == changed
-    assert scan_due(tried(failures=3, last_failed_definitely=True), EVERY, changed) == changed
-    assert scan_due(tried(), EVERY, AT - timedelta(minutes=1)) == AT + EVERY
+    failed = tried(failures=3, last_failed_definitely=True)
+    for health in (tried(), failed):
+        assert scan_due(health, EVERY, now=changed, changed_at=changed) == changed
+    earlier = AT - timedelta(minutes=1)
+    assert scan_due(tried(), EVERY, now=AT, changed_at=earlier) == AT + EVERY
+    began = ScanRecord("contoso", AT - timedelta(minutes=2), AT, complete=False)
+    assert scan_due(tried(record=began), EVERY, now=AT, changed_at=earlier) == earlier
+
+
+def test_an_attempt_in_the_future_makes_the_tenant_due_now():
+    """The clock was ahead and was put right: nobody waits until it comes true."""
+    for days in (1, 30):
+        now = AT - timedelta(days=days)
+        assert now - timedelta(minutes=15) < scan_due(tried(), EVERY, now=now) <= now
+    almost = AT - timedelta(minutes=4)  # another machine's clock
+    assert scan_due(tried(), EVERY, now=almost) == AT + EVERY

@@ -98,7 +98,7 @@ def test_what_is_no_secret_is_told_without_showing_it(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     assert "is empty" in refusal(f"file:{tmp_path}/empty")
     for name, said in (
-        ("binary", "does not hold text"), ("large", "too large"), ("folder", "cannot be read"),
+        ("binary", "does not hold text"), ("large", "too large"), ("folder", "not a regular file"),
     ):  # fmt: skip
         told = refusal(f"file:{tmp_path}/{name}")
         assert said in told
@@ -108,7 +108,15 @@ def test_what_is_no_secret_is_told_without_showing_it(tmp_path: Path) -> None:
 
 def test_a_device_without_an_end_is_not_read_for_ever() -> None:
     """Its size says 0, its bytes never stop."""
-    assert "too large" in refusal("file:/dev/zero")
+    assert "not a regular file" in refusal("file:/dev/zero")
+
+
+def test_a_named_pipe_that_nobody_writes_to_is_not_waited_for(tmp_path: Path) -> None:
+    """The scans of all tenants would stand still, for no deadline covers it."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+    assert "not a regular file" in refusal(f"file:{tmp_path}/pipe")
+    assert "not a regular file" in refusal(f"file:{tmp_path}/link")
 
 
 @pytest.mark.parametrize("name", ["x" * 5000, "a\0b", "~nobody-here/x", ""])

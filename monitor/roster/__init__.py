@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError, field_validator, model_validator
 
-from monitor.config import Configuration, parse_toml, read_text
+from monitor.config import Configuration
 from monitor.errors import ImportRowError
 from monitor.fields import (
     Guid,
@@ -26,19 +23,13 @@ from monitor.fields import (
     Weeks,
     ZoneName,
     beside,
-    explain_places,
-    nearest,
-    printable,
-    unknown_key,
-    whole_number,
 )
+from monitor.fields.problems import explain_places, nearest, printable
 from monitor.model import CredentialRef, SharedApp, Tenant
 from monitor.references import CredentialField, foreign_owner, located, looks_like_guid
+from monitor.roster.rows import Row, rows_of
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_LISTS = ("recipients", "thresholds", "tags", "canary_to")
-_NUMBERS = ("send_hour", "weekly_after_lapse", "smtp_port")
-_TOO_MANY = "(too many cells)"
 _NO_RELAY = (
     "a tenant's mail goes out through its own Exchange mailbox, or else by the "
     "operator; a plain server can only stand in the settings, under [operator.sender]"
@@ -102,23 +93,6 @@ class Roster:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class _Row:
-    table: dict[str, Any]
-    line: int
-    lines: dict[str, int] = field(default_factory=dict)
-
-    def line_of(self, path: str) -> int:
-        """The line of a key; where it has none of its own, that of what holds it."""
-        while path and path not in self.lines:
-            path = path.rpartition(".")[0]
-        return self.lines.get(path, self.line)
-
-    @property
-    def label(self) -> str:
-        return printable(str(self.table.get("name", "")), 40) or "row without a name"
-
-
 def read(
     file: Path,
     configuration: Configuration,
@@ -137,7 +111,7 @@ def read(
     Raises:
         SettingsError: the file as a whole cannot be read.
     """
-    app_rows, tenant_rows, errors = _rows(file)
+    app_rows, tenant_rows, errors = rows_of(file, _columns())
     reader = _Reader(file.resolve().parent, configuration, {a.name: a for a in known_apps})
     reader.errors.extend(errors)
     seen_apps: dict[str, int] = {}
@@ -155,6 +129,14 @@ def read(
     )
 
 
+def _columns() -> set[str]:
+    """What a CSV column may be called, in the form with underscores."""
+    secrets = ("secret", "certificate", "managed_identity")
+    senders = {f"sender_{name}" for name in (*SenderTable.model_fields, *secrets)}
+    own = {*TenantTable.model_fields, *secrets}
+    return (own | senders) - {"sender", "sender_smtp"}
+
+
 class _Reader:
     """Collects the good rows and the errors of one file."""
 
@@ -169,7 +151,7 @@ class _Reader:
         self.errors: list[ImportRowError] = []
         self.warnings: list[str] = []
 
-    def app(self, row: _Row, seen: dict[str, int]) -> None:
+    def app(self, row: Row, seen: dict[str, int]) -> None:
         """Take one [[app]] row, or say why not."""
         try:
             table = AppTable.model_validate(row.table)
@@ -183,13 +165,13 @@ class _Reader:
         credential = self._locate(table.credential, row)
         self.apps[table.name] = SharedApp(table.name, table.client_id, credential)
 
-    def tenant(self, row: _Row, by_id: dict[str, str], seen: dict[str, int]) -> None:
+    def tenant(self, row: Row, by_id: dict[str, str], seen: dict[str, int]) -> None:
         """Take one [[tenant]] row, or say why not."""
         try:
             table = TenantTable.model_validate(row.table)
             problems = self._problems(table, by_id, seen)
         except ValidationError as error:
-            problems = explain_places(error, TenantTable)
+            problems = row.reworded(explain_places(error, TenantTable))
         if problems:
             self._refuse(row, problems)
             return
@@ -220,7 +202,7 @@ class _Reader:
             problems.append(("app", f'there is no [[app]] named "{printable(table.app)}"'))
         return [(where, f"{where}: {told}") for where, told in problems]
 
-    def _build(self, table: TenantTable, row: _Row) -> Tenant:
+    def _build(self, table: TenantTable, row: Row) -> Tenant:
         defaults = self.configuration.settings.defaults
         shared = {**self.known_apps, **self.apps}.get(table.app) if table.app else None
         client_id = table.client_id or (shared.client_id if shared else "")
@@ -248,7 +230,7 @@ class _Reader:
             paused=table.paused,
         )
 
-    def _locate(self, credential: CredentialRef, row: _Row) -> CredentialRef:
+    def _locate(self, credential: CredentialRef, row: Row) -> CredentialRef:
         """Make a file reference absolute: it is relative to the tenants file."""
         folders = (self.folder, self.configuration.folder, Path.cwd())
 
@@ -260,7 +242,7 @@ class _Reader:
 
         return located(credential, place)
 
-    def _inspect(self, path: Path, credential: CredentialRef, row: _Row) -> None:
+    def _inspect(self, path: Path, credential: CredentialRef, row: Row) -> None:
         where = f"line {row.line}, {row.label}: {credential.form} {path}"
         if not os.path.isfile(path):  # pathlib would raise for a name that no file can have
             self.warnings.append(f"{where}: there is no such file yet.")
@@ -281,117 +263,6 @@ class _Reader:
                 "secret's Value, which is shown only once, right after it was made."
             )
 
-    def _refuse(self, row: _Row, problems: Sequence[Problem]) -> None:
+    def _refuse(self, row: Row, problems: Sequence[Problem]) -> None:
         for path, told in problems:
             self.errors.append(ImportRowError(told, line=row.line_of(path), row=row.label))
-
-
-def _rows(file: Path) -> tuple[list[_Row], list[_Row], list[ImportRowError]]:
-    text = read_text(file)
-    if file.suffix.lower() == ".csv":
-        return [], *_csv_rows(text)
-    return _toml_rows(file, text)
-
-
-def _toml_rows(file: Path, text: str) -> tuple[list[_Row], list[_Row], list[ImportRowError]]:
-    document = parse_toml(text, file)
-    errors = [
-        ImportRowError(unknown_key(key, ("app", "tenant")), line=_line_of(text, key), row=file.name)
-        for key in document
-        if key not in ("app", "tenant")
-    ]
-    found: dict[str, list[_Row]] = {"app": [], "tenant": []}
-    for name, rows in found.items():
-        tables = document.get(name, [])
-        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-            line = _line_of(text, name)
-            problem = f"write [[{name}]] with two brackets: there can be several"
-            errors.append(ImportRowError(problem, line=line, row=file.name))
-            continue
-        places = _toml_places(text, name)
-        for index, table in enumerate(tables):
-            line, lines = places[index] if index < len(places) else (1, {})
-            rows.append(_Row(table, line, lines))
-    return found["app"], found["tenant"], errors
-
-
-def _toml_places(text: str, name: str) -> list[tuple[int, dict[str, int]]]:
-    """For each [[name]]: its line, and the line of each key in it, by its dotted path."""
-    places: list[tuple[int, dict[str, int]]] = []
-    prefix: str | None = None  # of the keys that follow; None outside of [[name]]
-    for number, line in enumerate(text.split("\n"), start=1):
-        if header := re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]", line):
-            table = header[1].replace(" ", "").replace('"', "")
-            inner = table.removeprefix(f"{name}.")
-            if table == name:
-                places.append((number, {}))
-                prefix = ""
-            elif inner != table and places:
-                places[-1][1].setdefault(inner, number)
-                prefix = f"{inner}."
-            else:
-                prefix = None
-        elif prefix is not None and (match := re.match(r'\s*("?[\w."-]+?"?)\s*=', line)):
-            places[-1][1].setdefault(prefix + match[1].replace('"', ""), number)
-    return places
-
-
-def _line_of(text: str, key: str) -> int:
-    for number, line in enumerate(text.split("\n"), start=1):
-        if key in line:
-            return number
-    return 1
-
-
-def _csv_rows(text: str) -> tuple[list[_Row], list[ImportRowError]]:
-    first = text.split("\n", 1)[0]
-    delimiter = ";" if first.count(";") > first.count(",") else ","
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    rows: list[_Row] = []
-    errors: list[ImportRowError] = []
-    header: list[str] | None = None
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return rows, errors
-        except csv.Error as error:
-            told = f"is not valid CSV: {error}"
-            errors.append(ImportRowError(told, line=line, row="row that cannot be read"))
-            continue
-        if not any(cell.strip() for cell in cells):
-            continue
-        if header is None:
-            header = [name.strip() for name in cells]
-            for name in sorted({name for name in header if name and header.count(name) > 1}):
-                told = f'the column "{printable(name)}" comes twice'
-                errors.append(ImportRowError(told, line=line, row="first line"))
-        else:
-            names = [*header, *[_TOO_MANY] * (len(cells) - len(header))]
-            pairs = [pair for pair in zip(names, cells, strict=False) if all(pair)]
-            rows.append(_Row(_csv_table(pairs), line))
-
-
-def _csv_table(cells: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """One CSV line in the shape of a [[tenant]]: sender_mailbox is sender.mailbox, and so on."""
-    table: dict[str, Any] = {}
-    sender: dict[str, Any] = {}
-    for key, value in cells:
-        plain = key.replace(".", "_")
-        name = plain.removeprefix("sender_")
-        target = table if name == plain else sender
-        name = name.removeprefix("credential_")
-        if name in ("secret", "certificate", "managed_identity", "federated", "password"):
-            held = target.get("credential", {})
-            # Two credentials in one row are refused later; here neither may hide the other.
-            known = held if isinstance(held, dict) else {"credential": held}
-            target["credential"] = {**known, name: value.strip()}
-        elif name in _LISTS:
-            items = [item.strip() for item in re.split(r"[;|, ]", value) if item.strip()]
-            target[name] = [whole_number(i) for i in items] if name == "thresholds" else items
-        else:
-            target[name] = whole_number(value) if name in _NUMBERS else value.strip()
-    if sender:
-        table["sender"] = sender
-    return table

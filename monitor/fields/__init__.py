@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
-from collections.abc import Iterable
 from datetime import time, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -19,10 +17,10 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
     model_validator,
 )
 
+from monitor.fields.problems import BIDI_OR_HIDDEN, nearest, printable, unknown_key
 from monitor.model import Recipient, Relay, Sender
 from monitor.references import REFERENCE_FORMS as REFERENCE_FORMS
 from monitor.references import CredentialField as CredentialField
@@ -33,7 +31,7 @@ from monitor.references import looks_like_guid as looks_like_guid
 _ADDRESS = re.compile(
     r"[^@\s\"<>(),:;\\\[\]\x00-\x20\x7f]{1,64}@[^@\s\"<>(),:;\\\[\]\x00-\x20\x7f]+"
 )
-_BIDI_OR_HIDDEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45}")
 _DURATION = re.compile(r"([0-9]{1,9})\s*([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -41,10 +39,16 @@ _SHORTEST, _LONGEST = timedelta(minutes=1), timedelta(days=7)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
+def is_address(text: str) -> bool:
+    """Whether `text` is one mail address, without a display name."""
+    text = text.strip()
+    fits = _ADDRESS.fullmatch(text) and len(text) <= 254 and not text.startswith("-")
+    return bool(fits) and not BIDI_OR_HIDDEN.search(text) and ".." not in text and text[-1] != "."
+
+
 def _address(value: Any) -> str:
     text = str(value).strip()
-    fits = _ADDRESS.fullmatch(text) and len(text) <= 254 and not text.startswith("-")
-    if not fits or _BIDI_OR_HIDDEN.search(text) or ".." in text or text.endswith("."):
+    if not is_address(text):
         raise ValueError("must be one mail address like it@contoso.example")
     return text
 
@@ -307,65 +311,3 @@ def beside(folder: Path, name: str) -> Path:
     # os.path leaves ~nobody-here as it is; pathlib would raise. NUL ends no path anywhere.
     expanded = os.path.expanduser(name.strip().replace("\0", "?"))
     return Path(os.path.normpath(folder.absolute() / expanded))
-
-
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that `word` was probably meant to be."""
-    lower = {name.lower(): name for name in known}
-    found = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.6)
-    return lower[found[0]] if found else None
-
-
-def unknown_key(key: str, known: Iterable[str]) -> str:
-    """The message for a key nobody knows, with the nearest known one."""
-    names = sorted(known)
-    near = nearest(key, names)
-    hint = f'did you mean "{near}"?' if near else "known keys: " + ", ".join(names)
-    return f'unknown key "{printable(key)}"; {hint}'
-
-
-def printable(text: str, limit: int = 80) -> str:
-    """`text` in a form that is safe in a terminal: no control or bidi characters, not too long."""
-    safe = "".join(c if c.isprintable() and not _BIDI_OR_HIDDEN.match(c) else "?" for c in text)
-    return safe if len(safe) <= limit else safe[: limit - 1] + "…"
-
-
-def explain(error: ValidationError, model: type[BaseModel]) -> list[str]:
-    """Every problem of a validation as `path: what is wrong`, without the values themselves."""
-    return [text for _, text in explain_places(error, model)]
-
-
-def explain_places(error: ValidationError, model: type[BaseModel]) -> list[tuple[str, str]]:
-    """Every problem with the dotted path of the key that it is about, as `explain` words it."""
-    problems = []
-    for item in error.errors(include_url=False, include_input=False, include_context=False):
-        path = ".".join(printable(str(part)) for part in item["loc"])
-        if item["type"] == "extra_forbidden":
-            parent = path.rpartition(".")[0] if len(item["loc"]) > 1 else ""
-            text = unknown_key(str(item["loc"][-1]), _fields_at(model, item["loc"][:-1]))
-            problems.append((path, f"[{parent}]: {text}" if parent else text))
-        else:
-            said = item["msg"].removeprefix("Value error, ")
-            text = "is missing" if item["type"] == "missing" else said
-            problems.append((path, f"{path}: {text}" if path else text))
-    return problems
-
-
-def _fields_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
-    """The keys that a table at `loc` may have."""
-    current: Any = model
-    for part in loc:
-        field = getattr(current, "model_fields", {}).get(part)
-        if field is not None:
-            current = _model_in(field.annotation)
-    return list(getattr(current, "model_fields", {}))
-
-
-def _model_in(annotation: Any) -> Any:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for inner in getattr(annotation, "__args__", ()):
-        found = _model_in(inner)
-        if found is not None:
-            return found
-    return None

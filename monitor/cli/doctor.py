@@ -1,0 +1,135 @@
+"""`doctor`: examines every sign-in and mail path, and says what is wrong and how to mend it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from monitor.cli.tenants import named
+from monitor.cli.terminal import many, print_json, print_table, wired
+from monitor.fields.problems import printable
+
+if TYPE_CHECKING:
+    from monitor.doctor.checks import Check, Report, Status
+
+EXIT_FAILED = 6
+_MARKS: dict[Status, str] = {
+    "failed": "FAILED",
+    "warning": "warning",
+    "ok": "ok",
+    "skipped": "-",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("doctor")(doctor)
+
+
+def doctor(
+    context: typer.Context,
+    only: Annotated[str | None, typer.Option("--tenant", help="Only this tenant.")] = None,
+    send: Annotated[
+        bool, typer.Option("--send", help="Send a test mail by each sender, too.")
+    ] = False,
+    everything: Annotated[bool, typer.Option("--all", help="List what is fine as well.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Examine every sign-in and mail path, and say what is wrong and how to mend it.
+
+    Nothing is changed and, without --send, no mail goes out. Exit code: 0 nothing failed
+    (warnings do not count), 6 something failed.
+    """
+    with wired(context) as app:
+        name = named(app, only).name if only else None
+        reports = asyncio.run(app.doctor.examine(only=name, send=send))
+        at = app.clock()
+    code = EXIT_FAILED if any(report.status == "failed" for report in reports) else 0
+    if as_json:
+        machine, *others = reports
+        print_json(
+            {
+                "generated_at": at.isoformat(),
+                "exit_code": code,
+                "machine": [_check(check) for check in machine.checks],
+                "tenants": [_target(report) for report in others],
+            }
+        )
+    else:
+        _print(reports, everything=everything or name is not None)
+    raise typer.Exit(code)
+
+
+def _target(report: Report) -> dict[str, Any]:
+    return {
+        "tenant": report.target,
+        "mailbox": report.mailbox,
+        "status": report.status,
+        "cause": report.cause,
+        "checks": [_check(check) for check in report.checks],
+    }
+
+
+def _check(check: Check) -> dict[str, Any]:
+    return {
+        "name": check.name,
+        "title": check.title,
+        "status": check.status,
+        "evidence": check.evidence,
+        "cause": check.cause,
+        "also": list(check.also),
+        "explanation": check.explanation,
+        "fix": check.fix,
+        "command": check.command,
+    }
+
+
+def _print(reports: Sequence[Report], *, everything: bool) -> None:
+    for report in reports:
+        told = [check for check in report.checks if check.status in ("failed", "warning")]
+        shown = report.checks if everything else told
+        name = f"{report.target}, {report.mailbox}" if report.mailbox else report.target
+        title = f"{printable(name, 300)}: {_counts(report)}"
+        if not shown:
+            print(title)
+            continue
+        rows = [(check.title, _MARKS[check.status], check.evidence) for check in shown]
+        print_table(title, ("Check", "Status", "Evidence"), rows)
+        for check in told:
+            _explain(check)
+    print(_summary(reports))
+
+
+def _counts(report: Report) -> str:
+    """How many checks ended in which way, the worst first."""
+    found = Counter(check.status for check in report.checks)
+    return ", ".join(f"{found[one]} {one}" for one in _MARKS if found[one])
+
+
+def _explain(check: Check) -> None:
+    """What, evidence, fix: the lines below the table."""
+    cause = f" [{check.cause}]" if check.cause else ""
+    print(f"{_MARKS[check.status]}: {check.title}{cause}")
+    print(f"  Seen: {printable(check.evidence, 1000)}")
+    if check.explanation:
+        print(f"  Why:  {printable(check.explanation, 1000)}")
+    if check.also:
+        print(f"  Or:   {', '.join(check.also)}")
+    print(f"  Fix:  {printable(check.fix, 2000)}")
+    if check.command:
+        print(f"  Run:  {printable(check.command, 1000)}")
+    print()
+
+
+def _summary(reports: Sequence[Report]) -> str:
+    failed = [report for report in reports if report.status == "failed"]
+    warned = sum(check.status == "warning" for report in reports for check in report.checks)
+    advice = f" {many(warned, 'warning')}." if warned else ""
+    if not failed:
+        return f"Nothing failed.{advice}"
+    named_ = ", ".join(f"{printable(one.target)} ({one.cause or 'see above'})" for one in failed)
+    return f"Failed: {named_}.{advice}"

@@ -1,0 +1,157 @@
+"""The doctor's rounds: every target examined side by side, and none of them stops another."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from monitor import senders
+from monitor.config import Configuration
+from monitor.diagnose import Rulebook
+from monitor.doctor.checks import Report
+from monitor.doctor.gather import Ways, gather
+from monitor.doctor.judge import crashed, judge, machine
+from monitor.doctor.signins import Target
+from monitor.errors import LapsewatchError, SettingsError
+from monitor.log import get
+from monitor.model import OPERATOR, Credential, Tenant
+from monitor.store import Store
+
+if TYPE_CHECKING:
+    from monitor.entra.graph import GraphReader
+
+log = get("lapsewatch.doctor")
+
+THREADS = 4  # for one target: two hosts, the authority, a sign-in
+
+
+class Doctor:
+    """Examines tenants, senders and this machine.
+
+    Args:
+        store: who is watched, and since when.
+        configuration: clouds, deadlines and the operator's sender.
+        ways: the doors to what is outside.
+        graph: opens the door to Graph.
+        rules: the vocabulary of causes.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        configuration: Configuration,
+        *,
+        ways: Ways,
+        graph: Callable[[], AbstractAsyncContextManager[GraphReader]],
+        rules: Rulebook,
+    ) -> None:
+        self._store = store
+        self._configuration = configuration
+        self._ways = ways
+        self._graph = graph
+        self._rules = rules
+
+    async def examine(self, *, only: str | None = None, send: bool = False) -> list[Report]:
+        """Examine this machine, all tenants that are not paused, and the operator's sender.
+
+        Args:
+            only: this tenant alone, paused or not.
+            send: send a test mail by each sender that has a token.
+
+        Returns:
+            One report each; what could not be examined is a report, too.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        rules, tenants = self._rules, self._store.tenants()
+        changed = self._store.known_since()
+        # A shared app's credential lives in one directory and is used for all of them.
+        facts = [found for found in self._store.credentials() if found.own]
+        visits: list[tuple[str, Callable[[], Target | None]]] = [
+            (each.name, partial(self._of, each, changed.get(each.name), facts))
+            for each in tenants
+            if (each.name == only if only else not each.paused)
+        ]
+        if only is None:
+            visits.append((OPERATOR, partial(self._operator, tenants, facts)))
+        at_once = self._configuration.settings.deadlines.tenants_at_once
+        places = asyncio.Semaphore(at_once)
+        pool = ThreadPoolExecutor(THREADS * min(at_once, len(visits) or 1))
+        async with self._graph() as reader:
+
+            async def visit(name: str, make: Callable[[], Target | None]) -> Report | None:
+                async with places:
+                    return await self._examine(name, make, reader, pool, send)
+
+            try:
+                found = await asyncio.gather(*(visit(*one) for one in visits))
+            finally:  # a call that hangs ends by its own deadline, and nobody waits for it
+                pool.shutdown(wait=False, cancel_futures=True)
+        here = machine(sys.version_info[:2], self._ways.clock(), rules)
+        return [here, *(report for report in found if report is not None)]
+
+    async def _examine(
+        self,
+        name: str,
+        make: Callable[[], Target | None],
+        reader: GraphReader,
+        pool: ThreadPoolExecutor,
+        send: bool,
+    ) -> Report | None:
+        try:
+            target = make()
+            if target is None:
+                return None
+            async with asyncio.timeout(self._ways.carriers.seconds("tenant")):
+                seen = await gather(target, self._ways, reader, pool, send=send)
+            return judge(seen, self._rules)
+        except TimeoutError:
+            allowed = self._ways.carriers.seconds("tenant")
+            told = f"The tenant's time of {allowed:.0f} s ran out."
+            return crashed(name, told, self._rules, cause="reply_timeout")
+        except LapsewatchError as error:
+            return crashed(name, error.message, self._rules, fix=error.remedy)
+        except Exception as error:  # one tenant never stops the others
+            log.exception("doctor_crashed", tenant=name)
+            told = f"The doctor stopped by a fault of the program ({type(error).__name__})."
+            fix = "Please report it, with --log-level debug."
+            return crashed(name, told, self._rules, fix=fix)
+
+    def _of(
+        self, tenant: Tenant, changed_at: datetime | None, facts: Sequence[Credential]
+    ) -> Target:
+        clouds = self._ways.clouds
+        cloud = clouds.get(tenant.cloud)
+        if cloud is None:
+            raise senders.unknown_cloud(tenant.cloud, tenant.name)
+        sender = senders.of_tenant(tenant, clouds)
+        if sender is not None and sender.problem:
+            raise SettingsError([sender.problem])
+        return Target(
+            tenant.name,
+            cloud,
+            tenant=tenant,
+            sender=sender,
+            changed_at=changed_at,
+            facts=facts,
+        )
+
+    def _operator(self, tenants: Sequence[Tenant], facts: Sequence[Credential]) -> Target | None:
+        """The operator's sender; its directory is perhaps not watched, and then not read."""
+        own = self._configuration.operator_sender
+        if own is None:
+            return None
+        if own.relay is not None:
+            return Target(OPERATOR, None, relay=own)
+        zone = self._configuration.operator_zone
+        sender = senders.of_operator(own, tenants, self._ways.clouds, time_zone=zone)
+        if sender is None:
+            return None
+        return Target(OPERATOR, sender.cloud, sender=sender, facts=facts)

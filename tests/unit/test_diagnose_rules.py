@@ -1,0 +1,104 @@
+"""The data file of the rules: complete, harmless, and its mistakes are named."""
+
+from __future__ import annotations
+
+import pytest
+
+from monitor.diagnose import Rulebook
+from tests.unit.replies import BOOK, CASES, RULES, TABLES, VOCABULARY
+
+
+def test_each_rule_has_two_wordings() -> None:
+    """No rule is untested."""
+    told = [rule.partition("@")[0] for rule, _ in CASES]
+    assert {table["id"] for table in TABLES} == set(told)
+    assert all(told.count(name) >= 2 for name in told)
+
+
+def test_vocabulary_is_complete() -> None:
+    """The data file has every id, and a rule for each but `unknown`."""
+    assert set(BOOK.causes) == VOCABULARY
+    assert {table["cause"] for table in TABLES} == VOCABULARY - {"unknown"}
+
+
+@pytest.mark.parametrize("cause", sorted(VOCABULARY))
+def test_each_cause_is_described(cause: str) -> None:
+    """Each cause says what it is and what to do."""
+    found = BOOK.describe(cause)
+    assert found.id == cause
+    assert found.title
+    assert found.explanation.endswith(".")
+    assert found.fix
+    assert found.retry in {"never", "later", "after_fix"}
+
+
+def test_no_fix_weakens_the_tenant() -> None:
+    """No advice lowers the tenant's protection."""
+    told = [cause.fix for cause in BOOK.causes.values()] + [t.get("fix", "") for t in TABLES]
+    for fix in told:
+        for phrase in ("disable mfa", "disable multi", "turn off", "disable security", "exclude"):
+            assert phrase not in fix.lower()
+
+
+def test_unknown_cause_cannot_be_described() -> None:
+    """An id outside the vocabulary is an error."""
+    with pytest.raises(KeyError):
+        BOOK.describe("no_such_cause")
+
+
+CAUSE = '[cause.unknown]\ntitle="t"\nexplanation="e"\nfix="f"\nretry="later"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[[rule", "not valid TOML"),
+        ("a = 1", "unknown field `a`"),
+        ("", "missing required field `cause`"),
+        ("cause = {}\nrule = []", r"\[cause.unknown\] is missing"),
+        (CAUSE.replace('"f"', '""') + "[[rule]]", "cause 'unknown': title, explanation and fix"),
+        (CAUSE.replace("later", "soon") + "[[rule]]", "cause 'unknown': Invalid enum value 'soon'"),
+        (CAUSE + "[[rule]]", r"rule None \(number 1\).*field `id`"),
+        (CAUSE + '[[rule]]\nid="a"\ncause="x"\nwords="w"', r"rule 'a'.*no \[cause.x\]"),
+        (CAUSE + '[[rule]]\nid="a"\ncause="unknown"', "rule 'a'.*match everything"),
+        (CAUSE + '[[rule]]\nid="a"\ncause="unknown"\nword="w"', "rule 'a'.*field `word`"),
+        (CAUSE + '[[rule]]\nid="a"\ncause="unknown"\nwords="("', "rule 'a'.*not a regular"),
+        (CAUSE + '[[rule]]\nid="a"\ncause="unknown"\nwords=""', "rule 'a'.*match everything"),
+        (CAUSE + '[[rule]]\nid="a"\ncause="unknown"\nphrases=[""]', "rule 'a'.*empty"),
+        (CAUSE + '[[rule]]\nid="a"\ncause="unknown"\nwords="(a+)+"', "rule 'a'.*very long"),
+        (CAUSE + '[[rule]]\nid="a"\ncause="unknown"\nphrases=["a.*b"]', "rule 'a'.*very long"),
+        (CAUSE + '[[rule]]\nid="a"\ncause="unknown"\nenhanced=["9.9"]', "rule 'a'.*'9.9'"),
+        (CAUSE + '[[rule]]\nid="a"\ncause="unknown"\nalso=["unknown"]\nwords="w"', "repeats"),
+        (CAUSE + '[[rule]]\nid="a"\ncause="unknown"\nwords="w"\n' * 2, "id of its own"),
+    ],
+)
+def test_a_wrong_rule_is_named(text: str, message: str) -> None:
+    """A mistake in the data file is told with its rule and reason."""
+    with pytest.raises(ValueError, match=message):
+        Rulebook.parse(text)
+
+
+def test_several_causes_cannot_be_certain() -> None:
+    """A rule may not claim certainty among several causes."""
+    own = '[[rule]]\nid="a"\ncause="unknown"\nalso=["ok"]\ncertain=true\nwords="w"'
+    with pytest.raises(ValueError, match=r"rule 'a'.*cannot be certain"):
+        Rulebook.parse(RULES + own)
+
+
+def test_an_operator_adds_a_rule() -> None:
+    """A rule added at the end wins by its priority."""
+    own = r"""
+[[rule]]
+id = "our_relay"
+cause = "quota"
+enhanced = ["5.5.9xx"]
+words = 'daily [*+]{1,3} budget \+'
+priority = 95
+retry = "after_fix"
+fix = "Ask Ann."
+"""
+    book = Rulebook.parse(RULES + own)
+    by_words = book.diagnose("535 5.7.139 Daily +* budget + is used up")
+    assert (by_words.rule, by_words.fix, by_words.retry) == ("our_relay", "Ask Ann.", "after_fix")
+    assert book.diagnose("599 5.5.942 x").rule == "our_relay"
+    assert BOOK.diagnose("599 5.5.942 x").cause == "unknown"

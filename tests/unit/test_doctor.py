@@ -1,0 +1,254 @@
+"""The doctor's judgement, without any call outside."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from importlib import resources
+from typing import Any
+
+import pytest
+
+from monitor.clouds import PRESETS
+from monitor.diagnose import Rulebook
+from monitor.doctor.checks import TITLES, Check, Notebook
+from monitor.doctor.evidence import MailSeen, SignInSeen, TargetSeen
+from monitor.doctor.judge import judge, machine
+from monitor.doctor.practice import judge_mailbox
+from monitor.errors import RemoteError, TokenError
+from monitor.model import STAGES, CanaryResult, Probe, StageTiming
+from monitor.model.evidence import AppSeen, AuthoritySeen, Certificate, DirectorySeen, Held, Reached
+
+NOW = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
+RULES = Rulebook.parse(
+    resources.files("monitor").joinpath("diagnose_rules.toml").read_text("utf-8")
+)
+CLIENT = "9a2b0000-0000-4000-8000-000000000001"
+TENANT = "7b1c0000-0000-4000-8000-000000000001"
+RIGHT = "c0de0000-0000-4000-8000-000000000001"
+GENERIC = "535 5.7.3 Authentication unsuccessful [LO2P123CA0001.GBRP123.PROD.OUTLOOK.COM]"
+EXCHANGE = "00000002-0000-0ff1-ce00-000000000000"
+GLOBAL = PRESETS["global"]
+
+
+def signed(role: Any = "smtp", **changes: Any) -> SignInSeen:
+    """An app that signed in, with everything right."""
+    audience = "https://outlook.office365.com"
+    roles = ["SMTP.SendAsApp"]
+    if role == "graph":
+        audience, roles = "https://graph.microsoft.com", ["Application.Read.All"]
+    claims = {"aud": audience, "tid": TENANT, "appid": CLIENT, "oid": RIGHT, "roles": roles}
+    claims |= changes.pop("claim", {})
+    scope = f"{audience}/.default"
+    given = SignInSeen(
+        role, CLIENT, TENANT, "secret", "env:X", scope, claims=claims, expires_at=NOW
+    )
+    return replace(given, **changes)
+
+
+def probe(stage: str = "auth", evidence: str = GENERIC, cause: str | None = None) -> Probe:
+    """A walk that ended at a stage."""
+    until = STAGES.index(stage)
+    timings = [StageTiming(one, 0.1, True, "250 ok") for one in STAGES[:until]]
+    timings.append(StageTiming(stage, 0.1, False, evidence))
+    known = cause or RULES.diagnose(evidence, stage=stage).cause
+    return Probe(
+        "contoso", "m@contoso.example", NOW, NOW, CanaryResult.FAILED, stage, known, evidence,
+        tuple(timings),
+    )  # fmt: skip
+
+
+def mail(**changes: Any) -> MailSeen:
+    """A mail path that ended at AUTH without a reason."""
+    given = MailSeen("noreply@contoso.example", "smtp.office365.com", 587, probe=probe())
+    return replace(given, **changes)
+
+
+def seen(**changes: Any) -> TargetSeen:
+    """A tenant of the global cloud."""
+    return replace(TargetSeen("contoso", NOW, GLOBAL), **changes)
+
+
+def check_of(target: TargetSeen, name: str) -> Check:
+    """One check of the judgement."""
+    return next(one for one in judge(target, RULES).checks if one.name == name)
+
+
+# --- behind a bare 5.7.3 ----------------------------------------------------------------------
+
+
+def test_an_opaque_token_leaves_a_bare_refusal_unexplained() -> None:
+    """Unknown is never guessed: without claims there is nothing to tell the causes apart by."""
+    found = check_of(seen(mail_in=signed(claims={}), mail=mail()), "smtp.auth")
+    assert found.cause == "generic_oauth_failure"
+    assert "sp_not_in_exchange" in found.also
+
+
+@pytest.mark.parametrize(
+    ("claim", "check", "cause"),
+    [
+        ({"aud": "https://graph.microsoft.com"}, "smtp.claims", "bad_scope"),
+        ({"appid": TENANT}, "smtp.claims", "app_not_found"),
+        ({"roles": None, "scp": "SMTP.Send", "upn": "kim@x.example"}, "smtp.claims",
+         "delegated_permission"),
+        ({"roles": []}, "smtp.permissions", "consent_missing"),
+    ],
+)  # fmt: skip
+def test_a_claim_that_is_wrong_explains_a_bare_refusal(
+    claim: dict[str, Any], check: str, cause: str
+) -> None:
+    """Each claim is compared, and AUTH takes its cause from the first that is wrong."""
+    target = seen(mail_in=signed(claim=claim), mail=mail())
+    assert (check_of(target, check).status, check_of(target, check).cause) == ("failed", cause)
+    assert check_of(target, "smtp.auth").cause == cause
+
+
+def test_what_the_app_asks_for_tells_consent_from_a_wrong_permission() -> None:
+    """Asked for and not granted, asked for as delegated, or asked of another API."""
+    asks = {
+        "consent_missing": {EXCHANGE: frozenset({"Role"})},
+        "delegated_permission": {EXCHANGE: frozenset({"Scope"})},
+    }
+    for cause, asked in asks.items():
+        directory = DirectorySeen(readable=True, apps={CLIENT: AppSeen("x", None, asked)})
+        target = seen(mail_in=signed(claim={"roles": []}), mail=mail(), directory=directory)
+        assert check_of(target, "smtp.permissions").cause == cause
+    target = seen(mail_in=signed(claim={"roles": []}), mail=mail(graph_roles=("Mail.Send",)))
+    assert check_of(target, "smtp.permissions").cause == "wrong_api_permission"
+
+
+def test_a_missing_role_is_no_failure_where_auth_was_never_reached() -> None:
+    """App RBAC needs none, so only a refusal makes it one."""
+    broken = mail(probe=probe("tcp", "127.0.0.1: Connection refused"))
+    target = seen(mail_in=signed(claim={"roles": []}), mail=broken)
+    assert check_of(target, "smtp.permissions").status == "warning"
+    assert check_of(target, "smtp.tcp").cause == "connect_refused"
+
+
+def test_no_command_is_made_of_a_value_that_a_shell_reads_otherwise() -> None:
+    """A mailbox or an id with quotes in it makes no command at all."""
+    off = "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the "
+    for mailbox, expected in (("it@x.example", True), ("it'; Remove-Mailbox 'a@x.example", False)):
+        path = mail(mailbox=mailbox, probe=probe(evidence=f"{off}Mailbox."))
+        found = check_of(seen(mail_in=signed(), mail=path), "smtp.auth")
+        assert (found.command is not None) == expected
+    odd = signed(claim={"oid": "x'; evil"})
+    assert check_of(seen(mail_in=odd, mail=mail()), "smtp.auth").command is None
+
+
+# --- the network ------------------------------------------------------------------------------
+
+
+def reached(**changes: Any) -> Reached:
+    """The sign-in host of the global cloud, with a certificate."""
+    given = Reached(
+        "login.microsoftonline.com", 443, ("20.190.160.1",), "20.190.160.1", "TLSv1.3",
+        Certificate("CN=stamp2.login.microsoftonline.com", "CN=DigiCert Global G2", NOW),
+    )  # fmt: skip
+    return replace(given, **changes)
+
+
+def test_interception_is_named_with_who_issued_the_certificate() -> None:
+    """A host of Microsoft's with a certificate of somebody else's: refused, or even trusted."""
+    proxy = Certificate("CN=login.microsoftonline.com", "CN=Contoso Proxy CA", NOW)
+    untrusted = reached(
+        tls="", failed="tls", certificate=proxy,
+        problem="certificate verify failed: unable to get local issuer certificate",
+    )  # fmt: skip
+    found = check_of(seen(authority_host=untrusted), "authority.tls")
+    assert (found.status, found.cause) == ("failed", "tls_intercepted")
+    assert "Contoso Proxy CA" in found.evidence
+    trusted = check_of(seen(authority_host=reached(certificate=proxy)), "authority.tls")
+    assert (trusted.status, trusted.cause) == ("warning", "tls_intercepted")
+    assert check_of(seen(authority_host=reached()), "authority.tls").status == "ok"
+
+
+def test_a_host_behind_a_proxy_is_well_where_its_answers_come() -> None:
+    """No direct way out is no mistake while tokens come; without any it is the first red check."""
+    closed = reached(failed="tcp", problem="20.190.160.1: timed out", tls="", certificate=None)
+    by_proxy = seen(authority_host=closed, reader=signed("graph"))
+    assert check_of(by_proxy, "authority.tcp").status == "ok"
+    alone = check_of(seen(authority_host=closed), "authority.tcp")
+    assert (alone.status, alone.cause) == ("failed", "connect_timeout")
+    assert alone.command == "nc -vz login.microsoftonline.com 443"
+    assert check_of(seen(authority_host=closed), "authority.tls").status == "skipped"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "status"), [(0, "ok"), (59, "ok"), (-61, "warning"), (301, "failed")]
+)
+def test_the_clock_is_judged_by_what_entra_allows(seconds: int, status: str) -> None:
+    """Five minutes is the limit; one minute is worth a word."""
+    told = AuthoritySeen(NOW, TENANT, "login.microsoftonline.com", NOW + timedelta(seconds=seconds))
+    assert check_of(seen(authority=told), "clock").status == status
+
+
+def test_a_directory_whose_tokens_come_from_elsewhere_is_of_another_cloud() -> None:
+    """The authority refers to another host for tokens."""
+    told = AuthoritySeen(NOW, TENANT, "login.microsoftonline.us")
+    refused = signed("graph", claims=None, error=TokenError("no", cause="app_not_found"))
+    found = check_of(seen(authority=told, reader=refused), "authority")
+    assert (found.status, found.cause) == ("failed", "wrong_cloud")
+
+
+# --- habits -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("address", "warned"),
+    [
+        ("noreply@contoso.example", set()),
+        ("no.reply@contoso.example", set()),
+        ("scan.office@contoso.example", set()),
+        ("kim.akers@contoso.example", {"mailbox.dedicated"}),
+        ("Administrator@contoso.example", {"mailbox.dedicated"}),
+        ("alerts@contoso.onmicrosoft.com", {"mailbox.domain"}),
+        ("alerts@notonmicrosoft.com", set()),
+    ],
+)
+def test_a_mailbox_is_judged_by_its_address(address: str, warned: set[str]) -> None:
+    """A person's, an admin's and an onmicrosoft.com address are warned about."""
+    notes = Notebook(RULES)
+    judge_mailbox(mail(mailbox=address), notes)
+    assert {one.name for one in notes.checks() if one.status == "warning"} == warned
+
+
+def test_an_old_python_is_told_half_a_year_ahead() -> None:
+    """A version that nobody knows yet is no reason for a warning."""
+    for version, now, status in (
+        ((3, 11), NOW, "ok"),
+        ((3, 11), datetime(2027, 6, 1, tzinfo=UTC), "warning"),
+        ((3, 20), NOW, "ok"),
+    ):
+        assert machine(version, now, RULES).status == status
+
+
+def test_a_credential_whose_end_nobody_knows_is_a_warning() -> None:
+    """The expiry of every configured credential is known, or the doctor says that it is not."""
+    unknown = seen(mail_in=signed(), mail=mail())
+    assert check_of(unknown, "smtp.expiry").status == "warning"
+    held = (Held("abc", NOW, NOW + timedelta(days=90)),)
+    known = seen(mail_in=signed(held=held), mail=mail())
+    assert check_of(known, "smtp.expiry").status == "ok"
+    from_file = signed(form="certificate", ends=NOW + timedelta(days=3))
+    found = check_of(seen(mail_in=from_file, mail=mail()), "smtp.expiry")
+    assert (found.status, "3 days" in found.evidence) == ("warning", True)
+
+
+# --- the whole --------------------------------------------------------------------------------
+
+
+def test_every_cause_and_every_name_is_of_the_vocabulary() -> None:
+    """Even where an error brings a cause that nobody knows."""
+    strange = signed(claims=None, error=RemoteError("odd", cause="not_in_the_book"))
+    report = judge(seen(mail_in=strange, mail=mail(probe=None)), RULES)
+    assert {one.cause for one in report.checks} <= {None, *RULES.causes}
+    assert {one.name for one in report.checks} <= set(TITLES)
+
+
+def test_checks_are_told_in_the_order_of_the_way() -> None:
+    """What a check rests on comes before it."""
+    report = judge(seen(reader=signed("graph"), mail_in=signed(), mail=mail()), RULES)
+    names = [one.name for one in report.checks]
+    assert names == sorted(names, key=list(TITLES).index)
+    assert names.index("smtp.token") < names.index("smtp.auth") < names.index("smtp.data")
