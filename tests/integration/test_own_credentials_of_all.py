@@ -165,7 +165,7 @@ def test_a_key_of_an_unknown_kind_is_an_ordinary_missing_secret(app: App, tmp_pa
     with pytest.raises(UnsupportedAlgorithm):
         serialization.load_pem_private_key(pem, None)
     with pytest.raises(SecretError, match="cannot be read"):
-        ResolvedCredential.from_pem(pem)
+        ResolvedCredential.from_certificate(pem)
     (tmp_path / "odd.pem").write_bytes(pem)
     odd = CredentialRef("certificate", f"file:{tmp_path}/odd.pem")
     app.store.put_tenant(tenant("odd", odd), now=NOW)
