@@ -42,8 +42,7 @@ def run_probe(
     Args:
         path: where to and as whom.
         token: gives a fresh access token; a cached one would hide a dead secret for an hour.
-        message: writes the whole test mail; called once there is a token, which it may speak of.
-            None ends the walk after RCPT: nothing is sent.
+        message: writes the mail once there is a token; without it the walk ends after RCPT.
         rcpt_to: the canary's recipient.
         diagnose: names the cause behind a reply.
         now: the current instant, aware UTC.
@@ -52,8 +51,7 @@ def run_probe(
         connect_s, reply_s: seconds for a connection to come about, and for each whole reply.
 
     Returns:
-        The evidence; `result` is `ok` only after the server accepted the whole mail (without
-        `message`: its sender and recipient).
+        The evidence; `result` is `ok` only after the server accepted the last step.
     """
     started_at = now()
     with Session(

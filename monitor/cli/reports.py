@@ -83,6 +83,28 @@ def print_report(report: StatusReport, zone: ZoneInfo, *, everything: bool = Fal
                 for row in tenants
             ],
         )
+    _print_credentials(report, zone, everything=everything)
+    if report.canaries:
+        print_table(
+            "Mail paths",
+            ("Result", "Tenant", "Mailbox", "Last good", "Stage", "Reply"),
+            [
+                (
+                    str(row.result),
+                    row.tenant,
+                    row.mailbox,
+                    when(row.last_ok, zone),
+                    stage_label(row.stage) or "",
+                    (row.evidence or "") if row.cause != "ok" else "",
+                )
+                for row in report.canaries
+            ],
+        )
+    _print_work(report, zone)
+    print(f"As of {when(report.generated_at, zone)}. Nothing shown as ok is older than it says.")
+
+
+def _print_credentials(report: StatusReport, zone: ZoneInfo, *, everything: bool) -> None:
     rows = [row for row in report.credentials if everything or row.needs_action]
     if rows:
         print_table(
@@ -102,24 +124,6 @@ def print_report(report: StatusReport, zone: ZoneInfo, *, everything: bool = Fal
         )
         if not everything and len(rows) > SHOWN:
             print(f"… and {len(rows) - SHOWN} more (see --all or --json).")
-    if report.canaries:
-        print_table(
-            "Mail paths",
-            ("Result", "Tenant", "Mailbox", "Last good", "Stage", "Reply"),
-            [
-                (
-                    str(row.result),
-                    row.tenant,
-                    row.mailbox,
-                    when(row.last_ok, zone),
-                    stage_label(row.stage) or "",
-                    (row.evidence or "") if row.cause != "ok" else "",
-                )
-                for row in report.canaries
-            ],
-        )
-    _print_work(report, zone)
-    print(f"As of {when(report.generated_at, zone)}. Nothing shown as ok is older than it says.")
 
 
 def _print_work(report: StatusReport, zone: ZoneInfo) -> None:

@@ -129,24 +129,15 @@ def smtp_token(
         TokenError: no token, for whatever reason.
         SecretError: the file of a federated assertion cannot be read.
     """
-    import msal
-
     where = urlsplit(cloud.authority).netloc
     if cloud.ca_file is not None and not os.path.isfile(cloud.ca_file):
         raise unusable_ca(cloud.ca_file)
     credential = _msal_credential(cloud, value)
     known = _sent(value, credential)
     http = AuthorityHttp(cloud, timeout_s, known)
+    asked_at = datetime.now(UTC)
     try:
-        app = msal.ConfidentialClientApplication(
-            client_id,
-            client_credential=credential,
-            authority=f"{cloud.authority.rstrip('/')}/{tenant_id}",
-            # The authority is ours to trust: it comes from a preset or from the settings.
-            instance_discovery=False,
-            http_client=http,
-        )
-        asked_at = datetime.now(UTC)
+        app = _msal_app(client_id, credential, f"{cloud.authority.rstrip('/')}/{tenant_id}", http)
         answer = app.acquire_token_for_client([scope or cloud.smtp_scope])
     except TokenError:
         raise
@@ -156,6 +147,19 @@ def smtp_token(
     finally:
         http.close()
     return _msal_answer(answer, asked_at, tenant_id, where, diagnose, known)
+
+
+def _msal_app(client_id: str, credential: Any, authority: str, http: AuthorityHttp) -> Any:
+    import msal
+
+    return msal.ConfidentialClientApplication(
+        client_id,
+        client_credential=credential,
+        authority=authority,
+        # The authority is ours to trust: it comes from a preset or from the settings.
+        instance_discovery=False,
+        http_client=http,
+    )
 
 
 class AuthorityHttp:
@@ -188,20 +192,19 @@ class AuthorityHttp:
 
     def post(self, url: str, **options: Any) -> Response:
         """POST (msal's HttpClient interface)."""
-        options |= {"allow_redirects": False, "timeout": self._timeouts}
-        return self._keep(self._session.post(url, **options))
+        return self._ask("POST", url, options)
 
     def get(self, url: str, **options: Any) -> Response:
         """GET (msal's HttpClient interface)."""
-        options |= {"allow_redirects": False, "timeout": self._timeouts}
-        return self._keep(self._session.get(url, **options))
+        return self._ask("GET", url, options)
 
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
 
-    def _keep(self, response: Response) -> Response:
-        self.last = response
+    def _ask(self, verb: str, url: str, options: dict[str, Any]) -> Response:
+        options |= {"allow_redirects": False, "timeout": self._timeouts}
+        self.last = response = self._session.request(verb, url, **options)
         # Here, because msal reads the body of any answer below 500 as if it were a token.
         text = hide(response.text, self._known)
         refused = refused_by_status(response.status_code, text, self._where)

@@ -245,7 +245,9 @@ class _Reader:
     def _inspect(self, path: Path, credential: CredentialRef, row: Row) -> None:
         where = f"line {row.line}, {row.label}: {credential.form} {path}"
         if not os.path.isfile(path):  # pathlib would raise for a name that no file can have
-            self.warnings.append(f"{where}: there is no such file yet.")
+            there = os.path.exists(path)
+            told = "is not a regular file" if there else "there is no such file yet"
+            self.warnings.append(f"{where}: {told}.")
             return
         try:
             if path.stat().st_mode & 0o077:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, exists, func, select, update
+from sqlalchemy import Connection, Row, exists, func, select, update
 
 from monitor.model import CLOCK_SLACK, HeldSlot, Slot
 from monitor.store.engine import Database, insert_once, upsert
@@ -64,10 +64,7 @@ class Slots:
                 return True
             this = _is(job, scope, slot_at)
             held = connection.execute(select(SLOT).where(*this).with_for_update()).one_or_none()
-            if held is None or held.finished_at is not None:
-                return False
-            ahead = held.taken_at > now + CLOCK_SLACK  # taken while the clock was wrong
-            if held.lease_until > now and not ahead and not owner_is_dead(held.owner):
+            if held is None or not _may_be_taken(held, now, owner_is_dead):
                 return False
             taken_over = {"owner": owner, "lease_until": now + lease}
             connection.execute(update(SLOT).where(*this).values(**taken_over))
@@ -199,6 +196,13 @@ def is_held(connection: Connection, slot: HeldSlot) -> bool:
     this = _is(slot.job, slot.scope, slot.slot_at)
     query = select(SLOT.c.owner).where(*this, SLOT.c.finished_at.is_(None))
     return bool(connection.execute(query.with_for_update()).scalar_one_or_none() == slot.owner)
+
+
+def _may_be_taken(held: Row[Any], now: datetime, owner_is_dead: Callable[[str], bool]) -> bool:
+    if held.finished_at is not None:
+        return False
+    ahead = held.taken_at > now + CLOCK_SLACK  # taken while the clock was wrong
+    return bool(held.lease_until <= now or ahead or owner_is_dead(held.owner))
 
 
 def _is(job: str, scope: str, slot_at: datetime) -> tuple[Any, ...]:

@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-import structlog
 
 from monitor.cli.root import run
 from monitor.model import Scan, ScanRecord
 from monitor.store import Store
+from tests.acceptance.command_line import own_log
+
+__all__ = ["own_log"]  # a fixture
 
 NOW = datetime(2026, 6, 1, 8, tzinfo=UTC)
 ONE, TWO = (f"7b1c0000-0000-4000-8000-00000000000{n}" for n in (1, 2))
 APP_ONE, APP_TWO = (f"1f3e0000-0000-4000-8000-00000000000{n}" for n in (1, 2))
-
-
-@pytest.fixture(autouse=True)
-def own_log() -> Iterator[None]:
-    """The log that commands set up ends with the test."""
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = before
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
+
+import pytest
 
 from monitor.diagnose import Rulebook
 from monitor.entra.graph import Deadlines, GraphReader
@@ -131,3 +133,10 @@ def _waited_for_cpu() -> float:
         return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
     except OSError:
         return 0.0
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Iterator[Room]:
+    """A fake Microsoft of its own for each test."""
+    with GraphServer(tmp_path) as server:
+        yield Room.on(server)

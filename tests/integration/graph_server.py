@@ -65,6 +65,7 @@ class GraphServer:
         self.script: dict[str, list[Reply]] = defaultdict(list)
         self.seen: list[Seen] = []
         self.token_script: list[Reply] = []
+        self.token_endpoint = ""  # named in place of its own
         self.ca_file = folder / "ca.pem"
         self._folder = folder
         self._loop = asyncio.new_event_loop()
@@ -117,7 +118,7 @@ class GraphServer:
                 {
                     "issuer": f"{here}/v2.0",
                     "authorization_endpoint": f"{here}/oauth2/v2.0/authorize",
-                    "token_endpoint": f"{here}/oauth2/v2.0/token",
+                    "token_endpoint": self.token_endpoint or f"{here}/oauth2/v2.0/token",
                 }
             )
         replies = self.token_script or [Reply(token())]

@@ -7,17 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.entra_room import APPS, Room, app
+from tests.integration.entra_room import APPS, Room, app, room
 from tests.integration.graph_server import GraphServer, Reply
 
+__all__ = ["room"]  # a fixture
+
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
-
-
-@pytest.fixture
-def room(tmp_path: Path) -> Iterator[Room]:
-    """A fake Microsoft of its own for each test."""
-    with GraphServer(tmp_path) as server:
-        yield Room.on(server)
 
 
 @pytest.fixture

@@ -12,19 +12,14 @@ import requests
 from monitor.entra.auth import smtp_token
 from monitor.entra.secrets import ResolvedCredential
 from monitor.errors import TokenError
-from tests.integration.entra_room import APPS, SECRET, TENANT, Room, diagnose
+from tests.integration.entra_room import APPS, SECRET, TENANT, Room, diagnose, room
 from tests.integration.graph_server import GraphServer, Reply, token
+
+__all__ = ["room"]  # a fixture
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 REDIRECTS = [301, 302, 303, 307, 308]
-
-
-@pytest.fixture
-def room(tmp_path: Path) -> Iterator[Room]:
-    """A fake Microsoft of its own for each test."""
-    with GraphServer(tmp_path) as server:
-        yield Room.on(server)
 
 
 @pytest.fixture
@@ -73,6 +68,14 @@ async def test_no_scan_follows_a_redirect_of_the_token_endpoint(
     assert "It is a redirect." in (found.record.problem or "")
     assert thief.seen == []
     assert room.server.asked(APPS) == []
+
+
+def test_a_token_endpoint_without_tls_is_not_asked(room: Room, thief: GraphServer) -> None:
+    """Whatever the authority's own document names: the secret would travel in clear text."""
+    room.server.token_endpoint = f"{thief.graph}/token"
+    error = refused(room)
+    assert (error.cause, error.stage) == ("malformed_page", "token")
+    assert thief.seen == []
 
 
 def test_a_client_that_follows_redirects_gives_the_secret_away(

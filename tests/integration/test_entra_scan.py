@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -14,22 +13,17 @@ import pytest
 from monitor.entra.graph import Deadlines, GraphReader
 from monitor.entra.secrets import ResolvedCredential
 from monitor.model import Kind, ObjectType
-from tests.integration.entra_room import APPS, PRINCIPALS, SECRET, TENANT, Room, app, diagnose
+from tests.integration.entra_room import APPS, PRINCIPALS, SECRET, TENANT, Room, app, diagnose, room
 from tests.integration.graph_server import GraphServer, Reply, graph_refusal
 
 # msgraph warns about its own classes when a request builder is imported.
+__all__ = ["room"]  # a fixture
+
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 OK = Reply({"value": [app(1, "2031-01-01T00:00:00Z")]})
 GZIP = {"Content-Encoding": "gzip"}
 HTML = Reply(b"<html>Sign in to the network</html>", content_type="text/html")
-
-
-@pytest.fixture
-def room(tmp_path: Path) -> Iterator[Room]:
-    """A fake Microsoft of its own for each test."""
-    with GraphServer(tmp_path) as server:
-        yield Room.on(server)
 
 
 async def test_a_tenant_is_read_to_the_last_page_of_both_lists(room: Room) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,8 +15,10 @@ from monitor.entra.auth import AccessToken, smtp_token
 from monitor.entra.federated import exchange_audience
 from monitor.entra.secrets import ResolvedCredential
 from monitor.errors import SecretError, TokenError
-from tests.integration.entra_room import APPS, SECRET, SHORT, TENANT, Room, diagnose
-from tests.integration.graph_server import DIRECTORY, GraphServer, Reply, refusal, token
+from tests.integration.entra_room import APPS, SECRET, SHORT, TENANT, Room, diagnose, room
+from tests.integration.graph_server import DIRECTORY, Reply, refusal, token
+
+__all__ = ["room"]  # a fixture
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -38,13 +39,6 @@ TROUBLE = [
     (Reply(b'{"access_'), "malformed_page", False),
     (Reply(token(OTHER)), "bad_tenant_id", True),
 ]
-
-
-@pytest.fixture
-def room(tmp_path: Path) -> Iterator[Room]:
-    """A fake Microsoft of its own for each test."""
-    with GraphServer(tmp_path) as server:
-        yield Room.on(server)
 
 
 def ask(room: Room, value: ResolvedCredential | None = None, **cloud: Any) -> AccessToken:

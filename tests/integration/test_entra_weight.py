@@ -6,7 +6,6 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,8 +13,19 @@ import pytest
 
 from monitor.entra.graph import Deadlines, GraphReader
 from monitor.entra.secrets import ResolvedCredential
-from tests.integration.entra_room import APPS, SECRET, TENANT, Room, app, diagnose, longest_pause
-from tests.integration.graph_server import GraphServer, Reply
+from tests.integration.entra_room import (
+    APPS,
+    SECRET,
+    TENANT,
+    Room,
+    app,
+    diagnose,
+    longest_pause,
+    room,
+)
+from tests.integration.graph_server import Reply
+
+__all__ = ["room"]  # a fixture
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -43,13 +53,6 @@ async def main(cloud):
 
 asyncio.run(main(Cloud(**json.loads(sys.argv[1]))))
 """
-
-
-@pytest.fixture
-def room(tmp_path: Path) -> Iterator[Room]:
-    """A fake Microsoft of its own for each test."""
-    with GraphServer(tmp_path) as server:
-        yield Room.on(server)
 
 
 def big_page(first: int, size: int) -> list[object]:

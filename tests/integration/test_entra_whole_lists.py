@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.integration.entra_room import APPS, PRINCIPALS, Room, app
-from tests.integration.graph_server import GraphServer, Reply
+from tests.integration.entra_room import APPS, PRINCIPALS, Room, app, room
+from tests.integration.graph_server import Reply
+
+__all__ = ["room"]  # a fixture
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 END = "2031-01-01T00:00:00Z"
-
-
-@pytest.fixture
-def room(tmp_path: Path) -> Iterator[Room]:
-    """A fake Microsoft of its own for each test."""
-    with GraphServer(tmp_path) as server:
-        yield Room.on(server)
 
 
 @pytest.mark.parametrize("path", [APPS, PRINCIPALS])

@@ -16,14 +16,13 @@ from monitor.decide import StageOf, Told, decide
 from monitor.model import (
     Credential,
     CredentialRef,
-    Kind,
     MailKind,
     Notice,
-    ObjectType,
     Snooze,
     Tenant,
 )
 from monitor.timetable import daily_instant
+from tests.unit import lifecycle_samples
 
 ZONES = [
     "UTC",
@@ -76,20 +75,8 @@ class Life:
 
 def credential(uid: str, *, end: datetime | None, **changes) -> Credential:
     """A secret that started long ago, but for the changes."""
-    plain = Credential(
-        tenant="contoso",
-        uid=uid,
-        object_type=ObjectType.APPLICATION,
-        object_id="object",
-        app_id="app",
-        app_name="Payroll",
-        kind=Kind.SECRET,
-        key_id=uid,
-        name=None,
-        start=datetime(2020, 1, 1, tzinfo=UTC),
-        end=end,
-    )
-    return replace(plain, **changes)
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    return lifecycle_samples.credential(uid, **{"start": long_ago, "end": end, **changes})
 
 
 lives = st.builds(

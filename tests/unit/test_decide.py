@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -24,7 +24,6 @@ from monitor.model import (
     Kind,
     MailKind,
     Notice,
-    ObjectType,
     ScanRecord,
     Snooze,
     Stage,
@@ -32,34 +31,11 @@ from monitor.model import (
     TenantHealth,
     TenantState,
 )
+from tests.unit.lifecycle_samples import NOW, credential, days
 
-NOW = datetime(2026, 6, 1, 8, tzinfo=UTC)
 ZONE = ZoneInfo("UTC")
 TENANT = Tenant("contoso", "directory", "global", "client", CredentialRef("secret", "env:X"))
 KEY = ("contoso", "a", 1)
-
-
-def days(count: float) -> timedelta:
-    """So many days."""
-    return timedelta(days=count)
-
-
-def credential(uid: str = "a", **changes) -> Credential:
-    """A secret with 20 days left, but for the changes."""
-    plain = Credential(
-        tenant="contoso",
-        uid=uid,
-        object_type=ObjectType.APPLICATION,
-        object_id="object",
-        app_id="app",
-        app_name="Payroll",
-        kind=Kind.SECRET,
-        key_id=uid,
-        name=None,
-        start=NOW - days(300),
-        end=NOW + days(20),
-    )
-    return replace(plain, **changes)
 
 
 def decisions(
