@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 log = get("lapsewatch.doctor")
 
 THREADS = 4  # for one target: two hosts, the authority, a sign-in
+Visit = tuple[str, Callable[[], Target | None]]  # whom, and what is to be looked at there
 
 
 class Doctor:
@@ -70,17 +71,37 @@ class Doctor:
         Raises:
             StoreError: the database cannot be used.
         """
-        rules, tenants = self._rules, self._store.tenants()
-        changed = self._store.known_since()
-        # A shared app's credential lives in one directory and is used for all of them.
-        facts = [found for found in self._store.credentials() if found.own]
-        visits: list[tuple[str, Callable[[], Target | None]]] = [
+        tenants, changed = self._store.tenants(), self._store.known_since()
+        facts = self._facts()
+        visits: list[Visit] = [
             (each.name, partial(self._of, each, changed.get(each.name), facts))
             for each in tenants
             if (each.name == only if only else not each.paused)
         ]
         if only is None:
             visits.append((OPERATOR, partial(self._operator, tenants, facts)))
+        here = machine(sys.version_info[:2], self._ways.clock(), self._rules)
+        return [here, *await self._visit(visits, send=send)]
+
+    async def look_at(self, entry: Tenant, *, send: bool = False) -> Report:
+        """Examine a tenant as it is given here, which need not be watched yet.
+
+        Args:
+            entry: the tenant, stored or not.
+            send: send a test mail by its sender.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        changed_at = self._store.known_since().get(entry.name)
+        visits: list[Visit] = [(entry.name, partial(self._of, entry, changed_at, self._facts()))]
+        return (await self._visit(visits, send=send))[0]
+
+    def _facts(self) -> list[Credential]:
+        # A shared app's credential lives in one directory and is used for all of them.
+        return [found for found in self._store.credentials() if found.own]
+
+    async def _visit(self, visits: Sequence[Visit], *, send: bool) -> list[Report]:
         at_once = self._configuration.settings.deadlines.tenants_at_once
         places = asyncio.Semaphore(at_once)
         pool = ThreadPoolExecutor(THREADS * min(at_once, len(visits) or 1))
@@ -94,8 +115,7 @@ class Doctor:
                 found = await asyncio.gather(*(visit(*one) for one in visits))
             finally:  # a call that hangs ends by its own deadline, and nobody waits for it
                 pool.shutdown(wait=False, cancel_futures=True)
-        here = machine(sys.version_info[:2], self._ways.clock(), rules)
-        return [here, *(report for report in found if report is not None)]
+        return [report for report in found if report is not None]
 
     async def _examine(
         self,
