@@ -1,5 +1,6 @@
 """The nouns every room shares: frozen, without behaviour that needs a clock or the outside."""
 
+from monitor.model.drafts import Confirmation, Draft
 from monitor.model.facts import (
     CLOCK_SLACK,
     DEFAULT_SCAN_INTERVAL,
@@ -68,9 +69,11 @@ __all__ = [
     "AlarmChange",
     "CanaryResult",
     "Cloud",
+    "Confirmation",
     "Credential",
     "CredentialRef",
     "CredentialState",
+    "Draft",
     "FederatedCredential",
     "HeldSlot",
     "Kind",

@@ -43,7 +43,6 @@ def _proof(report: StatusReport) -> str:
     results = [row.result for row in report.canaries]
     words = (
         (CanaryResult.OK, "proven"),
-        (CanaryResult.UNCONFIRMED, "not confirmed"),
         (CanaryResult.NEVER, "not proven yet"),
     )
     said = [(results.count(result), word) for result, word in words if result in results]
@@ -88,7 +87,12 @@ def _path_troubles(report: StatusReport) -> list[str]:
     old = sum(row.stale and row.result is not CanaryResult.FAILED for row in report.canaries)
     senders = _count(len(report.canaries), "sender")
     parts = [f"the mail path fails for {failed} of {senders}"] if failed else []
-    return [*parts, f"{_count(old, 'mail path')} not proven for 26 hours"] if old else parts
+    if old:
+        parts.append(f"{_count(old, 'mail path')} not proven for 26 hours")
+    asked = sum(row.result is CanaryResult.UNCONFIRMED for row in report.canaries)
+    if asked:
+        parts.append(f"{_count(asked, 'test mail')} not confirmed to have arrived")
+    return parts
 
 
 def _service_troubles(report: StatusReport) -> list[str]:
