@@ -17,6 +17,8 @@ from monitor.cli import (
     demo,
     doctor,
     initialise,
+    onboarding,
+    proving,
     reports,
     running,
     scripts,
@@ -37,7 +39,10 @@ app = typer.Typer(
     add_completion=True,
     rich_markup_mode=None,
 )
-for module in (demo, initialise, tenants, secrets, scripts, running, serving, reports, doctor):
+for module in (
+    demo, initialise, tenants, onboarding, proving, secrets, scripts, running, serving, reports,
+    doctor,
+):  # fmt: skip
     module.register(app)
 
 

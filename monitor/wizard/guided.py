@@ -181,6 +181,11 @@ class Wizard:
         """Mark a step as done."""
         return self._keep(replace(draft, passed=(*draft.passed, step)), now)
 
+    def back(self, draft: Draft, step: Step, now: datetime) -> Draft:
+        """Go back to a step: it and all after it are to be done again; the answers stay."""
+        still = tuple(done for done in draft.passed if _place([Step(done)]) < _place([step]))
+        return self._keep(replace(draft, passed=still), now)
+
     def _keep(self, draft: Draft, now: datetime) -> Draft:
         self._store.put_draft(draft, now=now)
         return draft
@@ -283,4 +288,15 @@ def _place(steps: Iterable[Step]) -> int:
 
 
 def _told(report: Report, step: Step, model: str) -> tuple[Check, ...]:
-    return tuple(check for check in report.checks if is_told(check.name, step, model))
+    """The checks that concern a step, with what to do about them here and now."""
+    told = [check for check in report.checks if is_told(check.name, step, model)]
+    return tuple(_here(check, report) if check.status == "failed" else check for check in told)
+
+
+def _here(check: Check, report: Report) -> Check:
+    """A check whose fix is an answer of this set-up, and no line of a tenants file."""
+    if check.cause == "object_id_mismatch" and report.object_id:
+        return replace(check, fix=f"Answer with {report.object_id}.", command=None)
+    if check.cause == "wrong_cloud":
+        return replace(check, fix="Change the answers: take the cloud that knows it.", command=None)
+    return check

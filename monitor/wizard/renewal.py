@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 
 from monitor.config import Configuration
 from monitor.doctor.checks import Check
 from monitor.doctor.rounds import Doctor
-from monitor.model import CredentialRef, Tenant
+from monitor.fields import beside
+from monitor.model import CredentialRef, Recipient, Tenant
+from monitor.references import credential, located
 from monitor.store import Store
-from monitor.wizard.answers import plain_secret
+from monitor.wizard.answers import AnswerError, checked, listed, plain_secret, reference_of
 from monitor.wizard.keeping import Keeper
+from monitor.wizard.steps import SECRET, Surroundings
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ class Renewals:
         checks = tuple(check for check in report.checks if check.name in names)
         statuses = {check.status for check in checks}
         if "failed" in statuses or "ok" not in statuses:
+            self.let_go(entry.name, credential)
             return Renewal(entry, checks, proven=False)
         self._store.put_tenant(new, now=now)
         old = entry.sender.credential if sending and entry.sender else entry.credential
@@ -79,14 +84,64 @@ class Renewals:
             self.let_go(entry.name, old)
         return Renewal(new, checks, proven=True)
 
-    def keep_secret(self, name: str, value: str) -> CredentialRef:
-        """Keep a client secret's value beside the older ones.
+    def credential(
+        self, name: str, said: Mapping[str, str | None], around: Surroundings
+    ) -> CredentialRef:
+        """The credential that somebody typed or named; a secret's value is kept at once.
+
+        Args:
+            name: of the tenant.
+            said: the answers `form`, `credential` and `password`.
+            around: what is configured.
 
         Raises:
-            AnswerError: it can be no value.
-            SecretError: it cannot be kept.
+            AnswerError: it cannot be one.
+            SecretError: the value cannot be kept.
         """
-        return CredentialRef("secret", self._keeper.keep(name, plain_secret(value)))
+        form = said.get("form") or SECRET
+        text = reference_of(form, said.get("credential") or "")
+        if text is None:
+            kept = self._keeper.keep(name, plain_secret(said.get("credential") or ""))
+            return CredentialRef("secret", kept)
+        table = {form: checked("credential", text, around)}
+        if password := said.get("password"):
+            table["password"] = checked("password", password, around)
+        try:
+            found = credential(table)
+        except ValueError as error:
+            raise AnswerError("credential", f"It {error}.") from None
+        return located(found, lambda named: str(beside(Path.cwd(), named)))
+
+    def change(
+        self, entry: Tenant, said: Mapping[str, str], around: Surroundings, now: datetime
+    ) -> Tenant:
+        """Change who is warned, when, and where the test mail goes.
+
+        Args:
+            entry: the tenant.
+            said: the answers recipients, time_zone, canary_to and enterprise_object_id.
+            around: what is configured.
+            now: the instant.
+
+        Raises:
+            AnswerError: one cannot be right; nothing was changed.
+            StoreError: the database cannot be used.
+        """
+        sure = {key: checked(key, text, around) for key, text in said.items()}
+        new, sender = entry, entry.sender
+        if "recipients" in sure:
+            new = replace(
+                new, recipients=tuple(Recipient(one) for one in listed(sure["recipients"]))
+            )
+        if sure.get("time_zone"):
+            new = replace(new, time_zone=sure["time_zone"])
+        if sender is not None and "canary_to" in sure:
+            sender = replace(sender, canary_to=tuple(listed(sure["canary_to"])))
+        if sender is not None and "enterprise_object_id" in sure:
+            sender = replace(sender, enterprise_object_id=sure["enterprise_object_id"] or None)
+        new = replace(new, sender=sender)
+        self._store.put_tenant(new, now=now)
+        return new
 
     def let_go(self, name: str, credential: CredentialRef) -> None:
         """Delete a kept value that nothing refers to any more."""
