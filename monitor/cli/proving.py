@@ -48,7 +48,7 @@ def verify(
         entry = named(app, name)
         probe = None
         if arrived or lost:
-            keep_arrival(app, entry, arrived=arrived)
+            keep_arrival(app, entry, arrived=arrived, quiet=as_json)
         else:
             probe = app.wizard.arrivals.send_test(entry, app.clock())
             _tell_test(app, entry, probe, quiet=as_json)

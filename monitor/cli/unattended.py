@@ -12,7 +12,7 @@ from monitor.cli.telling import say, tell_checks, tell_next, tell_probe
 from monitor.errors import UsageError
 from monitor.model import CanaryResult, Draft, Probe, Tenant
 from monitor.wizard.questions import applies
-from monitor.wizard.steps import OWN, SECRET, Step, way
+from monitor.wizard.steps import FOUND, OWN, SECRET, Step, way
 
 if TYPE_CHECKING:
     from monitor.doctor.checks import Check
@@ -104,6 +104,8 @@ def add_from_options(
     for step in way(draft):
         found = wizard.look(draft, step, app.clock())
         draft = found.draft
+        if step is Step.ENTERPRISE and not draft.get("enterprise_object_id") and draft.get(FOUND):
+            draft = wizard.answer(draft, {"enterprise_object_id": draft.get(FOUND)}, app.clock())
         outcome.checks += [one for one in found.checks if one not in outcome.checks]
         if found.wrong and not anyway:
             return outcome
