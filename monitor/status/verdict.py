@@ -9,7 +9,7 @@ from monitor.model import CanaryResult, CredentialState, TenantState
 from monitor.status.rows import StatusReport
 
 EXIT_FINE, EXIT_ACTION, EXIT_LAPSED, EXIT_UNKNOWN, EXIT_CANARY = 0, 3, 4, 5, 6
-_EMPTY = "No tenant is watched yet. Add some with: lapsewatch tenant import FILE"
+_EMPTY = "No tenant is watched yet. Add one with: lapsewatch tenant add"
 
 
 def exit_code(report: StatusReport) -> int:
