@@ -164,7 +164,7 @@ def test_the_verdict_names_all_that_is_the_matter() -> None:
     assert samples.quiet_morning().verdict == (
         "All is well: 3 tenants read, nothing needs action. 3 mail paths proven."
     )
-    assert "tenant import" in samples.empty_store().verdict
+    assert "tenant add" in samples.empty_store().verdict
 
 
 def test_the_json_has_the_keys_that_scripts_rely_on() -> None:
