@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from monitor.cli.terminal import print_json, print_table, wired, write_file
+from monitor.cli.terminal import print_json, print_table, when, wired, write_file
 from monitor.fields.problems import printable
 from monitor.model import OutboxState, TenantState, stage_label
 
@@ -162,15 +162,6 @@ def _trouble(mail: OutboxMail, now: datetime) -> str:
 
 def _credential_name(credential: Credential) -> str:
     return f"{credential.kind} {credential.name or ''} {(credential.key_id or '')[:8]}"
-
-
-def when(instant: datetime | None, zone: ZoneInfo) -> str:
-    """An instant in the reader's zone; dates at the end of time stay as they are."""
-    if instant is None:
-        return "never"
-    if 1 < instant.year < 9999:
-        instant = instant.astimezone(zone)
-    return f"{instant:%Y-%m-%d %H:%M %Z}"
 
 
 def diagnose(
