@@ -83,6 +83,7 @@ def print_report(report: StatusReport, zone: ZoneInfo, *, everything: bool = Fal
                 for row in tenants
             ],
         )
+    _print_shadow(report, zone)
     _print_credentials(report, zone, everything=everything)
     if report.canaries:
         print_table(
@@ -102,6 +103,22 @@ def print_report(report: StatusReport, zone: ZoneInfo, *, everything: bool = Fal
         )
     _print_work(report, zone)
     print(f"As of {when(report.generated_at, zone)}. Nothing shown as ok is older than it says.")
+
+
+def _print_shadow(report: StatusReport, zone: ZoneInfo) -> None:
+    """The tenants that no reminders go out about, and until when."""
+    rows = [row for row in report.tenants if row.shadow_until is not None]
+    if rows:
+        print_table(
+            "In shadow: one welcome mail, no reminders",
+            ("Until", "Tenant", "Need action"),
+            [
+                (when(row.shadow_until, zone), row.tenant.name, str(row.needs_action))
+                for row in rows[:SHOWN]
+            ],
+        )
+        if len(rows) > SHOWN:
+            print(f"… and {len(rows) - SHOWN} more (see --json).")
 
 
 def _print_credentials(report: StatusReport, zone: ZoneInfo, *, everything: bool) -> None:
