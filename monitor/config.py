@@ -33,6 +33,7 @@ from monitor.fields import (
     Port,
     RecipientField,
     SenderTable,
+    Shadow,
     Strict,
     Thresholds,
     VaultAddress,
@@ -84,6 +85,7 @@ class DefaultsTable(Strict):
     thresholds: Thresholds = (60, 30, 14, 7, 3, 1, 0)
     weekly_after_lapse: Weeks = 4
     recipients: tuple[RecipientField, ...] = ()
+    shadow: Shadow = timedelta(days=14)
 
 
 class CloudTable(Strict):

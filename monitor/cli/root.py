@@ -24,6 +24,7 @@ from monitor.cli import (
     scripts,
     secrets,
     serving,
+    shadows,
     tenants,
 )
 from monitor.cli.terminal import complain
@@ -40,9 +41,19 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for module in (
-    demo, initialise, tenants, onboarding, proving, secrets, scripts, running, serving, reports,
+    demo,
+    initialise,
+    tenants,
+    onboarding,
+    proving,
+    shadows,
+    secrets,
+    scripts,
+    running,
+    serving,
+    reports,
     doctor,
-):  # fmt: skip
+):
     module.register(app)
 
 

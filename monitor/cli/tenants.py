@@ -5,13 +5,15 @@ from __future__ import annotations
 import select
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
-from monitor.cli.terminal import many, print_json, print_table, wired
+from monitor.cli.terminal import iso, lasting, many, print_json, print_table, when, wired
 from monitor.errors import UsageError
 from monitor.fields.problems import nearest, printable
 
@@ -34,9 +36,15 @@ def register(app: typer.Typer) -> None:
 def import_(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="A tenants file: TOML, or CSV (*.csv).")],
+    live: Annotated[
+        bool, typer.Option("--live", help="Start the reminders at once: no tenant is in shadow.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Add or update tenants from a file. One bad row is reported and stops nothing else."""
+    """Add or update tenants from a file. One bad row is reported and stops nothing else.
+
+    A tenant that is new starts in shadow: one welcome mail, and no reminders for a while.
+    """
     from monitor.roster import read
 
     with wired(context) as app:
@@ -47,7 +55,7 @@ def import_(
             known=app.store.tenants(),
             known_apps=app.store.shared_apps(),
         )
-        outcomes = _keep(app, found)
+        outcomes = _keep(app, found, live=live)
         warnings = [*found.warnings, *_doubts(app, found)]
     if as_json:
         print_json(
@@ -61,6 +69,7 @@ def import_(
         )
     else:
         _tell_import(file, outcomes)
+        _tell_shadow(outcomes, None if live else app.configuration.settings.defaults.shadow)
     for text in warnings:
         print(f"Warning: {file.name}: {printable(text, 2000)}", file=sys.stderr)
     for bad in found.errors:
@@ -69,15 +78,22 @@ def import_(
     raise typer.Exit(1 if found.errors else 0)
 
 
-def _keep(app: App, found: Roster) -> list[tuple[str, str]]:
-    """Store what a file holds; each tenant that is in it, or uses an app in it, and the outcome."""
+def _keep(app: App, found: Roster, *, live: bool) -> list[tuple[str, str]]:
+    """Store what a file holds; each tenant that is in it, or uses an app in it, and the outcome.
+
+    What is new starts in shadow, unless all of it is to be `live`.
+    """
     now = app.clock()
+    shadow = timedelta(0) if live else app.configuration.settings.defaults.shadow
+    until = now.replace(microsecond=0) + shadow if shadow else None
     touched = {name for shared in found.apps for name in app.store.put_shared_app(shared, now=now)}
     outcomes = []
     for entry in found.tenants:
-        outcome: str = app.store.put_tenant(entry, now=now)
+        ended = live and app.store.end_shadow(entry.name, now=now)
+        fresh = replace(entry, shadow_until=until)
+        outcome: str = app.store.put_tenant(fresh, now=now, keep_shadow=True)
         # Its [[app]] came first, so the tenant has what changed there already.
-        changed = outcome == "unchanged" and entry.name in touched
+        changed = outcome == "unchanged" and (ended or entry.name in touched)
         outcomes.append((entry.name, "updated" if changed else outcome))
     others = touched - {entry.name for entry in found.tenants}
     return outcomes + [(name, "updated") for name in sorted(others)]
@@ -107,13 +123,23 @@ def _tell_import(file: Path, outcomes: Sequence[tuple[str, str]]) -> None:
     print("Next: lapsewatch run scan, or lapsewatch serve to do it on the clock.")
 
 
+def _tell_shadow(outcomes: Sequence[tuple[str, str]], shadow: timedelta | None) -> None:
+    new = sum(outcome in ("added", "replaced") for _, outcome in outcomes)
+    if new and shadow:
+        print(
+            f"{many(new, 'new tenant')} in shadow: each recipient gets one welcome mail, and no "
+            f"reminders for {lasting(shadow)}. To start them: lapsewatch tenant live --all"
+        )
+
+
 @tenant.command("list")
 def list_(context: typer.Context, as_json: AsJson = False) -> None:
     """List the watched tenants."""
     with wired(context) as app:
-        tenants = app.store.tenants()
+        tenants, now = app.store.tenants(), app.clock()
+        zone = ZoneInfo(app.configuration.operator_zone)
     if as_json:
-        print_json([_shown(entry) for entry in tenants])
+        print_json([_shown(entry, now) for entry in tenants])
         return
     rows = [
         (
@@ -123,10 +149,11 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
             ", ".join(recipient.address for recipient in entry.recipients) or "(operator)",
             entry.sender.mailbox if entry.sender else "-",
             entry.time_zone,
+            when(entry.shadow_until, zone) if entry.in_shadow(now) else "-",
         )
         for entry in tenants
     ]
-    columns = ("Name", "Directory", "Cloud", "Recipients", "Sender", "Time zone")
+    columns = ("Name", "Directory", "Cloud", "Recipients", "Sender", "Time zone", "Shadow until")
     print_table(many(len(tenants), "tenant"), columns, rows)
 
 
@@ -136,8 +163,8 @@ def show(context: typer.Context, name: str, as_json: AsJson = False) -> None:
     with wired(context) as app:
         entry = named(app, name)
         health = app.store.health().get(entry.name)
-        held = len(app.store.credentials(entry.name))
-    shown = _shown(entry)
+        held, now = len(app.store.credentials(entry.name)), app.clock()
+    shown = _shown(entry, now)
     shown["credentials"] = held
     shown["last_complete_scan"] = health.last_complete if health else None
     shown["problem"] = health.problem if health and health.failures else None
@@ -201,10 +228,11 @@ def named(app: App, name: str) -> Tenant:
     return entry
 
 
-def _shown(entry: Tenant) -> dict[str, Any]:
+def _shown(entry: Tenant, now: datetime) -> dict[str, Any]:
     """A tenant for output: references are shown, values are never known here."""
     shown = asdict(entry)
     shown["recipients"] = [recipient.address for recipient in entry.recipients]
+    shown["shadow_until"] = iso(entry.shadow_until) if entry.in_shadow(now) else None
     return shown
 
 

@@ -16,6 +16,7 @@ from monitor.model.facts import (
     credential_uid,
 )
 from monitor.model.mails import (
+    DIGESTS,
     OVERDUE_AFTER,
     OVERDUE_TRIES,
     Mail,
@@ -61,6 +62,7 @@ from monitor.model.words import (
 __all__ = [
     "CLOCK_SLACK",
     "DEFAULT_SCAN_INTERVAL",
+    "DIGESTS",
     "OPERATOR",
     "OVERDUE_AFTER",
     "OVERDUE_TRIES",

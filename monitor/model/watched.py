@@ -118,7 +118,11 @@ class SharedApp:
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """One watched directory, with every default already filled in."""
+    """One watched directory, with every default already filled in.
+
+    A tenant that many credentials have lapsed in is taken over in shadow: until `shadow_until`
+    (aware UTC; None: live) each recipient gets one `welcome` about it, and no reminders.
+    """
 
     name: str
     directory_id: str
@@ -134,3 +138,8 @@ class Tenant:
     sender: Sender | None = None
     app: str | None = None
     paused: bool = False
+    shadow_until: datetime | None = None
+
+    def in_shadow(self, now: datetime) -> bool:
+        """Whether reminders about it are held back at `now` (aware UTC); it ends by itself."""
+        return self.shadow_until is not None and now < self.shadow_until

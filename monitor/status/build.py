@@ -47,7 +47,7 @@ def build_report(facts: Facts, *, now: datetime) -> StatusReport:
         for name, tenant in tenants.items()
     }
     rows = _credential_rows(facts, tenants, states, now)
-    tenant_rows = _tenant_rows(facts, states, rows)
+    tenant_rows = _tenant_rows(facts, states, rows, now)
     unheard = tuple(
         tenant.name
         for tenant in facts.tenants
@@ -118,7 +118,10 @@ def _credential_order(row: CredentialRow) -> tuple[bool, bool, float, str, str, 
 
 
 def _tenant_rows(
-    facts: Facts, states: Mapping[str, TenantState], rows: Sequence[CredentialRow]
+    facts: Facts,
+    states: Mapping[str, TenantState],
+    rows: Sequence[CredentialRow],
+    now: datetime,
 ) -> tuple[TenantRow, ...]:
     held = Counter(row.tenant.name for row in rows if row.state is not CredentialState.REMOVED)
     action = Counter(row.tenant.name for row in rows if row.needs_action)
@@ -140,6 +143,7 @@ def _tenant_rows(
                 failures=health.failures if health else 0,
                 credentials=held[tenant.name],
                 needs_action=action[tenant.name],
+                shadow_until=tenant.shadow_until if tenant.in_shadow(now) else None,
             )
         )
     result.sort(key=lambda row: (_TENANT_ORDER.index(row.state), row.tenant.name))

@@ -27,7 +27,10 @@ NEEDS_ACTION = (CredentialState.LAPSED, CredentialState.CRITICAL, CredentialStat
 
 @dataclass(frozen=True, slots=True)
 class TenantRow:
-    """One tenant as the report shows it. `problem` is None when there is none."""
+    """One tenant as the report shows it. `problem` is None when there is none.
+
+    `shadow_until` is set while no reminders go out about it, whatever is lapsed or due.
+    """
 
     tenant: Tenant
     state: TenantState
@@ -38,6 +41,7 @@ class TenantRow:
     failures: int
     credentials: int
     needs_action: int
+    shadow_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Column, ColumnElement, Connection, delete, func, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, delete, func, or_, select, update
 
 from monitor.errors import StoreError
 from monitor.model import SharedApp, Tenant
@@ -58,7 +58,7 @@ class Roster:
     def known_since(self) -> dict[str, datetime]:
         """Since when each tenant has been known as it is now, by name.
 
-        That is when it was added or replaced, or when anything about it last changed.
+        That is when it was added or replaced, or when anything but its shadow last changed.
 
         Raises:
             StoreError: the database cannot be used.
@@ -67,7 +67,7 @@ class Roster:
             rows = connection.execute(select(TENANT.c.name, TENANT.c.changed_at))
             return {row.name: row.changed_at for row in rows}
 
-    def put_tenant(self, tenant: Tenant, *, now: datetime) -> Outcome:
+    def put_tenant(self, tenant: Tenant, *, now: datetime, keep_shadow: bool = False) -> Outcome:
         """Keep a tenant, in place of the one of that name.
 
         One that names another directory is another tenant: what was known about the old one
@@ -76,6 +76,7 @@ class Roster:
         Args:
             tenant: the tenant.
             now: the instant, aware UTC.
+            keep_shadow: the shadow of `tenant` is for a new one; a known one keeps its own.
 
         Returns:
             What that came to.
@@ -83,19 +84,45 @@ class Roster:
         Raises:
             StoreError: the database cannot be used.
         """
-        document = dump(tenant)
         with self._database.write() as connection:
-            old = _hold(connection, tenant.name)
-            if old == document:
+            document = _hold(connection, tenant.name)
+            old = None if document is None else load(document, Tenant)
+            replaced = old is not None and not _same_directory(old, tenant)
+            if old is not None and not replaced and keep_shadow:
+                tenant = replace(tenant, shadow_until=old.shadow_until)
+            if document == dump(tenant):
                 return "unchanged"
-            replaced = old is not None and not _same_directory(load(old, Tenant), tenant)
+            if old is not None and replace(tenant, shadow_until=old.shadow_until) == old:
+                _put_document(connection, tenant)
+                return "updated"
             if replaced:
                 _forget(connection, tenant.name)
-            row = {"name": tenant.name, "document": document, "changed_at": now}
+            row = {"name": tenant.name, "document": dump(tenant), "changed_at": now}
             upsert(connection, TENANT, [row])
         if old is None:
             return "added"
         return "replaced" if replaced else "updated"
+
+    def end_shadow(self, name: str, *, now: datetime) -> bool:
+        """Let the reminders about a tenant start. It is not read anew for that.
+
+        Args:
+            name: of the tenant.
+            now: the instant, aware UTC.
+
+        Returns:
+            Whether it was in shadow.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        with self._database.write() as connection:
+            document = _hold(connection, name)
+            tenant = None if document is None else load(document, Tenant)
+            if tenant is None or not tenant.in_shadow(now):
+                return False
+            _put_document(connection, replace(tenant, shadow_until=None))
+            return True
 
     def remove_tenant(self, name: str) -> bool:
         """Forget a tenant: its facts, its history, its sealed values and the mails about it alone.
@@ -175,6 +202,13 @@ def _hold(connection: Connection, name: str) -> str | None:
     return connection.execute(
         select(TENANT.c.document).where(TENANT.c.name == name).with_for_update()
     ).scalar_one_or_none()
+
+
+def _put_document(connection: Connection, tenant: Tenant) -> None:
+    """Write what a tenant is like, where nothing changed that it would have to be read for."""
+    connection.execute(
+        update(TENANT).where(TENANT.c.name == tenant.name).values(document=dump(tenant))
+    )
 
 
 def _same_directory(one: Tenant, other: Tenant) -> bool:
