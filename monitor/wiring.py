@@ -20,6 +20,7 @@ from monitor.config import Configuration
 from monitor.credentials import Credentials
 from monitor.deliver import Deliverer
 from monitor.diagnose import Diagnosis, Rulebook
+from monitor.doctor.consult import Consultation
 from monitor.doctor.gather import Ways
 from monitor.doctor.rounds import Doctor
 from monitor.errors import SecretError
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from monitor.entra.secrets import ResolvedCredential
 
 Clock = Callable[[], datetime]
+EXAMINED_FOR = timedelta(minutes=5)  # at most, so that a slot's lease outlasts it
 READERS = 8  # secret values that are read at the same time
 
 _log = log.get(__name__)
@@ -187,6 +189,16 @@ class App:
         )
         return Doctor(
             self.store, self.configuration, ways=ways, graph=self.graph, rules=self.rulebook
+        )
+
+    def consultation(self) -> Consultation:
+        """The doctor's examinations of what fails in one round."""
+        limits = self.configuration.settings.deadlines
+        return Consultation(
+            self.doctor,
+            clock=self.clock,
+            seconds=min(limits.tenant, EXAMINED_FOR).total_seconds(),
+            at_once=limits.tenants_at_once,
         )
 
     @cached_property
@@ -356,5 +368,6 @@ class App:
             runs={run.scope for run in recipient_runs(tenants, self.audience)},
             federated=self.store.federated(),
             operator_listens=bool(self.audience.recipients),
+            examinations=self.store.examinations(),
         )
         return status.build_report(facts, now=now)

@@ -14,6 +14,7 @@ import typer
 from monitor.cli.terminal import many, print_json, print_table, wired
 from monitor.errors import UsageError
 from monitor.fields.problems import nearest, printable
+from monitor.findings import summary
 
 if TYPE_CHECKING:
     from monitor.model import Tenant
@@ -137,10 +138,13 @@ def show(context: typer.Context, name: str, as_json: AsJson = False) -> None:
         entry = named(app, name)
         health = app.store.health().get(entry.name)
         held = len(app.store.credentials(entry.name))
+        found = app.store.examinations().get(entry.name)
     shown = _shown(entry)
     shown["credentials"] = held
     shown["last_complete_scan"] = health.last_complete if health else None
     shown["problem"] = health.problem if health and health.failures else None
+    sides = found.sides if found else ()
+    shown["examination"] = {side: summary(found, side) for side in sides} or None
     if as_json:
         print_json(shown)
         return

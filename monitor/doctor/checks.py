@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from monitor.diagnose import Rulebook
+from monitor.model import Finding
 
 Status = Literal["ok", "warning", "failed", "skipped"]
 MACHINE = "(machine)"
@@ -88,6 +89,17 @@ class Check:
         """The check's name for people."""
         return TITLES[self.name]
 
+    @property
+    def finding(self) -> Finding | None:
+        """The check as it is kept; None where it was fine, or could not be done."""
+        if self.status not in ("failed", "warning"):
+            return None
+        status: Literal["failed", "warning"] = "failed" if self.status == "failed" else "warning"
+        return Finding(
+            self.name, self.title, status, self.evidence, self.cause, self.also,
+            self.explanation, self.fix, self.command,
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -108,6 +120,11 @@ class Report:
         """The first cause: what comes later often only follows from it."""
         failed = (check for check in self.checks if check.status == "failed")
         return next((check.cause for check in failed if check.cause), None)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was not fine, in the order in which it is told."""
+        return tuple(found for check in self.checks if (found := check.finding) is not None)
 
 
 class Notebook:

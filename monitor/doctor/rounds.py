@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -27,6 +28,22 @@ if TYPE_CHECKING:
     from monitor.entra.graph import GraphReader
 
 log = get("lapsewatch.doctor")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a round knows beforehand, read once for all of its visits.
+
+    Args:
+        tenants: all of them, by name.
+        changed: when each entry last changed.
+        facts: the credentials that Lapsewatch signs in with, as the last scans found them.
+    """
+
+    tenants: Mapping[str, Tenant]
+    changed: Mapping[str, datetime]
+    facts: Sequence[Credential]
+
 
 THREADS = 4  # for one target: two hosts, the authority, a sign-in
 Visit = tuple[str, Callable[[], Target | None]]  # whom, and what is to be looked at there
@@ -71,15 +88,10 @@ class Doctor:
         Raises:
             StoreError: the database cannot be used.
         """
-        tenants, changed = self._store.tenants(), self._store.known_since()
-        facts = self._facts()
-        visits: list[Visit] = [
-            (each.name, partial(self._of, each, changed.get(each.name), facts))
-            for each in tenants
-            if (each.name == only if only else not each.paused)
-        ]
-        if only is None:
-            visits.append((OPERATOR, partial(self._operator, tenants, facts)))
+        known = self.known()
+        names = [each.name for each in known.tenants.values() if not each.paused]
+        chosen = [only] if only else [*names, OPERATOR]
+        visits = [visit for name in chosen if (visit := self._visit_to(name, known))]
         here = machine(sys.version_info[:2], self._ways.clock(), self._rules)
         return [here, *await self._visit(visits, send=send)]
 
@@ -93,13 +105,41 @@ class Doctor:
         Raises:
             StoreError: the database cannot be used.
         """
-        changed_at = self._store.known_since().get(entry.name)
-        visits: list[Visit] = [(entry.name, partial(self._of, entry, changed_at, self._facts()))]
-        return (await self._visit(visits, send=send))[0]
+        known = self.known()
+        visit = (entry.name, partial(self._of, entry, known.changed.get(entry.name), known.facts))
+        return (await self._visit([visit], send=send))[0]
 
-    def _facts(self) -> list[Credential]:
+    async def look_after(self, name: str, known: Known) -> Report | None:
+        """Examine what has just failed, without a test mail.
+
+        Args:
+            name: of the tenant, or "(operator)".
+            known: from `known`, perhaps for many at once.
+
+        Returns:
+            The report; None where there is nothing of that name to examine (any more).
+        """
+        visit = self._visit_to(name, known)
+        return next(iter(await self._visit([visit], send=False)), None) if visit else None
+
+    def known(self) -> Known:
+        """What visits need to know of the store.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
         # A shared app's credential lives in one directory and is used for all of them.
-        return [found for found in self._store.credentials() if found.own]
+        facts = [found for found in self._store.credentials() if found.own]
+        tenants = {tenant.name: tenant for tenant in self._store.tenants()}
+        return Known(tenants, self._store.known_since(), facts)
+
+    def _visit_to(self, name: str, known: Known) -> Visit | None:
+        if name == OPERATOR:
+            return name, partial(self._operator, list(known.tenants.values()), known.facts)
+        tenant = known.tenants.get(name)
+        if tenant is None:
+            return None
+        return name, partial(self._of, tenant, known.changed.get(name), known.facts)
 
     async def _visit(self, visits: Sequence[Visit], *, send: bool) -> list[Report]:
         at_once = self._configuration.settings.deadlines.tenants_at_once

@@ -1,5 +1,6 @@
 """The nouns every room shares: frozen, without behaviour that needs a clock or the outside."""
 
+from monitor.model.examined import Examination, Finding, Side
 from monitor.model.facts import (
     CLOCK_SLACK,
     DEFAULT_SCAN_INTERVAL,
@@ -71,7 +72,9 @@ __all__ = [
     "Credential",
     "CredentialRef",
     "CredentialState",
+    "Examination",
     "FederatedCredential",
+    "Finding",
     "HeldSlot",
     "Kind",
     "Mail",
@@ -94,6 +97,7 @@ __all__ = [
     "Sender",
     "SenderHealth",
     "SharedApp",
+    "Side",
     "Slot",
     "Snooze",
     "Stage",

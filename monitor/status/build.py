@@ -16,7 +16,9 @@ from monitor.model import (
     UNKNOWN_AFTER,
     CanaryResult,
     CredentialState,
+    Examination,
     SenderHealth,
+    Side,
     Tenant,
     TenantHealth,
     TenantState,
@@ -139,6 +141,7 @@ def _tenant_rows(
                 failures=health.failures if health else 0,
                 credentials=held[tenant.name],
                 needs_action=action[tenant.name],
+                examination=_examination(facts, tenant.name, "reading"),
             )
         )
     result.sort(key=lambda row: (_TENANT_ORDER.index(row.state), row.tenant.name))
@@ -166,7 +169,14 @@ def _canary_row(facts: Facts, key: tuple[str, str], now: datetime) -> CanaryRow:
         evidence=last.evidence if last else None,
         seconds=(last.finished_at - last.started_at).total_seconds() if last else None,
         stale=_is_unproven(facts, key[0], health, now),
+        examination=_examination(facts, key[0], "sending"),
     )
+
+
+def _examination(facts: Facts, name: str, side: Side) -> Examination | None:
+    """What the doctor found, as long as that side of the tenant fails."""
+    found = facts.examinations.get(name)
+    return found if found is not None and side in found.sides else None
 
 
 def _is_unproven(facts: Facts, tenant: str, health: SenderHealth | None, now: datetime) -> bool:

@@ -11,6 +11,7 @@ from monitor.model import (
     CanaryResult,
     Credential,
     CredentialState,
+    Examination,
     ObservedObject,
     OutboxCounts,
     OutboxMail,
@@ -27,7 +28,10 @@ NEEDS_ACTION = (CredentialState.LAPSED, CredentialState.CRITICAL, CredentialStat
 
 @dataclass(frozen=True, slots=True)
 class TenantRow:
-    """One tenant as the report shows it. `problem` is None when there is none."""
+    """One tenant as the report shows it. `problem` is None when there is none.
+
+    `examination` is the doctor's, made right after the last scan failed.
+    """
 
     tenant: Tenant
     state: TenantState
@@ -38,6 +42,7 @@ class TenantRow:
     failures: int
     credentials: int
     needs_action: int
+    examination: Examination | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,7 @@ class CanaryRow:
     """One sender and what its last test mail proved.
 
     `stale`: no good proof for 26 hours, or none since the tenant has been known for so long.
+    `examination` is the doctor's, made right after the last test mail failed.
     """
 
     tenant: str
@@ -76,6 +82,7 @@ class CanaryRow:
     evidence: str | None
     seconds: float | None
     stale: bool
+    examination: Examination | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,4 +168,5 @@ class Facts:
     unfinished: Sequence[Slot] = ()  # slots that were taken and not finished
     runs: Collection[str] = ()  # the scopes of the daily runs there are now
     federated: Sequence[tuple[str, ObservedObject]] = ()
+    examinations: Mapping[str, Examination] = field(default_factory=dict)  # of what fails now
     operator_listens: bool = True  # whether the operator has recipients for what has none

@@ -9,6 +9,7 @@ from monitor.model import credential_uid
 from monitor.store import schema
 from monitor.store.alarms import Alarms, AlarmWrite
 from monitor.store.engine import BUSY_SECONDS, Database
+from monitor.store.examinations import Examinations
 from monitor.store.facts import Facts
 from monitor.store.outbox import Outbox
 from monitor.store.probes import Probes
@@ -21,7 +22,9 @@ from monitor.store.snoozes import Snoozes
 __all__ = ["AlarmWrite", "Store", "Told", "credential_uid"]
 
 
-class Store(Roster, Facts, Runs, Outbox, Alarms, Slots, Probes, Snoozes, SealedSecrets):
+class Store(
+    Roster, Facts, Runs, Outbox, Alarms, Slots, Probes, Snoozes, SealedSecrets, Examinations
+):
     """Everything Lapsewatch remembers. Safe to use from several threads.
 
     Each call is one transaction: it happens whole, or (StoreError) not at all.

@@ -275,6 +275,15 @@ class SenderHealthRow(Row, table=True):
     probe_id: int = Field(sa_type=_COUNTER)
 
 
+class ExaminationRow(Row, table=True):
+    """What the doctor found after a failure. The operator's sender has no tenant row."""
+
+    __tablename__ = "examination"
+    tenant: str = _text(primary_key=True)
+    at: datetime
+    document: str = _text()
+
+
 class SnoozeRow(Row, table=True):
     """Snoozes and acknowledgements; the newest of a credential's life holds."""
 
@@ -329,6 +338,7 @@ NOTICE = _core(NoticeRow)
 SLOT = _core(SlotRow)
 PROBE = _core(ProbeRow)
 SENDER_HEALTH = _core(SenderHealthRow)
+EXAMINATION = _core(ExaminationRow)
 SNOOZE = _core(SnoozeRow)
 BEAT = _core(BeatRow)
 SEALED_SECRET = _core(SealedSecretRow)

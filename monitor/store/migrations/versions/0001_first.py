@@ -16,6 +16,7 @@ COUNTER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     _alarm()
     _beat()
+    _examination()
     _probe()
     _sealed_secret()
     _sender_health()
@@ -57,6 +58,16 @@ def _beat() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_beat")),
+    )
+
+
+def _examination() -> None:
+    op.create_table(
+        "examination",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("at", INSTANT, nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", name=op.f("pk_examination")),
     )
 
 
