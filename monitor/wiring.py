@@ -195,7 +195,7 @@ class App:
         """The doctor's examinations of what fails in one round."""
         limits = self.configuration.settings.deadlines
         return Consultation(
-            self.doctor,
+            self.doctor.round(),
             clock=self.clock,
             seconds=min(limits.tenant, EXAMINED_FOR).total_seconds(),
             at_once=limits.tenants_at_once,

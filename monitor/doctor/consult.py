@@ -13,7 +13,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Self
 
-from monitor.doctor.rounds import Doctor, Known
+from monitor.doctor.checks import Report
 from monitor.findings import failed
 from monitor.log import get
 from monitor.model import Cloud, Examination, Finding, Side, Tenant
@@ -87,21 +87,25 @@ class Consultation:
     for more than that, and none holds up what has not failed.
 
     Args:
-        doctor: examines.
+        look: examines one target; None where there is nothing to examine. Called in a thread.
         clock: the current instant, aware UTC.
         seconds: for waiting and examining together.
         at_once: examinations side by side.
     """
 
     def __init__(
-        self, doctor: Doctor, *, clock: Callable[[], datetime], seconds: float, at_once: int
+        self,
+        look: Callable[[str], Report | None],
+        *,
+        clock: Callable[[], datetime],
+        seconds: float,
+        at_once: int,
     ) -> None:
-        self._doctor = doctor
+        self._examine = look
         self._clock = clock
         self._seconds = seconds
         self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="doctor")
-        self._lock, self._reading = threading.Lock(), threading.Lock()
-        self._known: Known | None = None
+        self._lock = threading.Lock()
         self._first: dict[tuple[str, str, str], Future[Examination]] = {}
 
     def __enter__(self) -> Self:
@@ -188,19 +192,13 @@ class Consultation:
     def _look(self, failure: Failure, ends: float) -> Examination:
         if monotonic() >= ends:
             raise TimeoutError
-        report = asyncio.run(self._doctor.look_after(failure.target, self._round()))
+        report = self._examine(failure.target)
         return Examination(
             failure.target,
             self._clock(),
             (failure.side,),
             report.findings if report is not None else (),
         )
-
-    def _round(self) -> Known:
-        with self._reading:
-            if self._known is None:
-                self._known = self._doctor.known()
-            return self._known
 
 
 def _is_of_host(found: Finding) -> bool:

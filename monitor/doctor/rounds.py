@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
@@ -31,7 +32,7 @@ log = get("lapsewatch.doctor")
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class _Known:
     """What a round knows beforehand, read once for all of its visits.
 
     Args:
@@ -88,7 +89,7 @@ class Doctor:
         Raises:
             StoreError: the database cannot be used.
         """
-        known = self.known()
+        known = self._known()
         names = [each.name for each in known.tenants.values() if not each.paused]
         chosen = [only] if only else [*names, OPERATOR]
         visits = [visit for name in chosen if (visit := self._visit_to(name, known))]
@@ -105,35 +106,37 @@ class Doctor:
         Raises:
             StoreError: the database cannot be used.
         """
-        known = self.known()
+        known = self._known()
         visit = (entry.name, partial(self._of, entry, known.changed.get(entry.name), known.facts))
         return (await self._visit([visit], send=send))[0]
 
-    async def look_after(self, name: str, known: Known) -> Report | None:
-        """Examine what has just failed, without a test mail.
+    def round(self) -> Callable[[str], Report | None]:
+        """For one round of scans or test mails: examines, by name, what has just failed.
 
-        Args:
-            name: of the tenant, or "(operator)".
-            known: from `known`, perhaps for many at once.
+        What it returns is called in any thread, sends no test mail, and gives None where there
+        is nothing of that name to examine (any more). The store is read once, at the first call.
 
-        Returns:
-            The report; None where there is nothing of that name to examine (any more).
-        """
-        visit = self._visit_to(name, known)
-        return next(iter(await self._visit([visit], send=False)), None) if visit else None
-
-    def known(self) -> Known:
-        """What visits need to know of the store.
-
-        Raises:
+        Raises (when called):
             StoreError: the database cannot be used.
         """
+        reading, read = threading.Lock(), list[_Known]()
+
+        def look(name: str) -> Report | None:
+            with reading:
+                known = read[0] if read else self._known()
+                read[:] = [known]
+            visit = self._visit_to(name, known)
+            return asyncio.run(self._visit([visit], send=False))[0] if visit else None
+
+        return look
+
+    def _known(self) -> _Known:
         # A shared app's credential lives in one directory and is used for all of them.
         facts = [found for found in self._store.credentials() if found.own]
         tenants = {tenant.name: tenant for tenant in self._store.tenants()}
-        return Known(tenants, self._store.known_since(), facts)
+        return _Known(tenants, self._store.known_since(), facts)
 
-    def _visit_to(self, name: str, known: Known) -> Visit | None:
+    def _visit_to(self, name: str, known: _Known) -> Visit | None:
         if name == OPERATOR:
             return name, partial(self._operator, list(known.tenants.values()), known.facts)
         tenant = known.tenants.get(name)
