@@ -15,7 +15,6 @@ from time import monotonic
 import pytest
 
 from jobs.scan_tenants import scan_tenants
-from jobs.send_canaries import send_canaries
 from jobs.send_warnings import deliver
 from monitor.config import load
 from monitor.doctor.checks import Report
