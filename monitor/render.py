@@ -20,6 +20,7 @@ from monitor.mail.guides import alarm_link, portal_link
 from monitor.mail.views import DigestItem, Frame
 from monitor.mail.words import long_date, relative_days
 from monitor.model import (
+    OPERATOR,
     Cloud,
     Credential,
     Finding,
@@ -252,6 +253,7 @@ def exchange_script(setup: ExchangeSetup, form: Form) -> str:
         "rbac": setup.model is Model.RBAC,
         "environment": setup.environment or "",
         "own_cloud": setup.environment is None,
+        "operator": setup.tenant == OPERATOR,
     }
     return _scripts().get_template(f"{form}.ps1").render(facts)
 

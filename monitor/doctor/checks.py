@@ -35,6 +35,10 @@ TITLES = {
     "service_principal": "Enterprise application present",
     "object_id": "Enterprise application object id",
     "smtp.permissions": "Permissions for sending",
+    "exchange.service_principal": "Service principal, as Exchange has it",
+    "exchange.permission": "Right to the mailbox, as Exchange has it",
+    "exchange.smtp_auth": "SMTP AUTH switch, as Exchange has it",
+    "mailbox": "The sender's mailbox",
     "smtp.dns": "Mail host: name",
     "smtp.tcp": "Mail host: connection",
     "smtp.greeting": "Mail host: greeting",
@@ -46,6 +50,7 @@ TITLES = {
     "smtp.data": "DATA",
     "mailbox.dedicated": "A mailbox of its own",
     "mailbox.domain": "A domain of its own",
+    "mailbox.sent_items": "Copies in Sent Items",
     "graph.file": "Secret file for reading",
     "graph.expiry": "End of the credential for reading",
     "graph.lifetime": "Lifetime by the policy (reading)",
@@ -138,9 +143,11 @@ class Notebook:
         self.rules = rules
         self._checks: dict[str, Check] = {}
 
-    def ok(self, name: str, evidence: str = "") -> None:
-        """All is well."""
-        self._add(Check(name, "ok", evidence))
+    def ok(
+        self, name: str, evidence: str = "", *, fix: str = "", command: str | None = None
+    ) -> None:
+        """All is well; `fix` and `command` are for who wants it better still."""
+        self._add(Check(name, "ok", evidence, fix=fix, command=command))
 
     def skipped(self, name: str, why: str) -> None:
         """It could not be done."""

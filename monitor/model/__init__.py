@@ -1,6 +1,6 @@
 """The nouns every room shares: frozen, without behaviour that needs a clock or the outside."""
 
-from monitor.model.examined import Examination, Finding, Side
+from monitor.model.examined import Examination, ExchangePoint, ExchangeResult, Finding, Side
 from monitor.model.facts import (
     CLOCK_SLACK,
     DEFAULT_SCAN_INTERVAL,
@@ -73,6 +73,8 @@ __all__ = [
     "CredentialRef",
     "CredentialState",
     "Examination",
+    "ExchangePoint",
+    "ExchangeResult",
     "FederatedCredential",
     "Finding",
     "HeldSlot",

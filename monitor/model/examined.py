@@ -37,6 +37,40 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class ExchangePoint:
+    """One point of the Exchange check script: its name there, whether it is right, what it saw."""
+
+    check: str
+    ok: bool
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeResult:
+    """What an administrator's run of the check script said of one sender in Exchange.
+
+    Args:
+        tenant: the tenant's name, or "(operator)".
+        at: when it was read in; the run itself carries no time.
+        directory_id: of the directory that was looked at.
+        client_id: of the app.
+        object_id: that the script was made with.
+        mailbox: of the sender.
+        model: "mailbox" or "rbac".
+        points: what was looked at.
+    """
+
+    tenant: str
+    at: datetime
+    directory_id: str
+    client_id: str
+    object_id: str
+    mailbox: str
+    model: str
+    points: tuple[ExchangePoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Examination:
     """The doctor's report on a tenant (or "(operator)") whose scan or test mail had failed.
 

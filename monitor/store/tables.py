@@ -284,6 +284,15 @@ class ExaminationRow(Row, table=True):
     document: str = _text()
 
 
+class ExchangeResultRow(Row, table=True):
+    """What an administrator's run of the Exchange check script said, by the sender's tenant."""
+
+    __tablename__ = "exchange_result"
+    tenant: str = _text(primary_key=True)
+    at: datetime
+    document: str = _text()
+
+
 class SnoozeRow(Row, table=True):
     """Snoozes and acknowledgements; the newest of a credential's life holds."""
 
@@ -339,6 +348,7 @@ SLOT = _core(SlotRow)
 PROBE = _core(ProbeRow)
 SENDER_HEALTH = _core(SenderHealthRow)
 EXAMINATION = _core(ExaminationRow)
+EXCHANGE_RESULT = _core(ExchangeResultRow)
 SNOOZE = _core(SnoozeRow)
 BEAT = _core(BeatRow)
 SEALED_SECRET = _core(SealedSecretRow)

@@ -17,6 +17,7 @@ def upgrade() -> None:
     _alarm()
     _beat()
     _examination()
+    _exchange_result()
     _probe()
     _sealed_secret()
     _sender_health()
@@ -68,6 +69,16 @@ def _examination() -> None:
         sa.Column("at", INSTANT, nullable=False),
         sa.Column("document", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("tenant", name=op.f("pk_examination")),
+    )
+
+
+def _exchange_result() -> None:
+    op.create_table(
+        "exchange_result",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("at", INSTANT, nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", name=op.f("pk_exchange_result")),
     )
 
 
