@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from importlib import import_module, resources
+from importlib import import_module
 from typing import TYPE_CHECKING, Self
 
 from monitor import log, process, status
@@ -28,6 +28,7 @@ from monitor.lifecycle import OwnCredential
 from monitor.model import Cloud, CredentialRef, Tenant
 from monitor.recipients import Audience, recipient_runs
 from monitor.render import Renderer
+from monitor.rulebooks import own_rules, rulebook
 from monitor.runs import Runs
 from monitor.scans import Scans
 from monitor.sealed import SealedValues
@@ -101,9 +102,13 @@ class App:
 
     @cached_property
     def rulebook(self) -> Rulebook:
-        """The rules that name causes, from the data file beside the code."""
-        text = resources.files("monitor").joinpath("diagnose_rules.toml").read_text("utf-8")
-        return Rulebook.parse(text)
+        """The rules that name causes: the operator's own before the built-in ones.
+
+        Raises:
+            SettingsError: the operator's file cannot be used.
+        """
+        named = self.configuration.settings.diagnose.rules
+        return rulebook(own_rules(self.configuration.folder, named))
 
     def diagnose(self, text: str, stage: str | None = None) -> Diagnosis:
         """The cause behind a reply or error body."""
