@@ -47,6 +47,7 @@ from monitor.fields.environment import DIVIDER, PREFIX, unknown_variables, varia
 from monitor.fields.problems import explain_places, nearest, printable
 from monitor.model import Cloud, CredentialRef, Recipient, Sender
 from monitor.references import located
+from monitor.rulebooks import problem_of
 
 DEFAULT_FILE = "lapsewatch.toml"
 _SQLITE = re.compile(r"sqlite(?:\+pysqlite)?:///(.*)", re.DOTALL)
@@ -122,6 +123,12 @@ class DeadlinesTable(Strict):
     tenants_at_once: int = Field(16, ge=1, le=256)
 
 
+class DiagnoseTable(Strict):
+    """[diagnose]"""
+
+    rules: str | None = None
+
+
 class WebTable(Strict):
     """[web]: the status page."""
 
@@ -168,6 +175,7 @@ class Settings(BaseSettings):
     clouds: dict[str, CloudTable] = Field(default_factory=dict)
     vault: VaultTable = VaultTable()
     deadlines: DeadlinesTable = DeadlinesTable()
+    diagnose: DiagnoseTable = DiagnoseTable()
     web: WebTable = WebTable()
     log: LogTable = LogTable()
 
@@ -384,6 +392,8 @@ def _cross_checks(configuration: Configuration) -> list[str]:
             near = nearest(cloud, configuration.clouds)
             hint = f'; did you mean "{near}"?' if near else ""
             problems.append(f'{where}.cloud: there is no cloud "{printable(cloud)}"{hint}')
+    if wrong := problem_of(configuration.folder, configuration.settings.diagnose.rules):
+        problems.append(f"diagnose.rules: {wrong}")
     if vault.old_keys and not vault.key:
         problems.append("vault.key: is missing: the key that new values are sealed with")
     if sender and not sender.relay and not (sender.client_id and sender.credential):

@@ -16,6 +16,7 @@ import typer
 from monitor.cli.terminal import iso, lasting, many, print_json, print_table, when, wired
 from monitor.errors import UsageError
 from monitor.fields.problems import nearest, printable
+from monitor.findings import summary
 
 if TYPE_CHECKING:
     from monitor.model import Tenant
@@ -164,10 +165,13 @@ def show(context: typer.Context, name: str, as_json: AsJson = False) -> None:
         entry = named(app, name)
         health = app.store.health().get(entry.name)
         held, now = len(app.store.credentials(entry.name)), app.clock()
+        found = app.store.examinations().get(entry.name)
     shown = _shown(entry, now)
     shown["credentials"] = held
     shown["last_complete_scan"] = health.last_complete if health else None
     shown["problem"] = health.problem if health and health.failures else None
+    sides = found.sides if found else ()
+    shown["examination"] = {side: summary(found, side) for side in sides} or None
     if as_json:
         print_json(shown)
         return

@@ -11,6 +11,7 @@ from monitor.model import (
     CanaryResult,
     Credential,
     CredentialState,
+    Examination,
     ObservedObject,
     OutboxCounts,
     OutboxMail,
@@ -30,6 +31,7 @@ class TenantRow:
     """One tenant as the report shows it. `problem` is None when there is none.
 
     `shadow_until` is set while no reminders go out about it, whatever is lapsed or due.
+    `examination` is the doctor's, made right after the last scan failed.
     """
 
     tenant: Tenant
@@ -42,6 +44,7 @@ class TenantRow:
     credentials: int
     needs_action: int
     shadow_until: datetime | None = None
+    examination: Examination | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ class CanaryRow:
     """One sender and what its last test mail proved.
 
     `stale`: no good proof for 26 hours, or none since the tenant has been known for so long.
+    `examination` is the doctor's, made right after the last test mail failed.
     """
 
     tenant: str
@@ -80,6 +84,7 @@ class CanaryRow:
     evidence: str | None
     seconds: float | None
     stale: bool
+    examination: Examination | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,4 +170,5 @@ class Facts:
     unfinished: Sequence[Slot] = ()  # slots that were taken and not finished
     runs: Collection[str] = ()  # the scopes of the daily runs there are now
     federated: Sequence[tuple[str, ObservedObject]] = ()
+    examinations: Mapping[str, Examination] = field(default_factory=dict)  # of what fails now
     operator_listens: bool = True  # whether the operator has recipients for what has none

@@ -10,6 +10,7 @@ from monitor.store import schema
 from monitor.store.alarms import Alarms, AlarmWrite
 from monitor.store.drafts import Drafts
 from monitor.store.engine import BUSY_SECONDS, Database
+from monitor.store.examinations import Examinations
 from monitor.store.facts import Facts
 from monitor.store.outbox import Outbox
 from monitor.store.probes import Probes
@@ -22,7 +23,19 @@ from monitor.store.snoozes import Snoozes
 __all__ = ["AlarmWrite", "Store", "Told", "credential_uid"]
 
 
-class Store(Roster, Facts, Runs, Outbox, Alarms, Slots, Probes, Snoozes, SealedSecrets, Drafts):
+class Store(
+    Roster,
+    Facts,
+    Runs,
+    Outbox,
+    Alarms,
+    Slots,
+    Probes,
+    Snoozes,
+    SealedSecrets,
+    Drafts,
+    Examinations,
+):
     """Everything Lapsewatch remembers. Safe to use from several threads.
 
     Each call is one transaction: it happens whole, or (StoreError) not at all.

@@ -16,6 +16,8 @@ COUNTER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     _alarm()
     _beat()
+    _examination()
+    _exchange_result()
     _probe()
     _sealed_secret()
     _sender_health()
@@ -85,6 +87,26 @@ def _beat() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_beat")),
+    )
+
+
+def _examination() -> None:
+    op.create_table(
+        "examination",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("at", INSTANT, nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", name=op.f("pk_examination")),
+    )
+
+
+def _exchange_result() -> None:
+    op.create_table(
+        "exchange_result",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("at", INSTANT, nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", name=op.f("pk_exchange_result")),
     )
 
 
