@@ -16,6 +16,7 @@ from monitor import __version__
 from monitor.cli import (
     demo,
     doctor,
+    forecasting,
     initialise,
     reports,
     running,
@@ -23,6 +24,7 @@ from monitor.cli import (
     secrets,
     serving,
     shadows,
+    silencing,
     tenants,
 )
 from monitor.cli.terminal import complain
@@ -39,7 +41,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for module in (
-    demo, initialise, tenants, shadows, secrets, scripts, running, serving, reports, doctor,
+    demo, initialise, tenants, shadows, secrets, scripts, running, serving, reports, forecasting,
+    silencing, doctor,
 ):  # fmt: skip
     module.register(app)
 
