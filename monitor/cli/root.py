@@ -16,6 +16,7 @@ from monitor import __version__
 from monitor.cli import (
     demo,
     doctor,
+    forecasting,
     initialise,
     onboarding,
     proving,
@@ -25,6 +26,7 @@ from monitor.cli import (
     secrets,
     serving,
     shadows,
+    silencing,
     tenants,
 )
 from monitor.cli.terminal import complain
@@ -52,6 +54,8 @@ for module in (
     running,
     serving,
     reports,
+    forecasting,
+    silencing,
     doctor,
 ):
     module.register(app)
