@@ -76,7 +76,7 @@ class Doctor:
         visits: list[Visit] = [
             (each.name, partial(self._of, each, changed.get(each.name), facts))
             for each in tenants
-            if (each.name == only if only else not each.paused)
+            if (each.name == only if only else each.active)
         ]
         if only is None:
             visits.append((OPERATOR, partial(self._operator, tenants, facts)))

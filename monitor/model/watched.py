@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -108,6 +109,22 @@ class Cloud:
 
 
 @dataclass(frozen=True, slots=True)
+class PurgedTenant:
+    """What deleting a tenant for good came to.
+
+    `counts` are rows deleted, by sort; `stripped` the sent mails that also named others and lost
+    their words; `named_by` the tenants whose own sender is in that directory, and whose entries
+    go on saying so.
+    """
+
+    name: str
+    directory_id: str
+    counts: Mapping[str, int]
+    stripped: int = 0
+    named_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SharedApp:
     """One multi-tenant app registration that many tenants have consented to."""
 
@@ -118,7 +135,12 @@ class SharedApp:
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """One watched directory, with every default already filled in."""
+    """One watched directory, with every default already filled in.
+
+    `partner` marks the directory of a Microsoft partner: its customers can be discovered, and the
+    ends of its GDAP relationships are watched. `pending` marks a discovered customer whose consent
+    is still to come; `discovered_from` is the name of the partner tenant that it was found in.
+    """
 
     name: str
     directory_id: str
@@ -134,3 +156,11 @@ class Tenant:
     sender: Sender | None = None
     app: str | None = None
     paused: bool = False
+    partner: bool = False
+    pending: bool = False
+    discovered_from: str | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether it is read, sends and is mailed about: neither paused nor pending."""
+        return not (self.paused or self.pending)

@@ -50,7 +50,7 @@ def build_report(facts: Facts, *, now: datetime) -> StatusReport:
     unheard = tuple(
         tenant.name
         for tenant in facts.tenants
-        if not (tenant.recipients or facts.operator_listens or tenant.paused)
+        if not (tenant.recipients or facts.operator_listens or not tenant.active)
     )
     attempts = [row.last_attempt for row in tenant_rows if row.last_attempt]
     found = StatusReport(

@@ -12,6 +12,7 @@ from monitor.store.engine import BUSY_SECONDS, Database
 from monitor.store.facts import Facts
 from monitor.store.outbox import Outbox
 from monitor.store.probes import Probes
+from monitor.store.purge import Purge
 from monitor.store.roster import Roster
 from monitor.store.runs import Runs, Told
 from monitor.store.sealed import SealedSecrets
@@ -21,7 +22,7 @@ from monitor.store.snoozes import Snoozes
 __all__ = ["AlarmWrite", "Store", "Told", "credential_uid"]
 
 
-class Store(Roster, Facts, Runs, Outbox, Alarms, Slots, Probes, Snoozes, SealedSecrets):
+class Store(Roster, Purge, Facts, Runs, Outbox, Alarms, Slots, Probes, Snoozes, SealedSecrets):
     """Everything Lapsewatch remembers. Safe to use from several threads.
 
     Each call is one transaction: it happens whole, or (StoreError) not at all.

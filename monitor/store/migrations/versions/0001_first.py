@@ -23,6 +23,7 @@ def upgrade() -> None:
     _slot()
     _tenant()
     _directory_object()
+    _lost_access()
     _outbox()
     _scan()
     _snooze()
@@ -168,6 +169,19 @@ def _directory_object() -> None:
     )
 
 
+def _lost_access() -> None:
+    op.create_table(
+        "lost_access",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("since", INSTANT, nullable=False),
+        sa.Column("problem", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant"], ["tenant.name"], name=op.f("fk_lost_access_tenant"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("tenant", name=op.f("pk_lost_access")),
+    )
+
+
 def _outbox() -> None:
     op.create_table(
         "outbox",
@@ -229,6 +243,7 @@ def _scan() -> None:
         sa.Column("calls", sa.Text(), nullable=False),
         sa.Column("request_ids", sa.Text(), nullable=False),
         sa.Column("notes", sa.Text(), nullable=False),
+        sa.Column("unseen", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(
             ["tenant"], ["tenant.name"], name=op.f("fk_scan_tenant"), ondelete="CASCADE"
         ),
