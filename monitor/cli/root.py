@@ -14,6 +14,7 @@ import typer
 
 from monitor import __version__
 from monitor.cli import (
+    customers,
     demo,
     doctor,
     initialise,
@@ -37,7 +38,18 @@ app = typer.Typer(
     add_completion=True,
     rich_markup_mode=None,
 )
-for module in (demo, initialise, tenants, secrets, scripts, running, serving, reports, doctor):
+for module in (
+    demo,
+    initialise,
+    tenants,
+    customers,
+    secrets,
+    scripts,
+    running,
+    serving,
+    reports,
+    doctor,
+):
     module.register(app)
 
 

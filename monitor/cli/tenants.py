@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 tenant = typer.Typer(name="tenant", help="The watched tenants.", no_args_is_help=True)
 ANSWER_WITHIN = 1.0  # seconds: `echo n |` may start later than this command, but not by much
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Tag = Annotated[str | None, typer.Option("--tag", help="Only tenants with this tag.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -34,24 +35,29 @@ def register(app: typer.Typer) -> None:
 def import_(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="A tenants file: TOML, or CSV (*.csv).")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Say what would change; change nothing.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Add or update tenants from a file. One bad row is reported and stops nothing else."""
     from monitor.roster import read
 
     with wired(context) as app:
-        app.make_database()
+        if not dry_run:
+            app.make_database()
         found = read(
             file,
             app.configuration,
             known=app.store.tenants(),
             known_apps=app.store.shared_apps(),
         )
-        outcomes = _keep(app, found)
+        outcomes = app.store.put_roster(found.apps, found.tenants, now=app.clock(), dry_run=dry_run)
         warnings = [*found.warnings, *_doubts(app, found)]
     if as_json:
         print_json(
             {
+                "dry_run": dry_run,
                 "tenants": [{"name": name, "outcome": outcome} for name, outcome in outcomes],
                 "errors": [
                     {"line": bad.line, "row": bad.row, "error": str(bad)} for bad in found.errors
@@ -59,6 +65,8 @@ def import_(
                 "warnings": warnings,
             }
         )
+    elif dry_run:
+        _tell_dry_run(file, outcomes)
     else:
         _tell_import(file, outcomes)
     for text in warnings:
@@ -67,20 +75,6 @@ def import_(
         where = f"{file.name}: line {bad.line}, {bad.row}"
         print(f"Error: {where}: {printable(str(bad), 2000)}", file=sys.stderr)
     raise typer.Exit(1 if found.errors else 0)
-
-
-def _keep(app: App, found: Roster) -> list[tuple[str, str]]:
-    """Store what a file holds; each tenant that is in it, or uses an app in it, and the outcome."""
-    now = app.clock()
-    touched = {name for shared in found.apps for name in app.store.put_shared_app(shared, now=now)}
-    outcomes = []
-    for entry in found.tenants:
-        outcome: str = app.store.put_tenant(entry, now=now)
-        # Its [[app]] came first, so the tenant has what changed there already.
-        changed = outcome == "unchanged" and entry.name in touched
-        outcomes.append((entry.name, "updated" if changed else outcome))
-    others = touched - {entry.name for entry in found.tenants}
-    return outcomes + [(name, "updated") for name in sorted(others)]
 
 
 def _doubts(app: App, found: Roster) -> list[str]:
@@ -107,11 +101,24 @@ def _tell_import(file: Path, outcomes: Sequence[tuple[str, str]]) -> None:
     print("Next: lapsewatch run scan, or lapsewatch serve to do it on the clock.")
 
 
+def _tell_dry_run(file: Path, outcomes: Sequence[tuple[str, str]]) -> None:
+    words = {
+        "added": "would be added",
+        "updated": "would be updated",
+        "replaced": "would be replaced: it is another directory, so its history would be dropped",
+    }
+    for name, outcome in outcomes:
+        if outcome in words:
+            print(f"{name} {words[outcome]}.")
+    same = sum(outcome == "unchanged" for _, outcome in outcomes)
+    print(f"{file.name}: {many(len(outcomes), 'tenant')}, {same} unchanged. Nothing was changed.")
+
+
 @tenant.command("list")
-def list_(context: typer.Context, as_json: AsJson = False) -> None:
+def list_(context: typer.Context, tag: Tag = None, as_json: AsJson = False) -> None:
     """List the watched tenants."""
     with wired(context) as app:
-        tenants = app.store.tenants()
+        tenants = tagged(app, tag)
     if as_json:
         print_json([_shown(entry) for entry in tenants])
         return
@@ -199,6 +206,23 @@ def named(app: App, name: str) -> Tenant:
         hint = f'Did you mean "{near}"?' if near else "See: lapsewatch tenant list"
         raise UsageError(f'There is no tenant "{printable(name)}".', remedy=hint)
     return entry
+
+
+def tagged(app: App, tag: str | None) -> list[Tenant]:
+    """The tenants with that tag, in whatever capitals; all where it is None.
+
+    Raises:
+        UsageError: no tenant has it; names the nearest.
+    """
+    found = app.store.tenants()
+    if tag is None:
+        return found
+    chosen = [one for one in found if tag.casefold() in (word.casefold() for word in one.tags)]
+    if not chosen:
+        near = nearest(tag, {word for one in found for word in one.tags})
+        hint = f'Did you mean "{near}"?' if near else "See: lapsewatch tenant list --json"
+        raise UsageError(f'No tenant has the tag "{printable(tag)}".', remedy=hint)
+    return chosen
 
 
 def _shown(entry: Tenant) -> dict[str, Any]:

@@ -37,8 +37,8 @@ _NO_RELAY = (
 Problem = tuple[str, str]  # the dotted path of the key, and what is wrong
 
 
-def _short_name(value: str) -> str:
-    if not _NAME.fullmatch(value):
+def _short_name(value: str | None) -> str | None:
+    if value is not None and not _NAME.fullmatch(value):
         raise ValueError("must be short: letters, digits, dot, dash, underscore; at most 64")
     return value
 
@@ -69,9 +69,12 @@ class TenantTable(Strict):
     weekly_after_lapse: Weeks | None = None
     tags: tuple[Tag, ...] = ()
     paused: bool = False
+    partner: bool = False
+    pending: bool = False
+    discovered_from: str | None = None
     sender: SenderTable | None = None
 
-    _check_name = field_validator("name")(_short_name)
+    _check_name = field_validator("name", "discovered_from")(_short_name)
 
     @model_validator(mode="after")
     def _one_source_of_credentials(self) -> TenantTable:
@@ -131,7 +134,7 @@ def read(
 
 def _columns() -> set[str]:
     """What a CSV column may be called, in the form with underscores."""
-    secrets = ("secret", "certificate", "managed_identity")
+    secrets = ("secret", "certificate", "managed_identity", "federated", "password")
     senders = {f"sender_{name}" for name in (*SenderTable.model_fields, *secrets)}
     own = {*TenantTable.model_fields, *secrets}
     return (own | senders) - {"sender", "sender_smtp"}
@@ -228,6 +231,9 @@ class _Reader:
             sender=sender.noun() if sender else None,
             app=table.app,
             paused=table.paused,
+            partner=table.partner,
+            pending=table.pending,
+            discovered_from=table.discovered_from,
         )
 
     def _locate(self, credential: CredentialRef, row: Row) -> CredentialRef:
