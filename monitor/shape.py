@@ -66,6 +66,7 @@ def _tenant_json(row: TenantRow) -> dict[str, object]:
         "credentials": row.credentials,
         "needs_action": row.needs_action,
         "tags": list(row.tenant.tags),
+        "lost_access": row.lost,
     }
 
 

@@ -20,6 +20,7 @@ from monitor.config import Configuration
 from monitor.credentials import Credentials
 from monitor.deliver import Deliverer
 from monitor.diagnose import Diagnosis, Rulebook
+from monitor.discoveries import Discoveries
 from monitor.doctor.gather import Ways
 from monitor.doctor.rounds import Doctor
 from monitor.errors import SecretError
@@ -27,6 +28,7 @@ from monitor.lifecycle import OwnCredential
 from monitor.model import Cloud, CredentialRef, Tenant
 from monitor.recipients import Audience, recipient_runs
 from monitor.render import Renderer
+from monitor.roster import blank_tenant
 from monitor.runs import Runs
 from monitor.scans import Scans
 from monitor.sealed import SealedValues
@@ -156,6 +158,17 @@ class App:
             self.store,
             alarms=self.alarms,
             news=self.alarm_news,
+            credential=self.credential,
+            cloud=self.cloud,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def discoveries(self) -> Discoveries:
+        """Looks for a partner's customers."""
+        return Discoveries(
+            self.store,
+            blank=lambda app, cloud: blank_tenant(self.configuration, app, cloud),
             credential=self.credential,
             cloud=self.cloud,
             clock=self.clock,
@@ -355,6 +368,7 @@ class App:
             unfinished=self.store.unfinished_slots(now - status.HISTORY),
             runs={run.scope for run in recipient_runs(tenants, self.audience)},
             federated=self.store.federated(),
+            lost=self.store.lost_access(),
             operator_listens=bool(self.audience.recipients),
         )
         return status.build_report(facts, now=now)

@@ -16,6 +16,7 @@ from monitor import __version__
 from monitor.cli import (
     customers,
     demo,
+    discovering,
     doctor,
     initialise,
     reports,
@@ -43,6 +44,7 @@ for module in (
     initialise,
     tenants,
     customers,
+    discovering,
     secrets,
     scripts,
     running,

@@ -14,6 +14,7 @@ import typer
 from monitor.cli.terminal import many, print_json, print_table, wired
 from monitor.errors import UsageError
 from monitor.fields.problems import nearest, printable
+from monitor.onboard import consent_url
 
 if TYPE_CHECKING:
     from monitor.model import Tenant
@@ -130,10 +131,11 @@ def list_(context: typer.Context, tag: Tag = None, as_json: AsJson = False) -> N
             ", ".join(recipient.address for recipient in entry.recipients) or "(operator)",
             entry.sender.mailbox if entry.sender else "-",
             entry.time_zone,
+            ", ".join(word for word in ("partner", "pending", "paused") if getattr(entry, word)),
         )
         for entry in tenants
     ]
-    columns = ("Name", "Directory", "Cloud", "Recipients", "Sender", "Time zone")
+    columns = ("Name", "Directory", "Cloud", "Recipients", "Sender", "Time zone", "Note")
     print_table(many(len(tenants), "tenant"), columns, rows)
 
 
@@ -144,10 +146,13 @@ def show(context: typer.Context, name: str, as_json: AsJson = False) -> None:
         entry = named(app, name)
         health = app.store.health().get(entry.name)
         held = len(app.store.credentials(entry.name))
+        cloud = app.cloud(entry)
     shown = _shown(entry)
     shown["credentials"] = held
     shown["last_complete_scan"] = health.last_complete if health else None
     shown["problem"] = health.problem if health and health.failures else None
+    if entry.pending:
+        shown["consent_url"] = consent_url(cloud, entry.directory_id, entry.client_id)
     if as_json:
         print_json(shown)
         return

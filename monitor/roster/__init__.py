@@ -96,6 +96,24 @@ class Roster:
     warnings: tuple[str, ...] = ()
 
 
+def blank_tenant(configuration: Configuration, app: SharedApp, cloud: str) -> Tenant:
+    """A tenant without a name or a directory that is read with a shared app, all else by default.
+
+    Args:
+        configuration: gives the defaults.
+        app: what it is read with.
+        cloud: the name of the cloud it lives in.
+    """
+    defaults = configuration.settings.defaults
+    return Tenant(
+        name="", directory_id="", cloud=cloud, client_id=app.client_id,
+        credential=app.credential, recipients=defaults.recipients,
+        time_zone=configuration.default_zone, send_hour=configuration.default_send_hour,
+        thresholds=defaults.thresholds, weekly_after_lapse=defaults.weekly_after_lapse,
+        app=app.name,
+    )  # fmt: skip
+
+
 def read(
     file: Path,
     configuration: Configuration,

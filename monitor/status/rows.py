@@ -21,13 +21,17 @@ from monitor.model import (
     TenantHealth,
     TenantState,
 )
+from monitor.model.customers import LostAccess
 
 NEEDS_ACTION = (CredentialState.LAPSED, CredentialState.CRITICAL, CredentialState.WARNING)
 
 
 @dataclass(frozen=True, slots=True)
 class TenantRow:
-    """One tenant as the report shows it. `problem` is None when there is none."""
+    """One tenant as the report shows it. `problem` is None when there is none.
+
+    `lost` is what became of a discovered customer who is none of the partner's any more.
+    """
 
     tenant: Tenant
     state: TenantState
@@ -38,6 +42,7 @@ class TenantRow:
     failures: int
     credentials: int
     needs_action: int
+    lost: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,4 +166,5 @@ class Facts:
     unfinished: Sequence[Slot] = ()  # slots that were taken and not finished
     runs: Collection[str] = ()  # the scopes of the daily runs there are now
     federated: Sequence[tuple[str, ObservedObject]] = ()
+    lost: Mapping[str, LostAccess] = field(default_factory=dict)  # customers who are none any more
     operator_listens: bool = True  # whether the operator has recipients for what has none

@@ -8,6 +8,7 @@ from typing import Self
 from monitor.model import credential_uid
 from monitor.store import schema
 from monitor.store.alarms import Alarms, AlarmWrite
+from monitor.store.customers import Customers
 from monitor.store.engine import BUSY_SECONDS, Database
 from monitor.store.facts import Facts
 from monitor.store.outbox import Outbox
@@ -22,7 +23,9 @@ from monitor.store.snoozes import Snoozes
 __all__ = ["AlarmWrite", "Store", "Told", "credential_uid"]
 
 
-class Store(Roster, Purge, Facts, Runs, Outbox, Alarms, Slots, Probes, Snoozes, SealedSecrets):
+class Store(
+    Roster, Customers, Purge, Facts, Runs, Outbox, Alarms, Slots, Probes, Snoozes, SealedSecrets
+):
     """Everything Lapsewatch remembers. Safe to use from several threads.
 
     Each call is one transaction: it happens whole, or (StoreError) not at all.

@@ -184,7 +184,7 @@ def hold_tenant(connection: Connection, name: str, watched: Tenant | None = None
             f"There is no tenant named {name} in the store; it may have been removed meanwhile.",
             remedy="Nothing was recorded. `lapsewatch tenant list` shows which there are.",
         )
-    if watched is not None and not _same_directory(load(found, Tenant), watched):
+    if watched is not None and not same_directory(load(found, Tenant), watched):
         raise StoreError(
             f"The tenant {name} names another directory by now.",
             remedy="Nothing was recorded. The next scan reads the new one.",
@@ -198,7 +198,8 @@ def hold(connection: Connection, name: str) -> str | None:
     ).scalar_one_or_none()
 
 
-def _same_directory(one: Tenant, other: Tenant) -> bool:
+def same_directory(one: Tenant, other: Tenant) -> bool:
+    """Whether two entries stand for one directory of one cloud."""
     return (one.directory_id.lower(), one.cloud) == (other.directory_id.lower(), other.cloud)
 
 
@@ -233,7 +234,7 @@ def _put(connection: Connection, tenants: Sequence[Tenant], now: datetime) -> li
     rows = []
     for tenant in tenants:
         old, document = held.get(tenant.name), dump(tenant)
-        replaced = old is not None and not _same_directory(load(old, Tenant), tenant)
+        replaced = old is not None and not same_directory(load(old, Tenant), tenant)
         if replaced:
             forget(connection, tenant.name)
         if old is None:
