@@ -10,7 +10,6 @@ from monitor.model import Cloud, Credential, Kind, ObjectType, Tenant
 
 # Blades as they stand in the address bar of the portal.
 _APPS = "#view/Microsoft_AAD_RegisteredApps"
-_PARTNER_CENTER = "https://partner.microsoft.com/dashboard"
 _ENTERPRISE = "#view/Microsoft_AAD_IAM/ManagedAppMenuBlade/~"
 
 
@@ -26,7 +25,7 @@ class Guide:
 def portal_link(cloud: Cloud, tenant: Tenant, credential: Credential) -> str:
     """The portal page, in the right tenant, where this credential is seen or renewed."""
     if credential.kind is Kind.GDAP:
-        return _PARTNER_CENTER
+        return cloud.partner_center
     return f"{_tenant_base(cloud, tenant)}/{_blade(credential)}"
 
 

@@ -91,7 +91,8 @@ class Sender:
 class Cloud:
     """Addresses of one Microsoft cloud, or of servers that speak its protocols.
 
-    `keyvault` is the address of a Key Vault, with {vault} for its name.
+    `keyvault` is the address of a Key Vault, with {vault} for its name. `partner_center` is where
+    partners find their customers.
     Facts: https://learn.microsoft.com/graph/deployments (login, Graph and portal hosts);
     https://learn.microsoft.com/azure/key-vault/general/about-keys-secrets-certificates (vaults).
     """
@@ -106,6 +107,7 @@ class Cloud:
     portal: str
     ca_file: str | None = None
     keyvault: str = "https://{vault}.vault.azure.net"
+    partner_center: str = "https://partner.microsoft.com/dashboard"
 
 
 @dataclass(frozen=True, slots=True)
