@@ -37,8 +37,9 @@ async def scan_tenants(
     watched = [t for t in tenants if t.active and only in (None, t.name)]
     slots = due_slots(app, watched, now)
     chosen = [t for t in watched if not due_only or slots[t.name] <= now]
-    if not dry_run:
-        chosen += waiting(app, [t for t in tenants if only in (None, t.name)], now, due_only)
+    asked = [] if dry_run else [t for t in tenants if only in (None, t.name)]
+    consents = waiting(app, asked, now, due_only)
+    chosen += [t for t in asked if t.name in consents]
     if not chosen:
         return []
     own = await asyncio.to_thread(app.own_credentials)
@@ -48,7 +49,7 @@ async def scan_tenants(
         async def one(tenant: Tenant) -> ScanRecord | None:
             async with gate:  # the slot is taken when the work begins, so its lease is short
                 if tenant.pending:
-                    consented = await welcome(app, reader, tenant, due_only)
+                    consented = await welcome(app, reader, tenant, consents[tenant.name])
                     if consented is None:
                         return None
                     tenant = consented
@@ -83,31 +84,33 @@ def due_slots(app: App, tenants: Sequence[Tenant], now: datetime) -> dict[str, d
     }
 
 
-def waiting(app: App, tenants: Sequence[Tenant], now: datetime, due_only: bool) -> list[Tenant]:
-    """The pending tenants whose consent is to be looked for: all, or once per scan interval."""
-    pending = [tenant for tenant in tenants if tenant.pending and not tenant.paused]
+def waiting(
+    app: App, tenants: Sequence[Tenant], now: datetime, due_only: bool
+) -> dict[str, datetime | None]:
+    """The pending tenants whose consent is to be looked for, each with its slot.
+
+    All of them without a slot, or those where it was not done yet in this scan interval.
+    """
+    pending = [tenant.name for tenant in tenants if tenant.pending and not tenant.paused]
     if not pending or not due_only:
-        return pending
-    done = app.store.last_slots(CONSENT)
-    slots = consent_slots(app, now)
-    return [tenant for tenant in pending if done.get(tenant.name) != slots[tenant.name]]
+        return dict.fromkeys(pending)
+    done, known = app.store.last_slots(CONSENT), app.store.known_since()
+    slots = {
+        name: consent_slot(known[name], app.scan_every, now) for name in pending if name in known
+    }
+    return {name: slot for name, slot in slots.items() if done.get(name) != slot}
 
 
-def consent_slots(app: App, now: datetime) -> dict[str, datetime]:
-    """The slot in which each tenant's consent is looked for now, by name."""
-    known = app.store.known_since()
-    return {name: consent_slot(since, app.scan_every, now) for name, since in known.items()}
-
-
-async def welcome(app: App, reader: GraphReader, tenant: Tenant, due_only: bool) -> Tenant | None:
+async def welcome(
+    app: App, reader: GraphReader, tenant: Tenant, slot: datetime | None
+) -> Tenant | None:
     """Look for the consent of a pending tenant; the tenant once it is to be read, else None."""
-    now = app.clock()
-    slot = consent_slots(app, now).get(tenant.name)
-    if due_only and (slot is None or not take(app, tenant, slot, job=CONSENT)):
+    if slot is not None and not await asyncio.to_thread(take, app, tenant, slot, job=CONSENT):
         return None
     found = await app.scans.consented(reader, tenant)
-    if due_only and slot is not None:
-        app.store.finish_slot(CONSENT, tenant.name, slot, app.clock())
+    if slot is not None:
+        finish = app.store.finish_slot
+        await asyncio.to_thread(finish, CONSENT, tenant.name, slot, app.clock())
     return found
 
 
