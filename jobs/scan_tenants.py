@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from monitor import process
 from monitor.doctor.consult import Consultation, of_scan
 from monitor.lifecycle import OwnCredential
 from monitor.log import get
 from monitor.model import Examination, Scan, ScanRecord, Tenant
-from monitor.timetable import scan_due
+from monitor.timetable import FIRST, consent_slot, scan_due
 from monitor.wiring import App
 
+if TYPE_CHECKING:
+    from monitor.entra.graph import GraphReader
+
 JOB = "scan"
+CONSENT = "consent"  # the job of looking whether a pending tenant's administrator has consented
 LEASE = timedelta(minutes=30)  # longer than the deadline of the largest tenant
 AGAIN = timedelta(minutes=5)  # what could not be recorded is read again so soon
 
@@ -29,16 +34,13 @@ async def scan_tenants(
     Raises:
         StoreError: some outcome could not be recorded; all the others were.
     """
-    health, since = app.store.health(), app.store.known_since()
-    watched = [t for t in app.store.tenants() if not t.paused and only in (None, t.name)]
-    now = app.clock()
-    slots = {
-        tenant.name: scan_due(
-            health.get(tenant.name), app.scan_every, now=now, changed_at=since.get(tenant.name)
-        )
-        for tenant in watched
-    }
+    tenants, now = app.store.tenants(), app.clock()
+    watched = [t for t in tenants if t.active and only in (None, t.name)]
+    slots = due_slots(app, watched, now)
     chosen = [t for t in watched if not due_only or slots[t.name] <= now]
+    asked = [] if dry_run else [t for t in tenants if only in (None, t.name)]
+    consents = waiting(app, asked, now, due_only)
+    chosen += [t for t in asked if t.name in consents]
     if not chosen:
         return []
     own = await asyncio.to_thread(app.own_credentials)
@@ -48,7 +50,12 @@ async def scan_tenants(
 
             async def one(tenant: Tenant) -> ScanRecord | None:
                 async with gate:  # the slot is taken when the work begins, so its lease is short
-                    slot = slots[tenant.name] if due_only else None
+                    if tenant.pending:
+                        consented = await welcome(app, reader, tenant, consents[tenant.name])
+                        if consented is None:
+                            return None
+                        tenant = consented
+                    slot = slots.get(tenant.name, FIRST) if due_only else None
                     if slot is not None and not await asyncio.to_thread(take, app, tenant, slot):
                         return None
                     scan = await app.scans.attempt(reader, tenant)
@@ -71,10 +78,51 @@ async def scan_tenants(
     return [outcome for outcome in done if isinstance(outcome, ScanRecord)]
 
 
-def take(app: App, tenant: Tenant, slot: datetime) -> bool:
+def due_slots(app: App, tenants: Sequence[Tenant], now: datetime) -> dict[str, datetime]:
+    """When each tenant is to be read next, by name."""
+    health, since = app.store.health(), app.store.known_since()
+    return {
+        tenant.name: scan_due(
+            health.get(tenant.name), app.scan_every, now=now, changed_at=since.get(tenant.name)
+        )
+        for tenant in tenants
+    }
+
+
+def waiting(
+    app: App, tenants: Sequence[Tenant], now: datetime, due_only: bool
+) -> dict[str, datetime | None]:
+    """The pending tenants whose consent is to be looked for, each with its slot.
+
+    All of them without a slot, or those where it was not done yet in this scan interval.
+    """
+    pending = [tenant.name for tenant in tenants if tenant.pending and not tenant.paused]
+    if not pending or not due_only:
+        return dict.fromkeys(pending)
+    done, known = app.store.last_slots(CONSENT), app.store.known_since()
+    slots = {
+        name: consent_slot(known[name], app.scan_every, now) for name in pending if name in known
+    }
+    return {name: slot for name, slot in slots.items() if done.get(name) != slot}
+
+
+async def welcome(
+    app: App, reader: GraphReader, tenant: Tenant, slot: datetime | None
+) -> Tenant | None:
+    """Look for the consent of a pending tenant; the tenant once it is to be read, else None."""
+    if slot is not None and not await asyncio.to_thread(take, app, tenant, slot, job=CONSENT):
+        return None
+    found = await app.scans.consented(reader, tenant)
+    if slot is not None:
+        finish = app.store.finish_slot
+        await asyncio.to_thread(finish, CONSENT, tenant.name, slot, app.clock())
+    return found
+
+
+def take(app: App, tenant: Tenant, slot: datetime, *, job: str = JOB) -> bool:
     """Win the slot; False when another replica has it."""
     return app.store.take_slot(
-        JOB, tenant.name, slot, now=app.clock(), owner=app.owner, lease=LEASE,
+        job, tenant.name, slot, now=app.clock(), owner=app.owner, lease=LEASE,
         owner_is_dead=process.is_dead,
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ from datetime import time, timedelta
 from pathlib import Path
 from typing import Any, Literal, get_origin
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from monitor.clouds import PRESETS as PRESETS
+from monitor.clouds import completed
 from monitor.errors import SettingsError
 from monitor.fields import (
     Deadline,
@@ -90,7 +91,10 @@ class DefaultsTable(Strict):
 
 
 class CloudTable(Strict):
-    """[clouds.NAME]: servers that speak Microsoft's protocols. Defaults are the global cloud's."""
+    """[clouds.NAME]: servers that speak Microsoft's protocols.
+
+    What is left out of a preset's table is the preset's; of another's, the global cloud's.
+    """
 
     authority: HttpsAddress
     graph: GraphAddress
@@ -101,6 +105,7 @@ class CloudTable(Strict):
     portal: HttpsAddress = "https://portal.azure.com"
     ca_file: str | None = None
     keyvault: VaultAddress = "https://{vault}.vault.azure.net"
+    partner_center: HttpsAddress = "https://partner.microsoft.com/dashboard"
 
 
 class VaultTable(Strict):
@@ -178,6 +183,11 @@ class Settings(BaseSettings):
     diagnose: DiagnoseTable = DiagnoseTable()
     web: WebTable = WebTable()
     log: LogTable = LogTable()
+
+    @field_validator("clouds", mode="before")
+    @classmethod
+    def _complete_presets(cls, clouds: Any) -> Any:
+        return completed(clouds)
 
     @classmethod
     def settings_customise_sources(

@@ -281,6 +281,8 @@ def tenant_state(
     """
     if tenant.paused:
         return TenantState.PAUSED
+    if tenant.pending:
+        return TenantState.PENDING
     if health is None or health.last_complete is None:
         return TenantState.UNKNOWN
     if health.last_failed_definitely or health.last_incomplete:

@@ -78,12 +78,12 @@ class RecipientRun:
 def recipient_runs(tenants: Iterable[Tenant], audience: Audience) -> list[RecipientRun]:
     """Who has to be asked about daily: one address with two zones has two runs.
 
-    Paused tenants are silent. Where one address has several hours in one zone, its digest goes at
-    the earliest: a warning may come too early, but not too late.
+    Paused and pending tenants are silent. Where one address has several hours in one zone, its
+    digest goes at the earliest: a warning may come too early, but not too late.
     """
     found: dict[tuple[str, str], tuple[str, list[int], list[Tenant]]] = {}
     for tenant in tenants:
-        if tenant.paused:
+        if not tenant.active:
             continue
         for recipient in tenant.recipients or audience.recipients:
             zone, hour = _zone_and_hour(recipient, tenant, audience)
@@ -163,7 +163,7 @@ def strays(
     Args:
         waiting: mails that no server accepted.
         runs: the daily runs there are now.
-        tenants: all tenants, paused ones too.
+        tenants: all tenants, paused and pending ones too.
         audience: the operator.
         now: the instant, aware UTC.
     """
@@ -173,7 +173,7 @@ def strays(
         names.setdefault(run.address.casefold(), []).append(run.names)
     alarmed = {OPERATOR: _addresses(audience.recipients)}
     for tenant in tenants:
-        if not tenant.paused:
+        if tenant.active:
             alarmed[tenant.name] = _addresses(audience.recipients or tenant.recipients)
 
     def is_stray(mail: WaitingMail) -> bool:

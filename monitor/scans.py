@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from monitor.entra.secrets import ResolvedCredential
 
 log = get("lapsewatch.scan")
+_NOT_YET = frozenset({"app_not_found", "consent_missing", "missing_service_principal"})
 
 
 class Scans:
@@ -75,6 +76,30 @@ class Scans:
             log.exception("scan_crashed", tenant=tenant.name)
             text = f"The scan stopped by a fault of the program ({type(error).__name__})."
             return self._failed(tenant, started, "unknown", text)
+
+    async def consented(self, reader: GraphReader, tenant: Tenant) -> Tenant | None:
+        """Begin to watch a pending tenant if its app gets a token by now.
+
+        No token is no failure: its administrator has not consented yet.
+
+        Returns:
+            The tenant, pending no more; None where it still waits.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        try:
+            value = await asyncio.to_thread(self._credential, tenant.credential)
+            await reader.signs_in(tenant, self._cloud(tenant), value)
+        except LapsewatchError as error:
+            cause = error.cause if isinstance(error, RemoteError) else "unknown"
+            tell = log.info if cause in _NOT_YET else log.warning
+            tell("consent_awaited", tenant=tenant.name, cause=cause, error=str(error))
+            return None
+        found = await asyncio.to_thread(self._store.end_pending, tenant, now=self._clock())
+        if found is not None:
+            log.info("consent_given", tenant=tenant.name)
+        return found
 
     def _failed(
         self, tenant: Tenant, started: datetime, cause: str, problem: str, *, passing: bool = False

@@ -69,6 +69,7 @@ def _tenant_json(row: TenantRow) -> dict[str, object]:
         "tags": list(row.tenant.tags),
         "shadow_until": _iso(row.shadow_until),
         "examination": _examination_json(row.examination, "reading"),
+        "lost_access": row.lost,
     }
 
 

@@ -20,6 +20,7 @@ from monitor.config import Configuration
 from monitor.credentials import Credentials
 from monitor.deliver import Deliverer
 from monitor.diagnose import Diagnosis, Rulebook
+from monitor.discoveries import Discoveries
 from monitor.doctor.consult import Consultation
 from monitor.doctor.gather import Ways
 from monitor.doctor.rounds import Doctor
@@ -28,6 +29,7 @@ from monitor.lifecycle import OwnCredential
 from monitor.model import Cloud, CredentialRef, Tenant
 from monitor.recipients import Audience, recipient_runs
 from monitor.render import Renderer
+from monitor.roster import blank_tenant
 from monitor.rulebooks import own_rules, rulebook
 from monitor.runs import Runs
 from monitor.scans import Scans
@@ -165,6 +167,17 @@ class App:
             self.store,
             alarms=self.alarms,
             news=self.alarm_news,
+            credential=self.credential,
+            cloud=self.cloud,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def discoveries(self) -> Discoveries:
+        """Looks for a partner's customers."""
+        return Discoveries(
+            self.store,
+            blank=lambda app, cloud: blank_tenant(self.configuration, app, cloud),
             credential=self.credential,
             cloud=self.cloud,
             clock=self.clock,
@@ -387,6 +400,7 @@ class App:
             unfinished=self.store.unfinished_slots(now - status.HISTORY),
             runs={run.scope for run in recipient_runs(tenants, self.audience)},
             federated=self.store.federated(),
+            lost=self.store.lost_access(),
             operator_listens=bool(self.audience.recipients),
             examinations=self.store.examinations(),
         )

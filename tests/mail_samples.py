@@ -246,6 +246,7 @@ def many(count: int) -> list[DigestItem]:
         kind = kinds[number % len(kinds)]
         service = kind in (Kind.SAML_SIGNING, Kind.SYMMETRIC_KEY) or number % 7 == 3
         where = ObjectType.SERVICE_PRINCIPAL if service else ObjectType.APPLICATION
+        where = ObjectType.RELATIONSHIP if kind is Kind.GDAP else where
         found.append(
             item(
                 2 * number - 2,

@@ -77,7 +77,7 @@ def print_report(report: StatusReport, zone: ZoneInfo, *, everything: bool = Fal
     """The report for a terminal: the verdict, then what is unknown, then what needs action."""
     print(report.verdict)
     quiet = (TenantState.OK, TenantState.PAUSED)
-    tenants = [row for row in report.tenants if everything or row.state not in quiet]
+    tenants = [row for row in report.tenants if everything or row.problem or row.state not in quiet]
     if tenants:
         print_table(
             "Tenants",

@@ -14,7 +14,9 @@ import typer
 
 from monitor import __version__
 from monitor.cli import (
+    customers,
     demo,
+    discovering,
     doctor,
     forecasting,
     initialise,
@@ -49,6 +51,8 @@ for module in (
     onboarding,
     proving,
     shadows,
+    customers,
+    discovering,
     secrets,
     scripts,
     running,

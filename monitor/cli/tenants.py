@@ -17,6 +17,7 @@ from monitor.cli.terminal import iso, lasting, many, print_json, print_table, wh
 from monitor.errors import UsageError
 from monitor.fields.problems import nearest, printable
 from monitor.findings import summary
+from monitor.onboard import consent_url
 
 if TYPE_CHECKING:
     from monitor.model import Tenant
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 tenant = typer.Typer(name="tenant", help="The watched tenants.", no_args_is_help=True)
 ANSWER_WITHIN = 1.0  # seconds: `echo n |` may start later than this command, but not by much
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Tag = Annotated[str | None, typer.Option("--tag", help="Only tenants with this tag.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -40,6 +42,9 @@ def import_(
     live: Annotated[
         bool, typer.Option("--live", help="Start the reminders at once: no tenant is in shadow.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Say what would change; change nothing.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Add or update tenants from a file. One bad row is reported and stops nothing else.
@@ -49,18 +54,27 @@ def import_(
     from monitor.roster import read
 
     with wired(context) as app:
-        app.make_database()
+        if not dry_run:
+            app.make_database()
         found = read(
             file,
             app.configuration,
             known=app.store.tenants(),
             known_apps=app.store.shared_apps(),
         )
-        outcomes = _keep(app, found, live=live)
+        new = until_live(app, live=live)
+        outcomes = app.store.put_roster(
+            found.apps,
+            [replace(entry, shadow_until=new) for entry in found.tenants],
+            now=app.clock(),
+            keep_shadow=not live,
+            dry_run=dry_run,
+        )
         warnings = [*found.warnings, *_doubts(app, found)]
     if as_json:
         print_json(
             {
+                "dry_run": dry_run,
                 "tenants": [{"name": name, "outcome": outcome} for name, outcome in outcomes],
                 "errors": [
                     {"line": bad.line, "row": bad.row, "error": str(bad)} for bad in found.errors
@@ -68,6 +82,8 @@ def import_(
                 "warnings": warnings,
             }
         )
+    elif dry_run:
+        _tell_dry_run(file, outcomes)
     else:
         _tell_import(file, outcomes)
         _tell_shadow(outcomes, None if live else app.configuration.settings.defaults.shadow)
@@ -79,25 +95,10 @@ def import_(
     raise typer.Exit(1 if found.errors else 0)
 
 
-def _keep(app: App, found: Roster, *, live: bool) -> list[tuple[str, str]]:
-    """Store what a file holds; each tenant that is in it, or uses an app in it, and the outcome.
-
-    What is new starts in shadow, unless all of it is to be `live`.
-    """
-    now = app.clock()
+def until_live(app: App, *, live: bool) -> datetime | None:
+    """Until when a tenant that is added now is in shadow; None for not at all."""
     shadow = timedelta(0) if live else app.configuration.settings.defaults.shadow
-    until = now.replace(microsecond=0) + shadow if shadow else None
-    touched = {name for shared in found.apps for name in app.store.put_shared_app(shared, now=now)}
-    outcomes = []
-    for entry in found.tenants:
-        ended = live and app.store.end_shadow(entry.name, now=now)
-        fresh = replace(entry, shadow_until=until)
-        outcome: str = app.store.put_tenant(fresh, now=now, keep_shadow=True)
-        # Its [[app]] came first, so the tenant has what changed there already.
-        changed = outcome == "unchanged" and (ended or entry.name in touched)
-        outcomes.append((entry.name, "updated" if changed else outcome))
-    others = touched - {entry.name for entry in found.tenants}
-    return outcomes + [(name, "updated") for name in sorted(others)]
+    return app.clock().replace(microsecond=0) + shadow if shadow else None
 
 
 def _doubts(app: App, found: Roster) -> list[str]:
@@ -133,11 +134,24 @@ def _tell_shadow(outcomes: Sequence[tuple[str, str]], shadow: timedelta | None) 
         )
 
 
+def _tell_dry_run(file: Path, outcomes: Sequence[tuple[str, str]]) -> None:
+    words = {
+        "added": "would be added",
+        "updated": "would be updated",
+        "replaced": "would be replaced: it is another directory, so its history would be dropped",
+    }
+    for name, outcome in outcomes:
+        if outcome in words:
+            print(f"{name} {words[outcome]}.")
+    same = sum(outcome == "unchanged" for _, outcome in outcomes)
+    print(f"{file.name}: {many(len(outcomes), 'tenant')}, {same} unchanged. Nothing was changed.")
+
+
 @tenant.command("list")
-def list_(context: typer.Context, as_json: AsJson = False) -> None:
+def list_(context: typer.Context, tag: Tag = None, as_json: AsJson = False) -> None:
     """List the watched tenants."""
     with wired(context) as app:
-        tenants, now = app.store.tenants(), app.clock()
+        tenants, now = tagged(app, tag), app.clock()
         zone = ZoneInfo(app.configuration.operator_zone)
     if as_json:
         print_json([_shown(entry, now) for entry in tenants])
@@ -151,10 +165,20 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
             entry.sender.mailbox if entry.sender else "-",
             entry.time_zone,
             when(entry.shadow_until, zone) if entry.in_shadow(now) else "-",
+            ", ".join(word for word in ("partner", "pending", "paused") if getattr(entry, word)),
         )
         for entry in tenants
     ]
-    columns = ("Name", "Directory", "Cloud", "Recipients", "Sender", "Time zone", "Shadow until")
+    columns = (
+        "Name",
+        "Directory",
+        "Cloud",
+        "Recipients",
+        "Sender",
+        "Time zone",
+        "Shadow until",
+        "Note",
+    )
     print_table(many(len(tenants), "tenant"), columns, rows)
 
 
@@ -166,12 +190,15 @@ def show(context: typer.Context, name: str, as_json: AsJson = False) -> None:
         health = app.store.health().get(entry.name)
         held, now = len(app.store.credentials(entry.name)), app.clock()
         found = app.store.examinations().get(entry.name)
+        cloud = app.cloud(entry)
     shown = _shown(entry, now)
     shown["credentials"] = held
     shown["last_complete_scan"] = health.last_complete if health else None
     shown["problem"] = health.problem if health and health.failures else None
     sides = found.sides if found else ()
     shown["examination"] = {side: summary(found, side) for side in sides} or None
+    if entry.pending:
+        shown["consent_url"] = consent_url(cloud, entry.directory_id, entry.client_id)
     if as_json:
         print_json(shown)
         return
@@ -230,6 +257,23 @@ def named(app: App, name: str) -> Tenant:
         hint = f'Did you mean "{near}"?' if near else "See: lapsewatch tenant list"
         raise UsageError(f'There is no tenant "{printable(name)}".', remedy=hint)
     return entry
+
+
+def tagged(app: App, tag: str | None) -> list[Tenant]:
+    """The tenants with that tag, in whatever capitals; all where it is None.
+
+    Raises:
+        UsageError: no tenant has it; names the nearest.
+    """
+    found = app.store.tenants()
+    if tag is None:
+        return found
+    chosen = [one for one in found if tag.casefold() in (word.casefold() for word in one.tags)]
+    if not chosen:
+        near = nearest(tag, {word for one in found for word in one.tags})
+        hint = f'Did you mean "{near}"?' if near else "See: lapsewatch tenant list --json"
+        raise UsageError(f'No tenant has the tag "{printable(tag)}".', remedy=hint)
+    return chosen
 
 
 def _shown(entry: Tenant, now: datetime) -> dict[str, Any]:

@@ -96,7 +96,7 @@ class Doctor:
             StoreError: the database cannot be used.
         """
         known = self._known()
-        names = [each.name for each in known.tenants.values() if not each.paused]
+        names = [each.name for each in known.tenants.values() if each.active]
         chosen = [only] if only else [*names, OPERATOR]
         visits = [visit for name in chosen if (visit := self._visit_to(name, known))]
         here = machine(sys.version_info[:2], self._ways.clock(), self._rules)

@@ -53,7 +53,7 @@ def build_report(facts: Facts, *, now: datetime) -> StatusReport:
     unheard = tuple(
         tenant.name
         for tenant in facts.tenants
-        if not (tenant.recipients or facts.operator_listens or tenant.paused)
+        if not (tenant.recipients or facts.operator_listens or not tenant.active)
     )
     attempts = [row.last_attempt for row in tenant_rows if row.last_attempt]
     found = StatusReport(
@@ -133,6 +133,7 @@ def _tenant_rows(
         state = states[tenant.name]
         untried = health is None or health.last_attempt is None
         never = "Never read." if state is TenantState.UNKNOWN and untried else None
+        lost = facts.lost.get(tenant.name)
         result.append(
             TenantRow(
                 tenant=tenant,
@@ -140,13 +141,16 @@ def _tenant_rows(
                 last_complete=health.last_complete if health else None,
                 last_attempt=health.last_attempt if health else None,
                 problem=(health.problem if health and health.failures else never)
-                or _age_problem(state, health),
+                or _age_problem(state, health)
+                or (lost.problem if lost else None)
+                or _other_problem(tenant, state, health),
                 cause=health.cause if health and health.failures else None,
                 failures=health.failures if health else 0,
                 credentials=held[tenant.name],
                 needs_action=action[tenant.name],
                 shadow_until=tenant.shadow_until if tenant.in_shadow(now) else None,
                 examination=_examination(facts, tenant.name, "reading"),
+                lost=lost.problem if lost else None,
             )
         )
     result.sort(key=lambda row: (_TENANT_ORDER.index(row.state), row.tenant.name))
@@ -157,6 +161,14 @@ def _age_problem(state: TenantState, health: TenantHealth | None) -> str | None:
     if state in (TenantState.STALE, TenantState.UNKNOWN) and health and health.last_complete:
         return f"Not read since {health.last_complete:%Y-%m-%d %H:%M} UTC."
     return None
+
+
+def _other_problem(tenant: Tenant, state: TenantState, health: TenantHealth | None) -> str | None:
+    """What is missing although nothing failed."""
+    if state is TenantState.PENDING:
+        show = f"lapsewatch tenant show {tenant.name}"
+        return f"Its administrator has not consented yet. The link for that: {show}"
+    return health.record.unseen if health and health.record else None
 
 
 def _canary_row(facts: Facts, key: tuple[str, str], now: datetime) -> CanaryRow:

@@ -22,6 +22,7 @@ from monitor.model import (
     TenantHealth,
     TenantState,
 )
+from monitor.model.customers import LostAccess
 
 NEEDS_ACTION = (CredentialState.LAPSED, CredentialState.CRITICAL, CredentialState.WARNING)
 
@@ -32,6 +33,7 @@ class TenantRow:
 
     `shadow_until` is set while no reminders go out about it, whatever is lapsed or due.
     `examination` is the doctor's, made right after the last scan failed.
+    `lost` is what became of a discovered customer who is none of the partner's any more.
     """
 
     tenant: Tenant
@@ -45,6 +47,7 @@ class TenantRow:
     needs_action: int
     shadow_until: datetime | None = None
     examination: Examination | None = None
+    lost: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,4 +174,5 @@ class Facts:
     runs: Collection[str] = ()  # the scopes of the daily runs there are now
     federated: Sequence[tuple[str, ObservedObject]] = ()
     examinations: Mapping[str, Examination] = field(default_factory=dict)  # of what fails now
+    lost: Mapping[str, LostAccess] = field(default_factory=dict)  # customers who are none any more
     operator_listens: bool = True  # whether the operator has recipients for what has none

@@ -99,8 +99,10 @@ def _tenant_troubles(report: StatusReport) -> list[str]:
     unknown = sum(row.state is TenantState.UNKNOWN for row in report.tenants)
     stale = sum(row.state is TenantState.STALE for row in report.tenants)
     verb = "is" if unknown == 1 else "are"
+    lost = sum(row.lost is not None for row in report.tenants)
     parts = [f"{_count(unknown, 'tenant')} {verb} unknown (not fully read)"] if unknown else []
-    return [*parts, f"{_count(stale, 'tenant')} not read recently"] if stale else parts
+    parts += [f"{_count(stale, 'tenant')} not read recently"] if stale else []
+    return [*parts, f"access to {_count(lost, 'customer')} lost"] if lost else parts
 
 
 def _path_troubles(report: StatusReport) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
@@ -28,6 +29,7 @@ from monitor.store.tables import NOTICE as NOTICES
 from monitor.store.text import dump, load
 
 Outcome = Literal["added", "updated", "unchanged", "replaced"]
+_CHUNK = 500
 
 
 class Roster:
@@ -87,23 +89,47 @@ class Roster:
             StoreError: the database cannot be used.
         """
         with self._database.write() as connection:
-            document = _hold(connection, tenant.name)
-            old = None if document is None else load(document, Tenant)
-            replaced = old is not None and not _same_directory(old, tenant)
-            if old is not None and not replaced and keep_shadow:
-                tenant = replace(tenant, shadow_until=old.shadow_until)
-            if document == dump(tenant):
-                return "unchanged"
-            if old is not None and replace(tenant, shadow_until=old.shadow_until) == old:
-                _put_document(connection, tenant)
-                return "updated"
-            if replaced:
-                _forget(connection, tenant.name)
-            row = {"name": tenant.name, "document": dump(tenant), "changed_at": now}
-            upsert(connection, TENANT, [row])
-        if old is None:
-            return "added"
-        return "replaced" if replaced else "updated"
+            return _put(connection, [tenant], now, keep_shadow=keep_shadow)[0]
+
+    def put_roster(
+        self,
+        apps: Sequence[SharedApp],
+        tenants: Sequence[Tenant],
+        *,
+        now: datetime,
+        keep_shadow: bool = False,
+        dry_run: bool = False,
+    ) -> list[tuple[str, Outcome]]:
+        """Keep shared apps and tenants, all in one transaction: a thousand take no longer than one.
+
+        Args:
+            apps: kept first, as by `put_shared_app`.
+            tenants: kept as by `put_tenant`; no name twice.
+            now: the instant, aware UTC.
+            keep_shadow: what is known keeps the shadow it has.
+            dry_run: only find out what it would come to.
+
+        Returns:
+            Each of the tenants and its outcome, then those that a changed app updated.
+
+        Raises:
+            StoreError: the database cannot be used; nothing was kept.
+        """
+        with self._database.write() as connection:
+            touched = {name for app in apps for name in _put_app(connection, app, now)}
+            outcomes = zip(
+                tenants, _put(connection, tenants, now, keep_shadow=keep_shadow), strict=True
+            )
+            # Its app came first, so the tenant has what changed there already.
+            told: list[tuple[str, Outcome]] = [
+                (one.name, "updated" if what == "unchanged" and one.name in touched else what)
+                for one, what in outcomes
+            ]
+            others = touched - {tenant.name for tenant in tenants}
+            told += [(name, "updated") for name in sorted(others)]
+            if dry_run:
+                connection.rollback()
+        return told
 
     def end_shadow(self, name: str, *, now: datetime) -> bool:
         """Let the reminders about a tenant start. It is not read anew for that.
@@ -119,7 +145,7 @@ class Roster:
             StoreError: the database cannot be used.
         """
         with self._database.write() as connection:
-            document = _hold(connection, name)
+            document = hold(connection, name)
             tenant = None if document is None else load(document, Tenant)
             if tenant is None or not tenant.in_shadow(now):
                 return False
@@ -136,8 +162,8 @@ class Roster:
             StoreError: the database cannot be used.
         """
         with self._database.write() as connection:
-            _hold(connection, name)
-            return _forget(connection, name)
+            hold(connection, name)
+            return forget(connection, name)
 
     def shared_apps(self) -> list[SharedApp]:
         """All shared apps, by name.
@@ -165,13 +191,7 @@ class Roster:
             StoreError: the database cannot be used.
         """
         with self._database.write() as connection:
-            query = select(SHARED_APP.c.document).where(SHARED_APP.c.name == app.name)
-            old = connection.execute(query.with_for_update()).scalar_one_or_none()
-            if old == dump(app):
-                return ()
-            upsert(connection, SHARED_APP, [{"name": app.name, "document": dump(app)}])
-            # A tenant can only refer to an app that was there before it.
-            return () if old is None else _pass_on(connection, load(old, SharedApp), app, now)
+            return _put_app(connection, app, now)
 
 
 def hold_tenant(connection: Connection, name: str, watched: Tenant | None = None) -> None:
@@ -186,20 +206,20 @@ def hold_tenant(connection: Connection, name: str, watched: Tenant | None = None
         StoreError: there is no such tenant (any more), or the name stands for another directory
             than that of `watched` by now.
     """
-    found = _hold(connection, name)
+    found = hold(connection, name)
     if found is None:
         raise StoreError(
             f"There is no tenant named {name} in the store; it may have been removed meanwhile.",
             remedy="Nothing was recorded. `lapsewatch tenant list` shows which there are.",
         )
-    if watched is not None and not _same_directory(load(found, Tenant), watched):
+    if watched is not None and not same_directory(load(found, Tenant), watched):
         raise StoreError(
             f"The tenant {name} names another directory by now.",
             remedy="Nothing was recorded. The next scan reads the new one.",
         )
 
 
-def _hold(connection: Connection, name: str) -> str | None:
+def hold(connection: Connection, name: str) -> str | None:
     """The document of a tenant, locked until the end of the transaction."""
     return connection.execute(
         select(TENANT.c.document).where(TENANT.c.name == name).with_for_update()
@@ -213,19 +233,20 @@ def _put_document(connection: Connection, tenant: Tenant) -> None:
     )
 
 
-def _same_directory(one: Tenant, other: Tenant) -> bool:
+def same_directory(one: Tenant, other: Tenant) -> bool:
+    """Whether two entries stand for one directory of one cloud."""
     return (one.directory_id.lower(), one.cloud) == (other.directory_id.lower(), other.cloud)
 
 
-def _forget(connection: Connection, name: str) -> bool:
+def forget(connection: Connection, name: str) -> bool:
     """Delete a tenant and what hangs on it; whether there was one."""
     # Mails that name others too stay, as evidence of what those were told; one that still waits
     # is replaced by its recipient's next run.
     only_it = OUTBOX.c.tenants == dump((name,))
-    connection.execute(delete(OUTBOX).where(or_(only_it, _is_about(OUTBOX.c.scope, name))))
+    connection.execute(delete(OUTBOX).where(or_(only_it, is_about(OUTBOX.c.scope, name))))
     connection.execute(delete(NOTICES).where(NOTICES.c.tenant == name))
-    connection.execute(delete(ALARM).where(_is_about(ALARM.c.scope, name)))
-    slots = or_(SLOT.c.scope == name, _is_about(SLOT.c.scope, name))
+    connection.execute(delete(ALARM).where(is_about(ALARM.c.scope, name)))
+    slots = or_(SLOT.c.scope == name, is_about(SLOT.c.scope, name))
     connection.execute(delete(SLOT).where(slots))
     for table in (PROBE, SENDER_HEALTH, EXAMINATION, EXCHANGE_RESULT):
         connection.execute(delete(table).where(table.c.tenant == name))
@@ -234,11 +255,63 @@ def _forget(connection: Connection, name: str) -> bool:
     return bool(gone.rowcount)  # facts, ledger and snoozes go with it, by foreign key
 
 
-def _is_about(scope: Column[Any], name: str) -> ColumnElement[bool]:
+def is_about(scope: Column[Any], name: str) -> ColumnElement[bool]:
     """Whether a scope is the tenant's, or that of one of its senders, whatever the mailbox."""
     prefix = sender_scope(name, "")
     # Not LIKE: an underscore would stand for any letter, and SQLite's takes Contoso for contoso.
     return or_(scope == f"tenant:{name}", func.substr(scope, 1, len(prefix)) == prefix)
+
+
+def _put(
+    connection: Connection, tenants: Sequence[Tenant], now: datetime, *, keep_shadow: bool
+) -> list[Outcome]:
+    """Keep tenants; what that came to for each."""
+    held = _held(connection, [tenant.name for tenant in tenants])
+    outcomes: list[Outcome] = []
+    rows = []
+    for tenant in tenants:
+        document, changed_at = held.get(tenant.name, (None, now))
+        old = None if document is None else load(document, Tenant)
+        replaced = old is not None and not same_directory(old, tenant)
+        if old is not None and not replaced:
+            # One that is over by itself is as good as none.
+            over = tenant.shadow_until is None and not old.in_shadow(now)
+            if keep_shadow or over:
+                tenant = replace(tenant, shadow_until=old.shadow_until)
+        if document == dump(tenant):
+            outcomes.append("unchanged")
+            continue
+        # For the end of a shadow alone a tenant need not be read anew.
+        same = old is not None and replace(tenant, shadow_until=old.shadow_until) == old
+        at = changed_at if same else now
+        rows.append({"name": tenant.name, "document": dump(tenant), "changed_at": at})
+        if replaced:
+            forget(connection, tenant.name)
+        outcomes.append("added" if old is None else "replaced" if replaced else "updated")
+    upsert(connection, TENANT, rows)
+    return outcomes
+
+
+def _held(connection: Connection, names: Sequence[str]) -> dict[str, tuple[str, datetime]]:
+    """The documents of those tenants that there are, locked, in an order that cannot deadlock."""
+    found = {}
+    for start in range(0, len(names), _CHUNK):
+        chunk = TENANT.c.name.in_(names[start : start + _CHUNK])
+        query = select(TENANT).where(chunk).order_by(TENANT.c.name).with_for_update()
+        rows = connection.execute(query)
+        found.update({row.name: (row.document, row.changed_at) for row in rows})
+    return found
+
+
+def _put_app(connection: Connection, app: SharedApp, now: datetime) -> tuple[str, ...]:
+    """Keep a shared app; the names of the tenants that this changed."""
+    query = select(SHARED_APP.c.document).where(SHARED_APP.c.name == app.name)
+    old = connection.execute(query.with_for_update()).scalar_one_or_none()
+    if old == dump(app):
+        return ()
+    upsert(connection, SHARED_APP, [{"name": app.name, "document": dump(app)}])
+    # A tenant can only refer to an app that was there before it.
+    return () if old is None else _pass_on(connection, load(old, SharedApp), app, now)
 
 
 def _pass_on(

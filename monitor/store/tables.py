@@ -84,6 +84,7 @@ class ScanRow(Row, table=True):
     calls: str = _text()
     request_ids: str = _text()
     notes: str = _text()
+    unseen: str | None = _text()
 
 
 class TenantHealthRow(Row, table=True):
@@ -156,6 +157,15 @@ class CredentialRow(Row, table=True):
     first_seen: datetime
     unproven_since: datetime | None = None
     removed_at: datetime | None = None
+
+
+class LostAccessRow(Row, table=True):
+    """Discovered customers whom the last discovery did not find among the partner's any more."""
+
+    __tablename__ = "lost_access"
+    tenant: str = _tenant(primary_key=True)
+    since: datetime
+    problem: str = _text()
 
 
 class AlarmRow(Row, table=True):
@@ -363,6 +373,7 @@ SCAN = _core(ScanRow)
 TENANT_HEALTH = _core(TenantHealthRow)
 OBJECT = _core(ObjectRow)
 CREDENTIAL = _core(CredentialRow)
+LOST_ACCESS = _core(LostAccessRow)
 ALARM = _core(AlarmRow)
 OUTBOX = _core(OutboxRow)
 NOTICE = _core(NoticeRow)

@@ -18,7 +18,9 @@ from tests import mail_samples as sample
 
 ROOT = Path(__file__).resolve().parents[2]
 MAILS = sample.every_mail()
-OURS = ("https://portal.azure.com/", "https://lapsewatch.msp.example/")
+OURS = (
+    "https://portal.azure.com/", "https://partner.microsoft.com/", "https://lapsewatch.msp.example/",
+)  # fmt: skip
 RULES = (*OURS, "https://admin.exchange.microsoft.com/", "https://learn.microsoft.com/")
 
 HOSTILE = [

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from monitor.errors import StoreError
 from monitor.model import (
@@ -56,6 +56,40 @@ def test_putting_a_tenant_says_what_it_came_to(store: Store, make) -> None:
     assert store.put_tenant(make.tenant(send_hour=9), now=make.now) == "updated"
     assert store.put_tenant(make.tenant("adatum"), now=make.now) == "added"
     assert [tenant.name for tenant in store.tenants()] == ["adatum", "contoso"]
+
+
+def test_a_thousand_tenants_are_kept_in_one_transaction(store: Store, make) -> None:
+    """So that a slow disk is waited for once; one by one they would take one each."""
+    commits: list[object] = []
+    event.listen(store._database.engine, "commit", commits.append)
+    many = [make.tenant(f"t{number}", directory_id=str(number)) for number in range(1000)]
+    for outcome in ("added", "unchanged"):
+        told = store.put_roster([], many, now=make.now)
+        assert told == [(one.name, outcome) for one in many]
+    assert len(commits) == 2
+    for one in many[:3]:  # the known-bad variant
+        store.put_tenant(one, now=make.now)
+    assert len(commits) == 5
+
+
+def test_a_dry_run_tells_the_outcomes_and_keeps_nothing(store: Store, make) -> None:
+    """Neither the tenants, nor the apps, nor what a replacement would drop."""
+    old = SharedApp("msp", "client-1", CredentialRef("secret", "env:OLD"))
+    user = make.tenant("user", app="msp", client_id="client-1", credential=old.credential)
+    store.put_roster([old], [make.tenant(), user], now=make.now)
+    store.record_scan(make.scan(make.app("app-1", make.secret())), zone=make.zone)
+    before = store.tenants(), store.shared_apps(), store.known_since(), store.credentials()
+    new = replace(old, client_id="client-2")
+    moved, fresh = make.tenant(directory_id=OTHER), make.tenant("fresh")
+
+    told = store.put_roster([new], [moved, fresh], now=make.now, dry_run=True)
+
+    assert told == [("contoso", "replaced"), ("fresh", "added"), ("user", "updated")]
+    assert (
+        store.tenants(), store.shared_apps(), store.known_since(), store.credentials()
+    ) == before  # fmt: skip
+    assert store.put_roster([new], [moved, fresh], now=make.now) == told
+    assert len(store.tenants()) == 3
 
 
 def test_changing_a_tenant_keeps_its_facts(store: Store, make) -> None:

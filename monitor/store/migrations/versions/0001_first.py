@@ -26,6 +26,7 @@ def upgrade() -> None:
     _tenant()
     _set_up()
     _directory_object()
+    _lost_access()
     _outbox()
     _scan()
     _snooze()
@@ -218,6 +219,19 @@ def _directory_object() -> None:
     )
 
 
+def _lost_access() -> None:
+    op.create_table(
+        "lost_access",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("since", INSTANT, nullable=False),
+        sa.Column("problem", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant"], ["tenant.name"], name=op.f("fk_lost_access_tenant"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("tenant", name=op.f("pk_lost_access")),
+    )
+
+
 def _outbox() -> None:
     op.create_table(
         "outbox",
@@ -279,6 +293,7 @@ def _scan() -> None:
         sa.Column("calls", sa.Text(), nullable=False),
         sa.Column("request_ids", sa.Text(), nullable=False),
         sa.Column("notes", sa.Text(), nullable=False),
+        sa.Column("unseen", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(
             ["tenant"], ["tenant.name"], name=op.f("fk_scan_tenant"), ondelete="CASCADE"
         ),
