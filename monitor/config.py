@@ -34,6 +34,7 @@ from monitor.fields import (
     Port,
     RecipientField,
     SenderTable,
+    Shadow,
     Strict,
     Thresholds,
     VaultAddress,
@@ -85,13 +86,11 @@ class DefaultsTable(Strict):
     thresholds: Thresholds = (60, 30, 14, 7, 3, 1, 0)
     weekly_after_lapse: Weeks = 4
     recipients: tuple[RecipientField, ...] = ()
+    shadow: Shadow = timedelta(days=14)
 
 
 class CloudTable(Strict):
-    """[clouds.NAME]: servers that speak Microsoft's protocols.
-
-    What is left out of a preset's table is the preset's; of another's, the global cloud's.
-    """
+    """[clouds.NAME]: what is left out is the preset's of that name, else the global cloud's."""
 
     authority: HttpsAddress
     graph: GraphAddress

@@ -78,13 +78,18 @@ class Renderer:
         still_lapsed: Sequence[tuple[Tenant, Credential]] = (),
         blind: Sequence[tuple[Tenant, TenantHealth]] = (),
         next_run: datetime | None = None,
+        welcome: bool = False,
     ) -> Mail:
-        """One recipient's mail of one run: `reminder`, `lapsed` or `covered`."""
+        """One recipient's mail of one run: `reminder`, `lapsed` or `covered`.
+
+        With `welcome` it is a `welcome`: all its tenants are in shadow, and what is lapsed or due
+        there is told this once.
+        """
         if not items:
             raise ValueError("a digest needs at least one notice")
         frame = Frame(recipient, zone, now, self._clouds, as_of, next_run)
         ordered = digests.soonest_first(items)
-        kind = digests.digest_kind(ordered)
+        kind = MailKind.WELCOME if welcome else digests.digest_kind(ordered)
         for shown, lines in digests.SHOWN:
             view = digests.digest_view(
                 kind,

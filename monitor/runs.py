@@ -71,9 +71,11 @@ class Runs:
         Raises:
             StoreError: the database cannot be used.
         """
-        stray = strays(self._store.waiting(), standing.runs, standing.tenants, self._audience)
+        now = self._clock()
+        waiting = self._store.waiting()
+        stray = strays(waiting, standing.runs, standing.tenants, self._audience, now=now)
         self._store.withdraw([mail.id for mail in stray])
-        self._store.end_alarms_except(standing.senders, "sender:", self._clock())
+        self._store.end_alarms_except(standing.senders, "sender:", now)
         lost = [mail for mail in stray if mail.digest]
         return {
             run.scope

@@ -75,6 +75,10 @@ class SealedValues:
         log.info("secret_sealed", owner=owner, field=field, key=sealed.key_id)
         return sealed
 
+    def holds(self, owner: str, field: str) -> bool:
+        """Whether a value of that name is sealed."""
+        return self._store.sealed(owner, field) is not None
+
     def listed(self) -> list[Listed]:
         """Every sealed value, tried with the keys at hand; none is shown."""
         values = self._store.sealed_values()

@@ -67,6 +67,7 @@ def _tenant_json(row: TenantRow) -> dict[str, object]:
         "needs_action": row.needs_action,
         "tags": list(row.tenant.tags),
         "lost_access": row.lost,
+        "shadow_until": _iso(row.shadow_until),
     }
 
 
@@ -93,6 +94,7 @@ def _credential_json(row: CredentialRow) -> dict[str, object]:
         "needs_action": row.needs_action,
         "successor_key_id": row.successor.key_id if row.successor else None,
         "removed_at": _iso(credential.removed_at),
+        "uid": credential.uid,
     }
 
 

@@ -35,6 +35,8 @@ from monitor.sealed import SealedValues
 from monitor.senders import unknown_cloud
 from monitor.store import Store
 from monitor.vault import Vault
+from monitor.wizard.guided import Wizard
+from monitor.wizard.keeping import Keeper
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -161,6 +163,7 @@ class App:
             credential=self.credential,
             cloud=self.cloud,
             clock=self.clock,
+            shadow=self.configuration.settings.defaults.shadow,
         )
 
     @cached_property
@@ -200,6 +203,19 @@ class App:
         )
         return Doctor(
             self.store, self.configuration, ways=ways, graph=self.graph, rules=self.rulebook
+        )
+
+    @cached_property
+    def wizard(self) -> Wizard:
+        """Leads the set-up of a tenant."""
+        keys, folder = self.configuration.sealing_keys, self.configuration.folder
+        return Wizard(
+            self.store,
+            self.configuration,
+            doctor=self.doctor,
+            canaries=self.canaries,
+            keeper=Keeper(self.sealed, folder, sealing=bool(keys)),
+            audience=self.audience,
         )
 
     @cached_property

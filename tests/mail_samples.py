@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -229,6 +230,13 @@ def recovered_sender(name: str = "Contoso", mailbox: str = "noreply@contoso.exam
     )
 
 
+def welcome(*items: DigestItem, **changes: Any) -> Mail:
+    """A welcome as of this morning, about tenants that are in shadow for two weeks."""
+    until = NOW + timedelta(days=14, hours=-1, minutes=20)
+    shaded = [replace(each, tenant=replace(each.tenant, shadow_until=until)) for each in items]
+    return digest(*shaded, welcome=True, **changes)
+
+
 def many(count: int) -> list[DigestItem]:
     """A morning at an MSP: several tenants, every kind, long names."""
     kinds = list(Kind)
@@ -289,6 +297,9 @@ def every_mail() -> Mapping[str, Mail]:
         "lapsed-many": digest(item(-1), item(-21, app_name=LONG_NAME), saml, item(2)),
         "covered-one": digest(covered_item(app_name="Report mailer")),
         "covered-many": digest(*(covered_item(day, app_name=f"App {day}") for day in (2, 4, 7))),
+        "welcome-one": welcome(item()),
+        "welcome-three": welcome(item(-45), item(-1, app_name=LONG_NAME), item(20)),
+        "welcome-many": welcome(*many(27)[1:], **aside),
         "cannot-check": cannot_check(),
         "recovered-tenant": recovered_tenant(),
         "recovered-sender": recovered_sender(),

@@ -55,7 +55,7 @@ def doctor(
             {
                 "generated_at": at.isoformat(),
                 "exit_code": code,
-                "machine": [_check(check) for check in machine.checks],
+                "machine": [check_json(check) for check in machine.checks],
                 "tenants": [_target(report) for report in others],
             }
         )
@@ -70,11 +70,12 @@ def _target(report: Report) -> dict[str, Any]:
         "mailbox": report.mailbox,
         "status": report.status,
         "cause": report.cause,
-        "checks": [_check(check) for check in report.checks],
+        "checks": [check_json(check) for check in report.checks],
     }
 
 
-def _check(check: Check) -> dict[str, Any]:
+def check_json(check: Check) -> dict[str, Any]:
+    """A check for scripts."""
     return {
         "name": check.name,
         "title": check.title,

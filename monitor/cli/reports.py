@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from monitor.cli.terminal import print_json, print_table, wired, write_file
+from monitor.cli.terminal import print_json, print_table, when, wired, write_file
 from monitor.fields.problems import printable
 from monitor.model import OutboxState, TenantState, stage_label
 
@@ -83,6 +83,7 @@ def print_report(report: StatusReport, zone: ZoneInfo, *, everything: bool = Fal
                 for row in tenants
             ],
         )
+    _print_shadow(report, zone)
     _print_credentials(report, zone, everything=everything)
     if report.canaries:
         print_table(
@@ -102,6 +103,22 @@ def print_report(report: StatusReport, zone: ZoneInfo, *, everything: bool = Fal
         )
     _print_work(report, zone)
     print(f"As of {when(report.generated_at, zone)}. Nothing shown as ok is older than it says.")
+
+
+def _print_shadow(report: StatusReport, zone: ZoneInfo) -> None:
+    """The tenants that no reminders go out about, and until when."""
+    rows = [row for row in report.tenants if row.shadow_until is not None]
+    if rows:
+        print_table(
+            "In shadow: one welcome mail, no reminders",
+            ("Until", "Tenant", "Need action"),
+            [
+                (when(row.shadow_until, zone), row.tenant.name, str(row.needs_action))
+                for row in rows[:SHOWN]
+            ],
+        )
+        if len(rows) > SHOWN:
+            print(f"… and {len(rows) - SHOWN} more (see --json).")
 
 
 def _print_credentials(report: StatusReport, zone: ZoneInfo, *, everything: bool) -> None:
@@ -162,15 +179,6 @@ def _trouble(mail: OutboxMail, now: datetime) -> str:
 
 def _credential_name(credential: Credential) -> str:
     return f"{credential.kind} {credential.name or ''} {(credential.key_id or '')[:8]}"
-
-
-def when(instant: datetime | None, zone: ZoneInfo) -> str:
-    """An instant in the reader's zone; dates at the end of time stay as they are."""
-    if instant is None:
-        return "never"
-    if 1 < instant.year < 9999:
-        instant = instant.astimezone(zone)
-    return f"{instant:%Y-%m-%d %H:%M %Z}"
 
 
 def diagnose(

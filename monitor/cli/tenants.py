@@ -5,13 +5,15 @@ from __future__ import annotations
 import select
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
-from monitor.cli.terminal import many, print_json, print_table, wired
+from monitor.cli.terminal import iso, lasting, many, print_json, print_table, when, wired
 from monitor.errors import UsageError
 from monitor.fields.problems import nearest, printable
 from monitor.onboard import consent_url
@@ -39,9 +41,15 @@ def import_(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Say what would change; change nothing.")
     ] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Start the reminders at once: no tenant is in shadow.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Add or update tenants from a file. One bad row is reported and stops nothing else."""
+    """Add or update tenants from a file. One bad row is reported and stops nothing else.
+
+    A tenant that is new starts in shadow: one welcome mail, and no reminders for a while.
+    """
     from monitor.roster import read
 
     with wired(context) as app:
@@ -53,7 +61,7 @@ def import_(
             known=app.store.tenants(),
             known_apps=app.store.shared_apps(),
         )
-        outcomes = app.store.put_roster(found.apps, found.tenants, now=app.clock(), dry_run=dry_run)
+        outcomes = _keep(app, found, live=live, dry_run=dry_run)
         warnings = [*found.warnings, *_doubts(app, found)]
     if as_json:
         print_json(
@@ -70,12 +78,25 @@ def import_(
         _tell_dry_run(file, outcomes)
     else:
         _tell_import(file, outcomes)
+        _tell_shadow(outcomes, None if live else app.configuration.settings.defaults.shadow)
     for text in warnings:
         print(f"Warning: {file.name}: {printable(text, 2000)}", file=sys.stderr)
     for bad in found.errors:
         where = f"{file.name}: line {bad.line}, {bad.row}"
         print(f"Error: {where}: {printable(str(bad), 2000)}", file=sys.stderr)
     raise typer.Exit(1 if found.errors else 0)
+
+
+def _keep(app: App, found: Roster, *, live: bool, dry_run: bool) -> list[tuple[str, str]]:
+    """Store what a file holds; each tenant that is in it, or uses an app in it, and the outcome.
+
+    What is new starts in shadow, unless all of it is to be `live`.
+    """
+    now = app.clock()
+    shadow = timedelta(0) if live else app.configuration.settings.defaults.shadow
+    until = now.replace(microsecond=0) + shadow if shadow else None
+    tenants = [replace(entry, shadow_until=until) for entry in found.tenants]
+    return [*app.store.put_roster(found.apps, tenants, now=now, live=live, dry_run=dry_run)]
 
 
 def _doubts(app: App, found: Roster) -> list[str]:
@@ -115,13 +136,23 @@ def _tell_dry_run(file: Path, outcomes: Sequence[tuple[str, str]]) -> None:
     print(f"{file.name}: {many(len(outcomes), 'tenant')}, {same} unchanged. Nothing was changed.")
 
 
+def _tell_shadow(outcomes: Sequence[tuple[str, str]], shadow: timedelta | None) -> None:
+    new = sum(outcome in ("added", "replaced") for _, outcome in outcomes)
+    if new and shadow:
+        print(
+            f"{many(new, 'new tenant')} in shadow: each recipient gets one welcome mail, and no "
+            f"reminders for {lasting(shadow)}. To start them: lapsewatch tenant live --all"
+        )
+
+
 @tenant.command("list")
 def list_(context: typer.Context, tag: Tag = None, as_json: AsJson = False) -> None:
     """List the watched tenants."""
     with wired(context) as app:
-        tenants = tagged(app, tag)
+        tenants, now = tagged(app, tag), app.clock()
+        zone = ZoneInfo(app.configuration.operator_zone)
     if as_json:
-        print_json([_shown(entry) for entry in tenants])
+        print_json([_shown(entry, now) for entry in tenants])
         return
     rows = [
         (
@@ -131,11 +162,14 @@ def list_(context: typer.Context, tag: Tag = None, as_json: AsJson = False) -> N
             ", ".join(recipient.address for recipient in entry.recipients) or "(operator)",
             entry.sender.mailbox if entry.sender else "-",
             entry.time_zone,
+            when(entry.shadow_until, zone) if entry.in_shadow(now) else "-",
             ", ".join(word for word in ("partner", "pending", "paused") if getattr(entry, word)),
         )
         for entry in tenants
     ]
-    columns = ("Name", "Directory", "Cloud", "Recipients", "Sender", "Time zone", "Note")
+    columns = (
+        "Name", "Directory", "Cloud", "Recipients", "Sender", "Time zone", "Shadow until", "Note",
+    )  # fmt: skip
     print_table(many(len(tenants), "tenant"), columns, rows)
 
 
@@ -145,13 +179,13 @@ def show(context: typer.Context, name: str, as_json: AsJson = False) -> None:
     with wired(context) as app:
         entry = named(app, name)
         health = app.store.health().get(entry.name)
-        held = len(app.store.credentials(entry.name))
-        cloud = app.cloud(entry)
-    shown = _shown(entry)
+        held, now = len(app.store.credentials(entry.name)), app.clock()
+        cloud = app.cloud(entry) if entry.pending else None
+    shown = _shown(entry, now)
     shown["credentials"] = held
     shown["last_complete_scan"] = health.last_complete if health else None
     shown["problem"] = health.problem if health and health.failures else None
-    if entry.pending:
+    if cloud is not None:
         shown["consent_url"] = consent_url(cloud, entry.directory_id, entry.client_id)
     if as_json:
         print_json(shown)
@@ -230,10 +264,11 @@ def tagged(app: App, tag: str | None) -> list[Tenant]:
     return chosen
 
 
-def _shown(entry: Tenant) -> dict[str, Any]:
+def _shown(entry: Tenant, now: datetime) -> dict[str, Any]:
     """A tenant for output: references are shown, values are never known here."""
     shown = asdict(entry)
     shown["recipients"] = [recipient.address for recipient in entry.recipients]
+    shown["shadow_until"] = iso(entry.shadow_until) if entry.in_shadow(now) else None
     return shown
 
 

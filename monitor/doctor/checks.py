@@ -91,11 +91,21 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All checks of one target: a tenant, "(operator)" or "(machine)"."""
+    """All checks of one target: a tenant, "(operator)" or "(machine)".
+
+    Args:
+        target: its name.
+        checks: in the order of the way.
+        mailbox: that sends, if one does.
+        directory_id: as the authority tells it.
+        object_id: of the sending app under Enterprise applications, as its token or Graph tells.
+    """
 
     target: str
     checks: tuple[Check, ...]
     mailbox: str | None = None
+    directory_id: str | None = None
+    object_id: str | None = None
 
     @property
     def status(self) -> Status:

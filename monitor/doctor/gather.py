@@ -113,7 +113,7 @@ class _Round:
     @property
     def _directory_id(self) -> str:
         owner = self._target.tenant or self._target.sender
-        return owner.directory_id if owner is not None else ""
+        return owner.directory_id if owner is not None else self._target.directory_id
 
     def _aside(self, call: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
         """A call that blocks, in a thread."""

@@ -8,7 +8,7 @@ from monitor.diagnose import Rulebook
 from monitor.doctor.apps import judge_claims, judge_credential, judge_reading, judge_token
 from monitor.doctor.checks import MACHINE, Notebook, Report
 from monitor.doctor.evidence import TargetSeen
-from monitor.doctor.mail import judge_identity, judge_stages
+from monitor.doctor.mail import judge_identity, judge_stages, right_object_id
 from monitor.doctor.network import judge_authority, judge_clock, judge_host
 from monitor.doctor.practice import judge_mailbox, judge_practice, judge_python
 
@@ -38,7 +38,13 @@ def judge(seen: TargetSeen, rules: Rulebook) -> Report:
     for signed in (seen.reader, seen.mail_in):
         if signed is not None:
             judge_practice(seen, signed, seen.mail, notes)
-    return Report(seen.name, notes.checks(), seen.mail.mailbox if seen.mail else None)
+    return Report(
+        seen.name,
+        notes.checks(),
+        seen.mail.mailbox if seen.mail else None,
+        directory_id=seen.authority.directory if seen.authority else None,
+        object_id=right_object_id(seen),
+    )
 
 
 def _judge_mail(seen: TargetSeen, notes: Notebook) -> None:

@@ -42,9 +42,17 @@ _WAIT = (
 )
 
 
+def right_object_id(seen: TargetSeen) -> str | None:
+    """The sending app's object id under Enterprise applications, by its token or by Graph."""
+    signed = seen.mail_in
+    if signed is None:
+        return None
+    return signed.object_id or seen.directory.principals.get(signed.client_id)
+
+
 def judge_identity(seen: TargetSeen, signed: SignInSeen, mail: MailSeen, notes: Notebook) -> None:
     """Judge the Enterprise application, its object id and its permissions."""
-    right = signed.object_id or seen.directory.principals.get(signed.client_id)
+    right = right_object_id(seen)
     if signed.error is not None and signed.error.cause == "missing_service_principal":
         notes.found(
             "service_principal", "missing_service_principal", signed.error.message,

@@ -97,6 +97,25 @@ class Doctor:
         visits: list[Visit] = [(entry.name, partial(self._of, entry, changed_at, self._facts()))]
         return (await self._visit(visits, send=send))[0]
 
+    async def look_up(self, directory: str, cloud: str) -> Report:
+        """Ask a cloud about a directory, before anybody signs in to it.
+
+        Args:
+            directory: its id, or one of its domains.
+            cloud: the name of a configured cloud.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+
+        def target() -> Target:
+            found = self._ways.clouds.get(cloud)
+            if found is None:
+                raise senders.unknown_cloud(cloud, directory)
+            return Target(directory, found, directory_id=directory)
+
+        return (await self._visit([(directory, target)], send=False))[0]
+
     def _facts(self) -> list[Credential]:
         # A shared app's credential lives in one directory and is used for all of them.
         return [found for found in self._store.credentials() if found.own]

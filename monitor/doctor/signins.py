@@ -32,6 +32,7 @@ class Target:
         relay: the operator's sender that is a plain relay.
         changed_at: when the entry last changed.
         facts: credentials of ours that the last scans have found, wherever they live.
+        directory_id: of a directory that nobody signs in to yet, or a domain of it.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Target:
     relay: Sender | None = None
     changed_at: datetime | None = None
     facts: Sequence[Credential] = ()
+    directory_id: str = ""
 
 
 @dataclass(slots=True)

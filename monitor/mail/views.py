@@ -239,7 +239,20 @@ def _next_reminder(item: DigestItem, frame: Frame) -> str:
 
 
 def next_day(item: DigestItem, frame: Frame) -> date | None:
-    """The local date of the next reminder if nothing changes; None after the last one."""
+    """The local date of the next reminder if nothing changes; None after the last one.
+
+    What comes due while its tenant is in shadow is told by the first run after that.
+    """
+    due, until = _next_stage(item, frame), item.tenant.shadow_until
+    if due is None or until is None or not item.tenant.in_shadow(frame.now):
+        return due
+    end = words.local(until, frame.zone)
+    late = end.time() > words.local(frame.next_run or frame.now, frame.zone).time()
+    return max(due, end.date() + timedelta(days=1) if late else end.date())
+
+
+def _next_stage(item: DigestItem, frame: Frame) -> date | None:
+    """The local date of the next stage; None after the last one."""
     notice, tenant = item.notice, item.tenant
     if notice.credential.end is None:
         return None

@@ -1,5 +1,6 @@
 """The nouns every room shares: frozen, without behaviour that needs a clock or the outside."""
 
+from monitor.model.drafts import Confirmation, Draft
 from monitor.model.facts import (
     CLOCK_SLACK,
     DEFAULT_SCAN_INTERVAL,
@@ -15,6 +16,7 @@ from monitor.model.facts import (
     credential_uid,
 )
 from monitor.model.mails import (
+    DIGESTS,
     OVERDUE_AFTER,
     OVERDUE_TRIES,
     Mail,
@@ -61,6 +63,7 @@ from monitor.model.words import (
 __all__ = [
     "CLOCK_SLACK",
     "DEFAULT_SCAN_INTERVAL",
+    "DIGESTS",
     "OPERATOR",
     "OVERDUE_AFTER",
     "OVERDUE_TRIES",
@@ -69,9 +72,11 @@ __all__ = [
     "AlarmChange",
     "CanaryResult",
     "Cloud",
+    "Confirmation",
     "Credential",
     "CredentialRef",
     "CredentialState",
+    "Draft",
     "FederatedCredential",
     "HeldSlot",
     "Kind",

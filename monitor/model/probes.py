@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from monitor.model.drafts import Confirmation
 from monitor.model.words import CanaryResult
 
 STAGES = (
@@ -58,7 +59,7 @@ class SenderHealth:
 
     `failures` counts the failures since the last good probe that were far enough apart, and
     `counted_at` is when the last of them ended. `alarm_opened_at` is set while a CANARY FAILED
-    stands.
+    stands. `confirmation` is set where somebody was asked whether a test mail arrived.
     """
 
     tenant: str
@@ -69,6 +70,12 @@ class SenderHealth:
     first_failure_at: datetime | None = None
     alarm_opened_at: datetime | None = None
     counted_at: datetime | None = None
+    confirmation: Confirmation | None = None
+
+    @property
+    def doubt(self) -> str:
+        """Why an accepted test mail is no proof yet; empty where nothing speaks against it."""
+        return self.confirmation.words if self.confirmation else ""
 
 
 @dataclass(frozen=True, slots=True)

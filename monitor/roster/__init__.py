@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError, field_validator, model_validator
 
@@ -148,6 +149,26 @@ def read(
         tuple(sorted(reader.errors, key=lambda error: error.line)),
         tuple(reader.warnings),
     )
+
+
+def read_row(
+    table: dict[str, Any],
+    configuration: Configuration,
+    *,
+    known: Sequence[Tenant] = (),
+    known_apps: Sequence[SharedApp] = (),
+) -> Roster:
+    """Read one tenant that stands in no file, by the same rules.
+
+    Args:
+        table: what a [[tenant]] of a file would hold; files in it are relative to the settings.
+        configuration: gives clouds and defaults.
+        known: tenants already stored, to find a directory id that is used twice.
+        known_apps: shared apps already stored.
+    """
+    reader = _Reader(configuration.folder, configuration, {a.name: a for a in known_apps})
+    reader.tenant(Row(table, 0), {tenant.directory_id: tenant.name for tenant in known}, {})
+    return Roster((), tuple(reader.tenants), tuple(reader.errors), tuple(reader.warnings))
 
 
 def _columns() -> set[str]:

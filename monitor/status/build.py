@@ -16,6 +16,7 @@ from monitor.model import (
     UNKNOWN_AFTER,
     CanaryResult,
     CredentialState,
+    Probe,
     SenderHealth,
     Tenant,
     TenantHealth,
@@ -46,7 +47,7 @@ def build_report(facts: Facts, *, now: datetime) -> StatusReport:
         for name, tenant in tenants.items()
     }
     rows = _credential_rows(facts, tenants, states, now)
-    tenant_rows = _tenant_rows(facts, states, rows)
+    tenant_rows = _tenant_rows(facts, states, rows, now)
     unheard = tuple(
         tenant.name
         for tenant in facts.tenants
@@ -117,7 +118,10 @@ def _credential_order(row: CredentialRow) -> tuple[bool, bool, float, str, str, 
 
 
 def _tenant_rows(
-    facts: Facts, states: Mapping[str, TenantState], rows: Sequence[CredentialRow]
+    facts: Facts,
+    states: Mapping[str, TenantState],
+    rows: Sequence[CredentialRow],
+    now: datetime,
 ) -> tuple[TenantRow, ...]:
     held = Counter(row.tenant.name for row in rows if row.state is not CredentialState.REMOVED)
     action = Counter(row.tenant.name for row in rows if row.needs_action)
@@ -143,6 +147,7 @@ def _tenant_rows(
                 credentials=held[tenant.name],
                 needs_action=action[tenant.name],
                 lost=lost.problem if lost else None,
+                shadow_until=tenant.shadow_until if tenant.in_shadow(now) else None,
             )
         )
     result.sort(key=lambda row: (_TENANT_ORDER.index(row.state), row.tenant.name))
@@ -167,18 +172,28 @@ def _canary_row(facts: Facts, key: tuple[str, str], now: datetime) -> CanaryRow:
     health = facts.sender_health.get(key)
     last = health.last if health else None
     last_ok = health.last_ok if health else None
+    doubt = health.doubt if health else ""
+    result = _result(last, doubt)
+    told = last.evidence if last else None
     return CanaryRow(
         tenant=key[0],
         mailbox=key[1],
-        result=last.result if last else CanaryResult.NEVER,
+        result=result,
         stage=last.stage if last else None,
         cause=last.cause if last else None,
         at=last.finished_at if last else None,
         last_ok=last_ok,
-        evidence=last.evidence if last else None,
+        evidence=doubt if result is CanaryResult.UNCONFIRMED else told,
         seconds=(last.finished_at - last.started_at).total_seconds() if last else None,
         stale=_is_unproven(facts, key[0], health, now),
     )
+
+
+def _result(last: Probe | None, doubt: str) -> CanaryResult:
+    if last is None:
+        return CanaryResult.NEVER
+    accepted = last.result is CanaryResult.OK
+    return CanaryResult.UNCONFIRMED if accepted and doubt else last.result
 
 
 def _is_unproven(facts: Facts, tenant: str, health: SenderHealth | None, now: datetime) -> bool:

@@ -31,6 +31,7 @@ class TenantRow:
     """One tenant as the report shows it. `problem` is None when there is none.
 
     `lost` is what became of a discovered customer who is none of the partner's any more.
+    `shadow_until` is set while no reminders go out about it, whatever is lapsed or due.
     """
 
     tenant: Tenant
@@ -43,6 +44,7 @@ class TenantRow:
     credentials: int
     needs_action: int
     lost: str | None = None
+    shadow_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

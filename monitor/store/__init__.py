@@ -9,6 +9,7 @@ from monitor.model import credential_uid
 from monitor.store import schema
 from monitor.store.alarms import Alarms, AlarmWrite
 from monitor.store.customers import Customers
+from monitor.store.drafts import Drafts
 from monitor.store.engine import BUSY_SECONDS, Database
 from monitor.store.facts import Facts
 from monitor.store.outbox import Outbox
@@ -24,8 +25,9 @@ __all__ = ["AlarmWrite", "Store", "Told", "credential_uid"]
 
 
 class Store(
-    Roster, Customers, Purge, Facts, Runs, Outbox, Alarms, Slots, Probes, Snoozes, SealedSecrets
-):
+    Roster, Customers, Purge, Facts, Runs, Outbox, Alarms, Slots, Probes, Snoozes, SealedSecrets,
+    Drafts,
+):  # fmt: skip
     """Everything Lapsewatch remembers. Safe to use from several threads.
 
     Each call is one transaction: it happens whole, or (StoreError) not at all.

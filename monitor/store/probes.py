@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Connection, Row, Select, select
 
 from monitor.canary import counted
-from monitor.model import CanaryResult, Probe, SenderHealth, StageTiming
+from monitor.model import CanaryResult, Confirmation, Probe, SenderHealth, StageTiming
 from monitor.routes import sender_scope
 from monitor.store.alarms import AlarmWrite, apply_alarm, standing_alarms
 from monitor.store.engine import Database, add, upsert
-from monitor.store.tables import PROBE, SENDER_HEALTH
+from monitor.store.roster import hold_tenant
+from monitor.store.tables import CONFIRMATION, PROBE, SENDER_HEALTH
 from monitor.store.text import dump, load
 
 
@@ -64,12 +65,14 @@ class Probes:
         latest = select(PROBE).join(SENDER_HEALTH, SENDER_HEALTH.c.probe_id == PROBE.c.id)
         with self._database.read() as connection:
             alarms = standing_alarms(connection, "")
+            asked = _confirmations(connection)
             probes = {row.id: _probe(row) for row in connection.execute(latest)}
             return {
                 (row.tenant, row.mailbox): replace(
                     _health(row),
                     last=probes.get(row.probe_id),
                     alarm_opened_at=alarms.get(sender_scope(row.tenant, row.mailbox)),
+                    confirmation=asked.get((row.tenant, row.mailbox)),
                 )
                 for row in connection.execute(select(SENDER_HEALTH))
             }
@@ -83,10 +86,22 @@ class Probes:
         with self._database.read() as connection:
             alarm = standing_alarms(connection, "").get(sender_scope(tenant, mailbox))
             row = connection.execute(_sender(tenant, mailbox)).one_or_none()
+            asked = _confirmations(connection).get((tenant, mailbox))
             if row is None:
-                return SenderHealth(tenant, mailbox, alarm_opened_at=alarm)
+                return SenderHealth(tenant, mailbox, alarm_opened_at=alarm, confirmation=asked)
             last = connection.execute(select(PROBE).where(PROBE.c.id == row.probe_id)).one()
-        return replace(_health(row), last=_probe(last), alarm_opened_at=alarm)
+        return replace(_health(row), last=_probe(last), alarm_opened_at=alarm, confirmation=asked)
+
+    def put_confirmation(self, confirmation: Confirmation) -> None:
+        """Keep the question whether a test mail arrived, or its answer, in place of the last.
+
+        Raises:
+            StoreError: there is no such tenant (any more), or the database cannot be used.
+        """
+        row = {column.name: getattr(confirmation, column.name) for column in CONFIRMATION.c}
+        with self._database.write() as connection:
+            hold_tenant(connection, confirmation.tenant)
+            upsert(connection, CONFIRMATION, [row])
 
     def next_canary_number(self, tenant: str, mailbox: str) -> int:
         """The number that follows the highest one recorded for a sender; the first is 1.
@@ -99,6 +114,12 @@ class Probes:
         )
         with self._database.read() as connection:
             return 1 + (connection.execute(query).scalar_one_or_none() or 0)
+
+
+def _confirmations(connection: Connection) -> dict[tuple[str, str], Confirmation]:
+    rows = connection.execute(select(CONFIRMATION)).mappings()
+    found = [Confirmation(**row) for row in rows]
+    return {(one.tenant, one.mailbox): one for one in found}
 
 
 def _sender(tenant: str, mailbox: str) -> Select[Any]:

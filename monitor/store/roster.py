@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Column, ColumnElement, Connection, delete, func, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, delete, func, or_, select, update
 
 from monitor.errors import StoreError
 from monitor.model import SharedApp, Tenant
@@ -60,7 +60,7 @@ class Roster:
     def known_since(self) -> dict[str, datetime]:
         """Since when each tenant has been known as it is now, by name.
 
-        That is when it was added or replaced, or when anything about it last changed.
+        That is when it was added or replaced, or when anything but its shadow last changed.
 
         Raises:
             StoreError: the database cannot be used.
@@ -69,7 +69,7 @@ class Roster:
             rows = connection.execute(select(TENANT.c.name, TENANT.c.changed_at))
             return {row.name: row.changed_at for row in rows}
 
-    def put_tenant(self, tenant: Tenant, *, now: datetime) -> Outcome:
+    def put_tenant(self, tenant: Tenant, *, now: datetime, keep_shadow: bool = False) -> Outcome:
         """Keep a tenant, in place of the one of that name.
 
         One that names another directory is another tenant: what was known about the old one
@@ -78,6 +78,7 @@ class Roster:
         Args:
             tenant: the tenant.
             now: the instant, aware UTC.
+            keep_shadow: the shadow of `tenant` is for a new one; a known one keeps its own.
 
         Returns:
             What that came to.
@@ -86,7 +87,7 @@ class Roster:
             StoreError: the database cannot be used.
         """
         with self._database.write() as connection:
-            return _put(connection, [tenant], now)[0]
+            return _put(connection, [tenant], now, keep_shadow=keep_shadow)[0]
 
     def put_roster(
         self,
@@ -94,14 +95,16 @@ class Roster:
         tenants: Sequence[Tenant],
         *,
         now: datetime,
+        live: bool = False,
         dry_run: bool = False,
     ) -> list[tuple[str, Outcome]]:
         """Keep shared apps and tenants, all in one transaction: a thousand take no longer than one.
 
         Args:
             apps: kept first, as by `put_shared_app`.
-            tenants: kept as by `put_tenant`; no name twice.
+            tenants: kept as by `put_tenant`, known ones with their own shadow; no name twice.
             now: the instant, aware UTC.
+            live: end the shadow of the known ones.
             dry_run: only find out what it would come to.
 
         Returns:
@@ -112,7 +115,9 @@ class Roster:
         """
         with self._database.write() as connection:
             touched = {name for app in apps for name in _put_app(connection, app, now)}
-            outcomes = zip(tenants, _put(connection, tenants, now), strict=True)
+            outcomes = zip(
+                tenants, _put(connection, tenants, now, keep_shadow=True, live=live), strict=True
+            )
             # Its app came first, so the tenant has what changed there already.
             told: list[tuple[str, Outcome]] = [
                 (one.name, "updated" if what == "unchanged" and one.name in touched else what)
@@ -123,6 +128,27 @@ class Roster:
             if dry_run:
                 connection.rollback()
         return told
+
+    def end_shadow(self, name: str, *, now: datetime) -> bool:
+        """Let the reminders about a tenant start. It is not read anew for that.
+
+        Args:
+            name: of the tenant.
+            now: the instant, aware UTC.
+
+        Returns:
+            Whether it was in shadow.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        with self._database.write() as connection:
+            document = hold(connection, name)
+            tenant = None if document is None else load(document, Tenant)
+            if tenant is None or not tenant.in_shadow(now):
+                return False
+            _put_document(connection, replace(tenant, shadow_until=None))
+            return True
 
     def remove_tenant(self, name: str) -> bool:
         """Forget a tenant: its facts, its history, its sealed values and the mails about it alone.
@@ -198,6 +224,13 @@ def hold(connection: Connection, name: str) -> str | None:
     ).scalar_one_or_none()
 
 
+def _put_document(connection: Connection, tenant: Tenant) -> None:
+    """Write what a tenant is like, where nothing changed that it would have to be read for."""
+    connection.execute(
+        update(TENANT).where(TENANT.c.name == tenant.name).values(document=dump(tenant))
+    )
+
+
 def same_directory(one: Tenant, other: Tenant) -> bool:
     """Whether two entries stand for one directory of one cloud."""
     return (one.directory_id.lower(), one.cloud) == (other.directory_id.lower(), other.cloud)
@@ -227,37 +260,49 @@ def is_about(scope: Column[Any], name: str) -> ColumnElement[bool]:
     return or_(scope == f"tenant:{name}", func.substr(scope, 1, len(prefix)) == prefix)
 
 
-def _put(connection: Connection, tenants: Sequence[Tenant], now: datetime) -> list[Outcome]:
+def _put(
+    connection: Connection,
+    tenants: Sequence[Tenant],
+    now: datetime,
+    *,
+    keep_shadow: bool,
+    live: bool = False,
+) -> list[Outcome]:
     """Keep tenants; what that came to for each."""
     held = _documents(connection, [tenant.name for tenant in tenants])
     outcomes: list[Outcome] = []
     rows = []
     for tenant in tenants:
-        old, document = held.get(tenant.name), dump(tenant)
-        replaced = old is not None and not same_directory(load(old, Tenant), tenant)
+        old, changed_at = held.get(tenant.name, (None, now))
+        replaced = old is not None and not same_directory(old, tenant)
         if replaced:
             forget(connection, tenant.name)
-        if old is None:
-            outcomes.append("added")
-        elif old == document:
+        elif old is not None and keep_shadow:
+            ended = live and old.in_shadow(now)
+            tenant = replace(tenant, shadow_until=None if ended else old.shadow_until)
+        if old == tenant:
             outcomes.append("unchanged")
-        else:
-            outcomes.append("replaced" if replaced else "updated")
-        if old != document:
-            rows.append({"name": tenant.name, "document": document, "changed_at": now})
+            continue
+        outcomes.append("added" if old is None else "replaced" if replaced else "updated")
+        # For a shadow alone it need not be read anew.
+        same = old is not None and replace(tenant, shadow_until=old.shadow_until) == old
+        at = changed_at if same else now
+        rows.append({"name": tenant.name, "document": dump(tenant), "changed_at": at})
     upsert(connection, TENANT, rows)
     return outcomes
 
 
-def _documents(connection: Connection, names: Sequence[str]) -> dict[str, str]:
-    """The documents of those tenants that there are, locked, in an order that cannot deadlock."""
+def _documents(connection: Connection, names: Sequence[str]) -> dict[str, tuple[Tenant, datetime]]:
+    """Those of the tenants that there are, locked in an order that cannot deadlock, by name.
+
+    With the instant of the last change.
+    """
     found = {}
     for start in range(0, len(names), _CHUNK):
         chunk = TENANT.c.name.in_(names[start : start + _CHUNK])
-        query = select(TENANT.c.name, TENANT.c.document).where(chunk).order_by(TENANT.c.name)
-        found.update(
-            {row.name: row.document for row in connection.execute(query.with_for_update())}
-        )
+        query = select(TENANT).where(chunk).order_by(TENANT.c.name).with_for_update()
+        for row in connection.execute(query):
+            found[row.name] = (load(row.document, Tenant), row.changed_at)
     return found
 
 

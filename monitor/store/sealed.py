@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, and_, delete, func, select, update
 
 from monitor.model import SealedValue
+from monitor.store.drafts import is_draft
 from monitor.store.engine import Database, upsert
 from monitor.store.roster import hold_tenant
 from monitor.store.tables import SEALED_SECRET as SEALED
@@ -20,14 +21,15 @@ class SealedSecrets:
 
         Args:
             sealed: the value.
-            tenant: the owner, where it is a tenant; the value goes when it goes.
+            tenant: the owner, where it is a tenant or one being set up; the value goes when it
+                goes.
 
         Raises:
             StoreError: there is no such tenant (any more), or the database cannot be used.
         """
         row = {column.name: getattr(sealed, column.name) for column in SEALED.c}
         with self._database.write() as connection:
-            if tenant is not None:
+            if tenant is not None and not is_draft(connection, tenant):
                 hold_tenant(connection, tenant)
             upsert(connection, SEALED, [row])
 

@@ -285,6 +285,28 @@ class SenderHealthRow(Row, table=True):
     probe_id: int = Field(sa_type=_COUNTER)
 
 
+class ConfirmationRow(Row, table=True):
+    """Whether somebody saw a sender's test mail arrive; only for senders that were asked about."""
+
+    __tablename__ = "confirmation"
+    tenant: str = _tenant(primary_key=True)
+    mailbox: str = _text(primary_key=True)
+    asked_at: datetime
+    sent_to: str = _text()
+    answer: str | None = _text()
+    answered_at: datetime | None = None
+    answered_by: str | None = _text()
+
+
+class DraftRow(Row, table=True):
+    """Guided set-ups on their way, each as one document."""
+
+    __tablename__ = "draft"
+    name: str = _text(primary_key=True)
+    document: str = _text()
+    changed_at: datetime
+
+
 class SnoozeRow(Row, table=True):
     """Snoozes and acknowledgements; the newest of a credential's life holds."""
 
@@ -340,6 +362,8 @@ NOTICE = _core(NoticeRow)
 SLOT = _core(SlotRow)
 PROBE = _core(ProbeRow)
 SENDER_HEALTH = _core(SenderHealthRow)
+CONFIRMATION = _core(ConfirmationRow)
+DRAFT = _core(DraftRow)
 SNOOZE = _core(SnoozeRow)
 BEAT = _core(BeatRow)
 SEALED_SECRET = _core(SealedSecretRow)

@@ -319,6 +319,8 @@ def hostile_mails(name: str) -> list[Mail]:
         sample.digest(cards),
         sample.digest(*rows, still_lapsed=[(who, lapsed)], blind=[(who, health)]),
         sample.digest(sample.covered_item(who=who, app_name=name)),
+        sample.welcome(cards),
+        sample.welcome(*rows, still_lapsed=[(who, lapsed)], blind=[(who, health)]),
         sample.cannot_check(who, health=health),
         sample.canary(tenant_name=name, mailbox=name),
         sample.canary_failed(

@@ -291,3 +291,54 @@ def _only_left(store: Store, name: str) -> None:
         alarms = connection.execute(select(ALARM.c.scope)).scalars().all()
     assert sorted(alarms) == sorted([f"tenant:{name}", *scopes])
     assert {notice.tenant for mail in store.outbox() for notice in mail.notices} == {name}
+
+
+def test_a_known_tenant_keeps_its_shadow_where_that_is_asked_for(store: Store, make) -> None:
+    """The shadow that comes along is for a new one, and for another directory."""
+    until, later = make.now + timedelta(days=14), make.now + timedelta(days=15)
+    first = make.tenant(shadow_until=until)
+    assert store.put_tenant(first, now=make.now, keep_shadow=True) == "added"
+    again = make.tenant(shadow_until=later)
+    assert store.put_tenant(again, now=make.now, keep_shadow=True) == "unchanged"
+    assert store.tenant("contoso") == first
+    changed = make.tenant(shadow_until=later, send_hour=9)
+    assert store.put_tenant(changed, now=make.now, keep_shadow=True) == "updated"
+    assert store.tenant("contoso") == make.tenant(shadow_until=until, send_hour=9)
+    moved = make.tenant(shadow_until=later, directory_id="another")
+    assert store.put_tenant(moved, now=make.now, keep_shadow=True) == "replaced"
+    assert store.tenant("contoso") == moved
+
+
+def test_importing_as_live_ends_the_shadow_of_those_that_are_known(store: Store, make) -> None:
+    """Which is a change, but none for which it is read anew; a shadow that is over stays as is."""
+    end = make.now + timedelta(days=14)
+    old = make.tenant(shadow_until=end), make.tenant("b", shadow_until=make.now)
+    store.put_roster([], old, now=make.now)
+    new = make.tenant(), make.tenant("b"), make.tenant("c")
+    told = store.put_roster([], new, now=end, live=True)
+    assert told == [("contoso", "unchanged"), ("b", "unchanged"), ("c", "added")]
+    later = make.now + timedelta(days=1)
+    told = store.put_roster([], new, now=later, live=True)
+    assert told == [("contoso", "updated"), ("b", "unchanged"), ("c", "unchanged")]
+    assert store.tenants() == [old[1], new[2], new[0]]
+    assert store.known_since()["contoso"] == make.now
+
+
+def test_ending_a_shadow_is_no_reason_to_read_the_tenant_anew(store: Store, make) -> None:
+    """A thousand tenants that go live would else be scanned at once."""
+    end = make.now + timedelta(days=14)
+    store.put_tenant(make.tenant(shadow_until=end), now=make.now)
+    later = make.now + timedelta(days=1)
+    assert store.put_tenant(make.tenant(shadow_until=later), now=later) == "updated"
+    assert store.end_shadow("contoso", now=make.now)
+    assert not store.end_shadow("contoso", now=make.now)
+    assert not store.end_shadow("fabrikam", now=make.now)
+    assert store.tenant("contoso") == make.tenant()
+    assert store.known_since() == {"contoso": make.now}
+
+
+def test_a_shadow_that_is_over_is_not_ended_again(store: Store, make) -> None:
+    """To the second: at its end it is over."""
+    store.put_tenant(make.tenant(shadow_until=make.now), now=make.now)
+    assert not store.end_shadow("contoso", now=make.now)
+    assert store.end_shadow("contoso", now=make.now - timedelta(seconds=1))

@@ -194,13 +194,13 @@ def test_the_verdict_names_all_that_is_the_matter() -> None:
     assert samples.bad_morning().verdict == (
         "1 credential lapsed; 5 more need action; 3 tenants are unknown (not fully read); "
         "1 tenant not read recently; the mail path fails for 1 of 6 senders; 1 mail path not "
-        "proven for 26 hours; 1 mail waiting with no path to send by; 1 mail could not be "
-        "delivered."
+        "proven for 26 hours; 1 test mail not confirmed to have arrived; 1 mail waiting with no "
+        "path to send by; 1 mail could not be delivered."
     )
     assert samples.quiet_morning().verdict == (
         "All is well: 3 tenants read, nothing needs action. 3 mail paths proven."
     )
-    assert "tenant import" in samples.empty_store().verdict
+    assert "tenant add" in samples.empty_store().verdict
 
 
 def test_the_json_has_the_keys_that_scripts_rely_on() -> None:

@@ -23,7 +23,7 @@ from tests.unit.contoso_status import report
         (sender("contoso", CanaryResult.OK, hours=27, last_ok=27), True, 3),
         (sender("contoso", CanaryResult.FAILED, last_ok=1, cause="x"), False, 6),
         (sender("contoso", CanaryResult.FAILED, last_ok=None, cause="x"), True, 6),
-        (sender("contoso", CanaryResult.UNCONFIRMED, last_ok=1), False, 0),
+        (sender("contoso", CanaryResult.UNCONFIRMED, last_ok=1), False, 3),
         (SenderHealth("contoso", "noreply@contoso.example"), False, 0),
     ],
 )
@@ -172,10 +172,10 @@ def test_the_verdict_claims_no_more_proof_than_there_is() -> None:
         senders=[
             sender("contoso", CanaryResult.OK),
             SenderHealth("contoso", "new@contoso.example"),
-            sender(OPERATOR, CanaryResult.UNCONFIRMED),
+            sender(OPERATOR, CanaryResult.OK),
         ]
     )
-    assert found.verdict.endswith(" 1 mail path proven, 1 not confirmed, 1 not proven yet.")
+    assert found.verdict.endswith(" 2 mail paths proven, 1 not proven yet.")
 
 
 @pytest.mark.parametrize(("minutes", "silent"), [(5, False), (5.1, True), (9999, True)])

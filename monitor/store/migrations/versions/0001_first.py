@@ -22,6 +22,7 @@ def upgrade() -> None:
     _shared_app()
     _slot()
     _tenant()
+    _set_up()
     _directory_object()
     _lost_access()
     _outbox()
@@ -49,6 +50,33 @@ def _alarm() -> None:
         unique=True,
         sqlite_where=sa.text("closed_at IS NULL"),
         postgresql_where=sa.text("closed_at IS NULL"),
+    )
+
+
+def _set_up() -> None:
+    op.create_table(
+        "draft",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.Column("changed_at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_draft")),
+    )
+    op.create_table(
+        "confirmation",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("mailbox", sa.Text(), nullable=False),
+        sa.Column("asked_at", INSTANT, nullable=False),
+        sa.Column("sent_to", sa.Text(), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=True),
+        sa.Column("answered_at", INSTANT, nullable=True),
+        sa.Column("answered_by", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["tenant"],
+            ["tenant.name"],
+            name=op.f("fk_confirmation_tenant"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("tenant", "mailbox", name=op.f("pk_confirmation")),
     )
 
 

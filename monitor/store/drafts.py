@@ -1,0 +1,72 @@
+"""Guided set-ups on their way; what they hold is references and ids, never a secret value."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, select
+
+from monitor.model import Draft
+from monitor.store.engine import Database, upsert
+from monitor.store.tables import DRAFT, SEALED_SECRET, TENANT
+from monitor.store.text import dump, load
+
+
+class Drafts:
+    """The part of the store that keeps set-ups which somebody has begun."""
+
+    _database: Database
+
+    def drafts(self) -> list[Draft]:
+        """All set-ups on their way, by name.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        with self._database.read() as connection:
+            found = connection.execute(select(DRAFT.c.document)).scalars().all()
+        return sorted((load(text, Draft) for text in found), key=lambda draft: draft.name)
+
+    def draft(self, name: str) -> Draft | None:
+        """The set-up of that name, if one was begun.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        query = select(DRAFT.c.document).where(DRAFT.c.name == name)
+        with self._database.read() as connection:
+            found = connection.execute(query).scalar_one_or_none()
+        return None if found is None else load(found, Draft)
+
+    def put_draft(self, draft: Draft, *, now: datetime) -> None:
+        """Keep a set-up as far as it went.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        row = {"name": draft.name, "document": dump(draft), "changed_at": now}
+        with self._database.write() as connection:
+            upsert(connection, DRAFT, [row])
+
+    def drop_draft(self, name: str) -> bool:
+        """Forget a set-up; its sealed values go too, unless a tenant of that name uses them.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        with self._database.write() as connection:
+            gone = connection.execute(delete(DRAFT).where(DRAFT.c.name == name))
+            watched = select(TENANT.c.name).where(TENANT.c.name == name)
+            if gone.rowcount and connection.execute(watched).scalar_one_or_none() is None:
+                sealed = SEALED_SECRET.c.owner == name
+                connection.execute(delete(SEALED_SECRET).where(sealed))
+            return bool(gone.rowcount)
+
+
+def is_draft(connection: Connection, name: str) -> bool:
+    """Whether a set-up of that name is on its way; it stays so until the transaction ends."""
+    query = select(DRAFT.c.name).where(DRAFT.c.name == name).with_for_update()
+    return connection.execute(query).scalar_one_or_none() is not None

@@ -1,0 +1,194 @@
+"""Answers as people type them: checked like a tenants file, and put together as one of its rows."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from monitor.errors import UsageError
+from monitor.fields import Address, Guid, ZoneName
+from monitor.fields.problems import nearest, printable
+from monitor.model import Draft
+from monitor.onboard import Model
+from monitor.references import looks_like_guid, reference
+from monitor.wizard.steps import CERTIFICATE, FEDERATED, FORMS, MANAGED, OWN, SECRET, Surroundings
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_DOMAIN = re.compile(
+    r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}", re.IGNORECASE
+)
+_EVERYBODY = ("common", "organizations", "consumers")
+_QUOTES = ('"', "'", "“", "”", "‘", "’", "`")
+_GUID: TypeAdapter[str] = TypeAdapter(Guid)
+_ADDRESS: TypeAdapter[str] = TypeAdapter(Address)
+_ZONE: TypeAdapter[str] = TypeAdapter(ZoneName)
+_LIST = re.compile(r"[,;\s]+")
+
+
+class AnswerError(UsageError):
+    """An answer cannot be right; `key` names the question."""
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(message)
+        self.key = key
+
+
+def check_name(name: str) -> str:
+    """A tenant's name.
+
+    Raises:
+        AnswerError: it cannot be one.
+    """
+    text = name.strip()
+    if not NAME.fullmatch(text):
+        told = f'"{printable(text, 80)}" is no name for a tenant.'
+        raise AnswerError(
+            "name",
+            f"{told} It must be short: letters, digits, dot, dash, underscore; at most 64.",
+        )
+    return text
+
+
+def checked(key: str, text: str, around: Surroundings) -> str:
+    """An answer in its usual form; an empty one stays empty.
+
+    Args:
+        key: of the question.
+        text: as it was typed; of a credential, its reference and never its value.
+        around: what is configured.
+
+    Raises:
+        AnswerError: it cannot be right; says what is wanted.
+    """
+    text = text.strip()
+    if not text:
+        return ""
+    try:
+        return _checked(key, text, around)
+    except ValidationError as error:
+        told = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+        raise AnswerError(key, f"It {told}.") from None
+    except ValueError as error:
+        raise AnswerError(key, f"It {error}.") from None
+
+
+def _checked(key: str, text: str, around: Surroundings) -> str:
+    match key:
+        case "cloud":
+            return _word(key, text, list(around.clouds))
+        case "model":
+            return _word(key, text, [str(model) for model in Model])
+        case "form":
+            return _word(key, text, list(FORMS))
+        case "app":
+            return "" if text == OWN else _word(key, text, list(around.apps))
+        case "directory_id":
+            return _directory(text)
+        case "client_id" | "enterprise_object_id":
+            return _GUID.validate_python(text)
+        case "mailbox":
+            return _ADDRESS.validate_python(text)
+        case "recipients" | "canary_to":
+            return ", ".join(_ADDRESS.validate_python(one) for one in _LIST.split(text) if one)
+        case "time_zone":
+            return _ZONE.validate_python(text)
+        case "credential" | "password":
+            return text if looks_like_guid(text) else reference(text)
+        case _:
+            raise ValueError("is not asked for")
+
+
+def _word(key: str, text: str, known: list[str]) -> str:
+    if text in known:
+        return text
+    near = nearest(text, known)
+    hint = f' Did you mean "{near}"?' if near else f" It is one of {', '.join(known)}."
+    raise AnswerError(key, f'There is no "{printable(text, 60)}".{hint}')
+
+
+def _directory(text: str) -> str:
+    """A directory's id, or a domain by which its id is then looked up."""
+    if text.lower() in _EVERYBODY:
+        raise AnswerError(
+            "directory_id",
+            f'"{text}" stands for any directory. Give the one that is to be watched.',
+        )
+    if _DOMAIN.fullmatch(text):
+        return text.lower()
+    return _GUID.validate_python(text)
+
+
+def plain_secret(text: str) -> str:
+    """A client secret's value as it was pasted, without what copying adds.
+
+    Entra makes values of letters, digits and `.-_~`, so quotes around one are not part of it.
+
+    Raises:
+        AnswerError: it is empty, of several lines, or a secret's ID.
+    """
+    value = text.strip().lstrip("\ufeff")
+    if len(value) > 1 and value[0] in _QUOTES and value[-1] in _QUOTES:
+        value = value[1:-1].strip()
+    if not value:
+        raise AnswerError("credential", "There is no value.")
+    if re.search(r"[\x00-\x1f\x7f]", value):
+        raise AnswerError("credential", "A client secret is one line of text.")
+    if looks_like_guid(value):
+        raise AnswerError(
+            "credential",
+            "That is a GUID, so it is the secret's ID. Entra wants the secret's Value, which is "
+            "shown only once, right after it was made. If it is gone, make a new secret.",
+        )
+    return value
+
+
+def row(draft: Draft) -> dict[str, Any]:
+    """The set-up as a row of a tenants file."""
+    table: dict[str, Any] = {"name": draft.name}
+    for key in ("cloud", "directory_id", "client_id", "time_zone", "app"):
+        if draft.get(key):
+            table[key] = draft.get(key)
+    if draft.get("app"):
+        table.pop("client_id", None)
+    elif draft.get("credential"):
+        table["credential"] = _credential(draft)
+    if draft.get("recipients"):
+        table["recipients"] = listed(draft.get("recipients"))
+    if draft.get("mailbox"):
+        sender: dict[str, Any] = {"mailbox": draft.get("mailbox")}
+        if draft.get("enterprise_object_id"):
+            sender["enterprise_object_id"] = draft.get("enterprise_object_id")
+        if draft.get("canary_to") and draft.get("canary_to") != draft.get("mailbox"):
+            sender["canary_to"] = listed(draft.get("canary_to"))
+        table["sender"] = sender
+    return table
+
+
+def _credential(draft: Draft) -> dict[str, str]:
+    form = draft.get("form") or SECRET
+    held = {form: draft.get("credential")}
+    if form == CERTIFICATE and draft.get("password"):
+        held["password"] = draft.get("password")
+    return held
+
+
+def listed(text: str) -> list[str]:
+    """The items of an answer that may be several."""
+    return [one for one in _LIST.split(text) if one]
+
+
+def reference_of(form: str, text: str) -> str | None:
+    """The reference that a typed credential is; None where it is a secret's value itself.
+
+    Args:
+        form: secret, certificate, federated or managed_identity.
+        text: as it was typed: a path counts as a file where a file is meant.
+    """
+    text = text.strip()
+    if text.startswith(("env:", "file:", "keyvault:", "sealed:")) or not text:
+        return text
+    if form == MANAGED:
+        return text
+    return f"file:{text}" if form in (CERTIFICATE, FEDERATED) else None

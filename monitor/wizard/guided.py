@@ -1,0 +1,302 @@
+"""The guided set-up itself: from answers to a watched tenant with a proven mail path."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from monitor.canaries import Canaries
+from monitor.config import Configuration
+from monitor.doctor.checks import Check, Report
+from monitor.doctor.rounds import Doctor
+from monitor.errors import UsageError
+from monitor.model import Draft, Tenant
+from monitor.onboard import Form, Model, exchange_setup
+from monitor.recipients import Audience
+from monitor.render import exchange_script
+from monitor.roster import read_row
+from monitor.senders import OAuthSender, of_tenant
+from monitor.store import Store
+from monitor.wizard.answers import AnswerError, check_name, checked, plain_secret, reference_of, row
+from monitor.wizard.arrival import Arrivals
+from monitor.wizard.keeping import Keeper
+from monitor.wizard.questions import page
+from monitor.wizard.renewal import Renewals
+from monitor.wizard.schedule import NextRuns, next_runs
+from monitor.wizard.steps import (
+    CERTIFICATE,
+    FOUND,
+    SECRET,
+    Page,
+    Step,
+    Surroundings,
+    is_told,
+    keys_of,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found at a step.
+
+    Args:
+        draft: the set-up, with what was learned on the way.
+        checks: the doctor's checks that concern the step.
+    """
+
+    draft: Draft
+    checks: tuple[Check, ...] = ()
+
+    @property
+    def wrong(self) -> tuple[Check, ...]:
+        """The checks that failed."""
+        return tuple(check for check in self.checks if check.status == "failed")
+
+    @property
+    def advice(self) -> tuple[Check, ...]:
+        """What works, but could be better."""
+        return tuple(check for check in self.checks if check.status == "warning")
+
+
+class Wizard:
+    """Leads a tenant's set-up, for the terminal and the page alike.
+
+    Args:
+        store: keeps drafts, tenants and confirmations.
+        configuration: clouds, defaults and the operator.
+        doctor: looks at what was answered.
+        canaries: sends the test mail.
+        keeper: keeps a typed secret.
+        audience: the operator, as far as mails care.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        configuration: Configuration,
+        *,
+        doctor: Doctor,
+        canaries: Canaries,
+        keeper: Keeper,
+        audience: Audience,
+    ) -> None:
+        self._store = store
+        self._configuration = configuration
+        self._doctor = doctor
+        self._keeper = keeper
+        self._audience = audience
+        self.arrivals = Arrivals(store, canaries=canaries, sender=self.sender)
+        self.renewals = Renewals(store, configuration, doctor=doctor, keeper=keeper)
+
+    # --- drafts --------------------------------------------------------------------------------
+
+    def drafts(self) -> list[Draft]:
+        """The set-ups that were left on their way."""
+        return self._store.drafts()
+
+    def begin(self, name: str, now: datetime) -> Draft:
+        """The set-up of that name: a new one, or where it was left.
+
+        Raises:
+            AnswerError: the name cannot be used.
+            StoreError: the database cannot be used.
+        """
+        name = check_name(name)
+        if self._store.tenant(name) is not None:
+            raise AnswerError("name", f"{name} is watched already.")
+        found = self._store.draft(name)
+        if found is None:
+            found = Draft(name)
+            self._store.put_draft(found, now=now)
+        return found
+
+    def forget(self, draft: Draft) -> None:
+        """Drop a set-up, and the secret that was typed for it."""
+        for key in ("credential", "password"):
+            self._keeper.let_go(draft.name, draft.get(key))
+        self._store.drop_draft(draft.name)
+
+    def around(self) -> Surroundings:
+        """What the pages depend on."""
+        return Surroundings(
+            clouds=dict(self._configuration.clouds),
+            apps={app.name: app.client_id for app in self._store.shared_apps()},
+            time_zone=self._configuration.default_zone,
+            operator_hears=bool(self._audience.recipients),
+            sealing=self._keeper.sealing,
+        )
+
+    def page(self, draft: Draft, step: Step) -> Page:
+        """What a step says and asks now."""
+        return page(step, draft, self.around())
+
+    def answer(self, draft: Draft, said: Mapping[str, str], now: datetime) -> Draft:
+        """Take answers, check each, and keep them. A typed secret is kept apart at once.
+
+        A step that is answered anew is to be looked at anew, and so is what comes after it.
+
+        Raises:
+            AnswerError: one cannot be right; none was kept.
+            LapsewatchError: the secret cannot be kept, or the database not be used.
+        """
+        around = self.around()
+        answers = dict(draft.answers)
+        # In this order: what a credential is, decides how its text is read.
+        form = checked("form", said.get("form", ""), around) or answers.get("form") or SECRET
+        for key, text in said.items():
+            if key not in ("credential", "password"):
+                answers[key] = checked(key, text, around)
+        kept = self._kept(draft, form, said, around)
+        answers |= kept
+        changed = [step for step in Step if set(keys_of(step)) & set(said)]
+        still = draft.passed
+        if changed:
+            still = tuple(step for step in draft.passed if _place([Step(step)]) < _place(changed))
+        return self._keep(replace(draft, answers=answers, passed=still), now)
+
+    def _kept(
+        self, draft: Draft, form: str, said: Mapping[str, str], around: Surroundings
+    ) -> dict[str, str]:
+        """The references of what was typed as credential or password."""
+        found = {}
+        for key in ("credential", "password"):
+            if not said.get(key, "").strip():
+                continue
+            if key == "password" and form != CERTIFICATE:
+                continue
+            text = reference_of(form if key == "credential" else SECRET, said[key])
+            old = draft.get(key)
+            if text is None:
+                value = plain_secret(said[key]) if key == "credential" else said[key].strip()
+                found[key] = self._keeper.keep(draft.name, value)
+            else:
+                found[key] = checked(key, text, around)
+            if old and old != found[key]:
+                self._keeper.let_go(draft.name, old)
+        return found
+
+    def pass_on(self, draft: Draft, step: Step, now: datetime) -> Draft:
+        """Mark a step as done."""
+        return self._keep(replace(draft, passed=(*draft.passed, step)), now)
+
+    def back(self, draft: Draft, step: Step, now: datetime) -> Draft:
+        """Go back to a step: it and all after it are to be done again; the answers stay."""
+        still = tuple(done for done in draft.passed if _place([Step(done)]) < _place([step]))
+        return self._keep(replace(draft, passed=still), now)
+
+    def _keep(self, draft: Draft, now: datetime) -> Draft:
+        self._store.put_draft(draft, now=now)
+        return draft
+
+    # --- looking -------------------------------------------------------------------------------
+
+    def look(self, draft: Draft, step: Step, now: datetime) -> Findings:
+        """Ask the outside about what was answered up to a step; blocks for some seconds.
+
+        Raises:
+            UsageError: the answers do not make a tenant yet.
+            LapsewatchError: the database cannot be used.
+        """
+        if step is Step.DIRECTORY:
+            return self._directory(draft, now)
+        if step not in (Step.CREDENTIAL, Step.ENTERPRISE, Step.EXCHANGE):
+            return Findings(draft)
+        report = asyncio.run(self._doctor.look_at(self.tenant(draft)))
+        if report.object_id and report.object_id != draft.get(FOUND):
+            answers = {**draft.answers, FOUND: report.object_id}
+            draft = self._keep(replace(draft, answers=answers), now)
+        return Findings(draft, _told(report, step, draft.get("model")))
+
+    def _directory(self, draft: Draft, now: datetime) -> Findings:
+        asked = draft.get("directory_id")
+        report = asyncio.run(self._doctor.look_up(asked, draft.get("cloud") or "global"))
+        checks = _told(report, Step.DIRECTORY, "")
+        found = report.directory_id
+        if found and "." in asked and not any(check.status == "failed" for check in checks):
+            answers = {
+                **draft.answers,
+                "directory_id": checked("directory_id", found, self.around()),
+            }
+            draft = self._keep(replace(draft, answers=answers), now)
+        return Findings(draft, checks)
+
+    def tenant(self, draft: Draft) -> Tenant:
+        """The tenant that the answers make, by the rules of a tenants file.
+
+        Raises:
+            UsageError: they make none; says what is missing.
+        """
+        found = read_row(
+            row(draft),
+            self._configuration,
+            known=self._store.tenants(),
+            known_apps=self._store.shared_apps(),
+        )
+        if found.errors:
+            raise UsageError(" ".join(str(error) for error in found.errors))
+        return found.tenants[0]
+
+    def script(self, entry: Tenant, model: str, form: Form = Form.SETUP) -> str:
+        """The PowerShell script for a tenant's sender.
+
+        Raises:
+            UsageError: a value is missing or cannot be right.
+        """
+        setup = exchange_setup(
+            entry,
+            self._configuration.clouds,
+            model=Model(model or Model.MAILBOX),
+            objects=[found for _, found in self._store.objects(entry.name)],
+        )
+        return exchange_script(setup, form)
+
+    # --- coming to an end ----------------------------------------------------------------------
+
+    def finish(self, draft: Draft, now: datetime) -> Tenant:
+        """Watch the tenant from now on. The set-up is over, but for the test mail.
+
+        Raises:
+            UsageError: the answers make no tenant.
+            StoreError: the database cannot be used.
+        """
+        entry = self.tenant(draft)
+        self._store.put_tenant(entry, now=now)
+        self._store.drop_draft(draft.name)
+        return entry
+
+    def sender(self, entry: Tenant) -> OAuthSender | None:
+        """The sender of a tenant, if it has one."""
+        return of_tenant(entry, self._configuration.clouds)
+
+    def next_runs(self, entry: Tenant, now: datetime) -> NextRuns:
+        """When the tenant is read, proven and warned about first."""
+        settings = self._configuration.settings
+        return next_runs(
+            entry,
+            sender=self.sender(entry),
+            audience=self._audience,
+            canary_at=settings.defaults.canary_at,
+            beats=self._store.beats(),
+            now=now,
+        )
+
+
+def _place(steps: Iterable[Step]) -> int:
+    return min(list(Step).index(step) for step in steps)
+
+
+def _told(report: Report, step: Step, model: str) -> tuple[Check, ...]:
+    """The checks that concern a step, with what to do about them here and now."""
+    told = [check for check in report.checks if is_told(check.name, step, model)]
+    return tuple(_here(check, report) if check.status == "failed" else check for check in told)
+
+
+def _here(check: Check, report: Report) -> Check:
+    """A check whose fix is an answer of this set-up, and no line of a tenants file."""
+    if check.cause == "object_id_mismatch" and report.object_id:
+        return replace(check, fix=f"Answer with {report.object_id}.", command=None)
+    if check.cause == "wrong_cloud":
+        return replace(check, fix="Change the answers: take the cloud that knows it.", command=None)
+    return check

@@ -1,0 +1,175 @@
+"""A new credential for a tenant: proven by a fresh token before the old one is let go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from monitor.config import Configuration
+from monitor.doctor.checks import Check
+from monitor.doctor.rounds import Doctor
+from monitor.fields import beside
+from monitor.model import CredentialRef, Recipient, Tenant
+from monitor.references import credential, located
+from monitor.store import Store
+from monitor.wizard.answers import AnswerError, checked, listed, plain_secret, reference_of
+from monitor.wizard.keeping import Keeper
+from monitor.wizard.steps import SECRET, Surroundings
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """What came of a new credential.
+
+    Args:
+        entry: the tenant as it is now.
+        checks: what was looked at.
+        proven: whether a fresh token was given, so that the new credential is in use.
+    """
+
+    entry: Tenant
+    checks: tuple[Check, ...]
+    proven: bool
+
+
+class Renewals:
+    """Takes new credentials for watched tenants.
+
+    Args:
+        store: the tenants.
+        configuration: what else refers to kept values.
+        doctor: proves a credential.
+        keeper: keeps typed secrets.
+    """
+
+    def __init__(
+        self, store: Store, configuration: Configuration, *, doctor: Doctor, keeper: Keeper
+    ) -> None:
+        self._store = store
+        self._configuration = configuration
+        self._doctor = doctor
+        self._keeper = keeper
+
+    def renew(
+        self, entry: Tenant, credential: CredentialRef, *, sending: bool, now: datetime
+    ) -> Renewal:
+        """Take a new credential, once a fresh token proves it; else all stays as it was.
+
+        Args:
+            entry: the tenant.
+            credential: the new one, kept beside the old.
+            sending: it is the sender's own; otherwise the tenant's.
+            now: the instant.
+
+        Returns:
+            What came of it.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        new = _with_credential(entry, credential, sending=sending)
+        report = asyncio.run(self._doctor.look_at(new))
+        names = _proofs(new, sending=sending)
+        checks = tuple(check for check in report.checks if check.name in names)
+        statuses = {check.status for check in checks}
+        if "failed" in statuses or "ok" not in statuses:
+            self.let_go(entry.name, credential)
+            return Renewal(entry, checks, proven=False)
+        self._store.put_tenant(new, now=now)
+        old = entry.sender.credential if sending and entry.sender else entry.credential
+        if old is not None:
+            self.let_go(entry.name, old)
+        return Renewal(new, checks, proven=True)
+
+    def credential(
+        self, name: str, said: Mapping[str, str | None], around: Surroundings
+    ) -> CredentialRef:
+        """The credential that somebody typed or named; a secret's value is kept at once.
+
+        Args:
+            name: of the tenant.
+            said: the answers `form`, `credential` and `password`.
+            around: what is configured.
+
+        Raises:
+            AnswerError: it cannot be one.
+            SecretError: the value cannot be kept.
+        """
+        form = said.get("form") or SECRET
+        text = reference_of(form, said.get("credential") or "")
+        if text is None:
+            kept = self._keeper.keep(name, plain_secret(said.get("credential") or ""))
+            return CredentialRef("secret", kept)
+        table = {form: checked("credential", text, around)}
+        if password := said.get("password"):
+            table["password"] = checked("password", password, around)
+        try:
+            found = credential(table)
+        except ValueError as error:
+            raise AnswerError("credential", f"It {error}.") from None
+        return located(found, lambda named: str(beside(Path.cwd(), named)))
+
+    def change(
+        self, entry: Tenant, said: Mapping[str, str], around: Surroundings, now: datetime
+    ) -> Tenant:
+        """Change who is warned, when, and where the test mail goes.
+
+        Args:
+            entry: the tenant.
+            said: the answers recipients, time_zone, canary_to and enterprise_object_id.
+            around: what is configured.
+            now: the instant.
+
+        Raises:
+            AnswerError: one cannot be right; nothing was changed.
+            StoreError: the database cannot be used.
+        """
+        sure = {key: checked(key, text, around) for key, text in said.items()}
+        new, sender = entry, entry.sender
+        if "recipients" in sure:
+            new = replace(
+                new, recipients=tuple(Recipient(one) for one in listed(sure["recipients"]))
+            )
+        if sure.get("time_zone"):
+            new = replace(new, time_zone=sure["time_zone"])
+        if sender is not None and "canary_to" in sure:
+            sender = replace(sender, canary_to=tuple(listed(sure["canary_to"])))
+        if sender is not None and "enterprise_object_id" in sure:
+            sender = replace(sender, enterprise_object_id=sure["enterprise_object_id"] or None)
+        new = replace(new, sender=sender)
+        self._store.put_tenant(new, now=now)
+        return new
+
+    def let_go(self, name: str, credential: CredentialRef) -> None:
+        """Delete a kept value that nothing refers to any more."""
+        used = {one.reference for one in self._references()}
+        for reference in (credential.reference, credential.password or ""):
+            if reference and reference not in used:
+                self._keeper.let_go(name, reference)
+
+    def _references(self) -> Iterable[CredentialRef]:
+        for entry in self._store.tenants():
+            yield entry.credential
+            if entry.sender is not None and entry.sender.credential is not None:
+                yield entry.sender.credential
+        for app in self._store.shared_apps():
+            yield app.credential
+        operator = self._configuration.operator_sender
+        if operator is not None and operator.credential is not None:
+            yield operator.credential
+
+
+def _with_credential(entry: Tenant, credential: CredentialRef, *, sending: bool) -> Tenant:
+    if sending and entry.sender is not None:
+        return replace(entry, sender=replace(entry.sender, credential=credential))
+    return replace(entry, credential=credential)
+
+
+def _proofs(entry: Tenant, *, sending: bool) -> set[str]:
+    """The checks that prove a credential: where it is signed in with, a fresh token is given."""
+    both = entry.sender is not None and entry.sender.credential is None
+    roles = ["smtp"] if sending else ["graph", *(["smtp"] if both else [])]
+    return {f"{role}.{what}" for role in roles for what in ("credential", "token", "claims")}
