@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from monitor import process
+from monitor.doctor.consult import Consultation, of_scan
 from monitor.lifecycle import OwnCredential
 from monitor.log import get
-from monitor.model import Scan, ScanRecord, Tenant
+from monitor.model import Examination, Scan, ScanRecord, Tenant
 from monitor.timetable import FIRST, consent_slot, scan_due
 from monitor.wiring import App
 
@@ -44,26 +45,30 @@ async def scan_tenants(
         return []
     own = await asyncio.to_thread(app.own_credentials)
     gate = asyncio.Semaphore(app.configuration.settings.deadlines.tenants_at_once)
-    async with app.graph() as reader:
+    with app.consultation() as doctor:
+        async with app.graph() as reader:
 
-        async def one(tenant: Tenant) -> ScanRecord | None:
-            async with gate:  # the slot is taken when the work begins, so its lease is short
-                if tenant.pending:
-                    consented = await welcome(app, reader, tenant, consents[tenant.name])
-                    if consented is None:
+            async def one(tenant: Tenant) -> ScanRecord | None:
+                async with gate:  # the slot is taken when the work begins, so its lease is short
+                    if tenant.pending:
+                        consented = await welcome(app, reader, tenant, consents[tenant.name])
+                        if consented is None:
+                            return None
+                        tenant = consented
+                    slot = slots.get(tenant.name, FIRST) if due_only else None
+                    if slot is not None and not await asyncio.to_thread(take, app, tenant, slot):
                         return None
-                    tenant = consented
-                slot = slots.get(tenant.name, FIRST) if due_only else None
-                if slot is not None and not await asyncio.to_thread(take, app, tenant, slot):
-                    return None
-                scan = await app.scans.attempt(reader, tenant)
-                if not dry_run:
-                    await asyncio.to_thread(record, app, tenant, scan, own, slot)
+                    scan = await app.scans.attempt(reader, tenant)
+                    if scan.record.complete and not dry_run:
+                        await asyncio.to_thread(record, app, tenant, scan, own, slot)
+                if not scan.record.complete and not dry_run:  # its place is another's by now
+                    found = await examined(app, doctor, tenant, scan.record)
+                    await asyncio.to_thread(record, app, tenant, scan, own, slot, found)
                 # Only the record: what was read of one tenant must not pile up with the others'.
                 return scan.record
 
-        # All of them come to their end before the first fault of one is told.
-        done = await asyncio.gather(*(one(tenant) for tenant in chosen), return_exceptions=True)
+            # All of them come to their end before the first fault of one is told.
+            done = await asyncio.gather(*(one(tenant) for tenant in chosen), return_exceptions=True)
     for tenant, outcome in zip(chosen, done, strict=True):
         if isinstance(outcome, BaseException):
             log.error("scan_not_recorded", tenant=tenant.name, error=str(outcome))
@@ -122,12 +127,25 @@ def take(app: App, tenant: Tenant, slot: datetime, *, job: str = JOB) -> bool:
     )  # fmt: skip
 
 
+async def examined(
+    app: App, doctor: Consultation, tenant: Tenant, failed: ScanRecord
+) -> Examination:
+    """Let the doctor look at what failed, in time for the alarm."""
+    cloud = app.configuration.clouds.get(tenant.cloud)
+    return await doctor.wait(doctor.ask(of_scan(tenant, cloud, failed.cause)))
+
+
 def record(
-    app: App, tenant: Tenant, scan: Scan, own: Sequence[OwnCredential], slot: datetime | None
+    app: App,
+    tenant: Tenant,
+    scan: Scan,
+    own: Sequence[OwnCredential],
+    slot: datetime | None,
+    found: Examination | None = None,
 ) -> None:
     """Write down what came of a scan and finish its slot, or give it back where that fails."""
     try:
-        app.scans.record(tenant, scan, own)
+        app.scans.record(tenant, scan, own, found)
     except Exception:
         if slot is not None:
             app.store.give_back_slot(JOB, tenant.name, slot, until=app.clock() + AGAIN)

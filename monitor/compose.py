@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from monitor.decide import Decision, Told, decide_run, tenant_state
+from monitor.decide import Decision, as_told, decide_run, tenant_state
 from monitor.lifecycle import has_lapsed, successors
 from monitor.model import (
     Credential,
@@ -97,7 +97,7 @@ class Composer:
             run.tenants,
             known.credentials,
             zone=ZoneInfo(run.zone),
-            told={key: Told(level, covered) for key, (level, covered) in known.told.items()},
+            told=as_told(known.told),
             snoozes=known.snoozes,
             now=now,
         )

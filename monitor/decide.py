@@ -86,6 +86,11 @@ class Told:
     covered: bool = False
 
 
+def as_told(levels: Mapping[Key, tuple[int | None, bool]]) -> dict[Key, Told]:
+    """What the store says was told: by credential the level, and whether it was called covered."""
+    return {key: Told(level, covered) for key, (level, covered) in levels.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What a run does about one credential for one recipient, and why.

@@ -17,6 +17,7 @@ from monitor.model import (
     AlarmChange,
     Cloud,
     CredentialRef,
+    Examination,
     Scan,
     ScanRecord,
     Tenant,
@@ -122,13 +123,20 @@ class Scans:
             )
         )
 
-    def record(self, tenant: Tenant, scan: Scan, own: Sequence[OwnCredential]) -> None:
+    def record(
+        self,
+        tenant: Tenant,
+        scan: Scan,
+        own: Sequence[OwnCredential],
+        examination: Examination | None = None,
+    ) -> None:
         """Write facts, ledger and alarm in one transaction.
 
         Args:
             tenant: as it was when the scan began.
             scan: what came of it.
             own: what Lapsewatch signs in with.
+            examination: what the doctor found, where the scan failed.
 
         Raises:
             StoreError: the tenant is gone or another one, or the database cannot be used.
@@ -139,8 +147,9 @@ class Scans:
             scan,
             zone=ZoneInfo(tenant.time_zone),
             own=own_uids(scan.objects, own, self._clock()),
-            alarm=self._alarm(tenant, before, scan.record, change),
+            alarm=self._alarm(tenant, before, scan.record, change, examination),
             watched=tenant,
+            examination=examination,
         )
         if scan.record.complete and change is not AlarmChange.CLOSE:
             self._close_what_opened_meanwhile(tenant, scan.record)
@@ -150,12 +159,17 @@ class Scans:
         )  # fmt: skip
 
     def _alarm(
-        self, tenant: Tenant, before: TenantHealth | None, record: ScanRecord, change: AlarmChange
+        self,
+        tenant: Tenant,
+        before: TenantHealth | None,
+        record: ScanRecord,
+        change: AlarmChange,
+        examination: Examination | None = None,
     ) -> AlarmWrite | None:
         if change is AlarmChange.NONE:
             return None
         news = self._news(f"tenant:{tenant.name}")
-        return self._alarms.scan_alarm(tenant, before, record, change, news)
+        return self._alarms.scan_alarm(tenant, before, record, change, news, examination)
 
     def _close_what_opened_meanwhile(self, tenant: Tenant, record: ScanRecord) -> None:
         """End the alarm of a failed attempt that was recorded beside this complete scan."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,16 +11,19 @@ from zoneinfo import ZoneInfo
 import typer
 
 from monitor.cli.terminal import print_json, print_table, when, wired, write_file
+from monitor.errors import SettingsError
 from monitor.fields.problems import printable
 from monitor.model import OutboxState, TenantState, stage_label
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from monitor.diagnose import Rulebook
     from monitor.model import Credential, OutboxMail
     from monitor.status import StatusReport
 
 SHOWN = 40
+DEFAULT_FILE = "lapsewatch.toml"
 
 
 def register(app: typer.Typer) -> None:
@@ -186,19 +190,20 @@ def diagnose(
     text: Annotated[
         list[str] | None, typer.Argument(help="The reply or error; - reads it.")
     ] = None,
+    rules: Annotated[
+        Path | None,
+        typer.Option(
+            help="Rules of your own, read before the built-in ones and in place of those "
+            "that the settings name."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Explain any SMTP reply, token error or Graph error: cause, evidence and fix."""
-    from importlib import resources
-
-    from monitor.diagnose import Rulebook
-
-    del context
     pasted = " ".join(text or ["-"])
     if pasted == "-":
         pasted = sys.stdin.read()
-    rules = resources.files("monitor").joinpath("diagnose_rules.toml").read_text("utf-8")
-    found = Rulebook.parse(rules).diagnose(pasted)
+    found = _rulebook(context, rules).diagnose(pasted)
     if as_json:
         print_json(
             {
@@ -219,6 +224,30 @@ def diagnose(
         print(f"Or: {', '.join(found.also)}")
     print(printable(found.explanation, 2000))
     print(f"Fix: {printable(found.fix, 2000)}")
+
+
+def _rulebook(context: typer.Context, file: Path | None) -> Rulebook:
+    """The rules of the file that was named, else of the settings, else the built-in ones.
+
+    Raises:
+        SettingsError: the file that was named cannot be used.
+    """
+    from monitor.config import load
+    from monitor.rulebooks import own_rules, rulebook
+
+    if file is not None:
+        return rulebook(file)
+    named = context.obj["config"]
+    if named is None and not Path(DEFAULT_FILE).exists() and "LAPSEWATCH_CONFIG" not in os.environ:
+        return rulebook(None)  # it helps where nothing is set up, too
+    try:
+        configuration = load(named)
+        own = own_rules(configuration.folder, configuration.settings.diagnose.rules)
+        return rulebook(own)
+    except SettingsError as error:
+        why = printable(error.problems[0], 600)
+        print(f"Warning: only the built-in rules are used. {why}", file=sys.stderr)
+        return rulebook(None)
 
 
 def health(context: typer.Context) -> None:

@@ -18,6 +18,7 @@ from monitor.cli import (
     demo,
     discovering,
     doctor,
+    forecasting,
     initialise,
     onboarding,
     proving,
@@ -27,6 +28,7 @@ from monitor.cli import (
     secrets,
     serving,
     shadows,
+    silencing,
     tenants,
 )
 from monitor.cli.terminal import complain
@@ -56,6 +58,8 @@ for module in (
     running,
     serving,
     reports,
+    forecasting,
+    silencing,
     doctor,
 ):
     module.register(app)

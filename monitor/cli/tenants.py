@@ -16,6 +16,7 @@ import typer
 from monitor.cli.terminal import iso, lasting, many, print_json, print_table, when, wired
 from monitor.errors import UsageError
 from monitor.fields.problems import nearest, printable
+from monitor.findings import summary
 from monitor.onboard import consent_url
 
 if TYPE_CHECKING:
@@ -181,12 +182,15 @@ def show(context: typer.Context, name: str, as_json: AsJson = False) -> None:
         health = app.store.health().get(entry.name)
         held, now = len(app.store.credentials(entry.name)), app.clock()
         cloud = app.cloud(entry) if entry.pending else None
+        found = app.store.examinations().get(entry.name)
     shown = _shown(entry, now)
     shown["credentials"] = held
     shown["last_complete_scan"] = health.last_complete if health else None
     shown["problem"] = health.problem if health and health.failures else None
     if cloud is not None:
         shown["consent_url"] = consent_url(cloud, entry.directory_id, entry.client_id)
+    sides = found.sides if found else ()
+    shown["examination"] = {side: summary(found, side) for side in sides} or None
     if as_json:
         print_json(shown)
         return

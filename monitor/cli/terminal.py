@@ -97,6 +97,19 @@ def lasting(length: timedelta) -> str:
     return many(seconds // size, noun)
 
 
+def read_file(file: Path) -> bytes:
+    """What a file holds that the user named.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    try:
+        return file.read_bytes()
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "no file can have that name"
+        raise UsageError(f"{printable(str(file), 300)} cannot be read: {why}.") from None
+
+
 def write_file(file: Path, text: str, *, make_folder: bool = False) -> None:
     """Write a file that the user named.
 

@@ -87,8 +87,9 @@ class _Round:
         """Gather in the order in which one thing rests on another."""
         target, cloud = self._target, self._target.cloud
         seen = TargetSeen(
-            target.name, self._ways.clock(), cloud, self._directory_id, target.changed_at
-        )
+            target.name, self._ways.clock(), cloud, self._directory_id, target.changed_at,
+            soon=target.soon, daily_mails=target.daily_mails, exchange=target.exchange,
+        )  # fmt: skip
         if cloud is None:
             return replace(seen, mail=await self._aside(self._relay))
         reading, sending = self._sign_ins(cloud)
@@ -233,6 +234,7 @@ class _Round:
             sent=will_send,
             configured_object_id=sender.enterprise_object_id,
             graph_roles=self._graph_roles(sending),
+            rcpt_to=sender.canary_to[0],
         )
 
     def _rehearse(
@@ -278,7 +280,8 @@ class _Round:
         token = (lambda: self._ways.password(reference)) if signs_in and reference else None
         to = sender.canary_to[0] if sender.canary_to else sender.mailbox
         return MailSeen(
-            mailbox=sender.mailbox, host=relay.host, port=relay.port, relay=True,
+            mailbox=sender.mailbox, host=relay.host, port=relay.port, relay=True, rcpt_to=to,
+            password=signs_in,
             reached=self._mail_host(path), probe=self._rehearse(path, token, to, sender.mailbox),
         )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """The nouns every room shares: frozen, without behaviour that needs a clock or the outside."""
 
 from monitor.model.drafts import Confirmation, Draft
+from monitor.model.examined import Examination, ExchangePoint, ExchangeResult, Finding, Side
 from monitor.model.facts import (
     CLOCK_SLACK,
     DEFAULT_SCAN_INTERVAL,
@@ -77,7 +78,11 @@ __all__ = [
     "CredentialRef",
     "CredentialState",
     "Draft",
+    "Examination",
+    "ExchangePoint",
+    "ExchangeResult",
     "FederatedCredential",
+    "Finding",
     "HeldSlot",
     "Kind",
     "Mail",
@@ -101,6 +106,7 @@ __all__ = [
     "Sender",
     "SenderHealth",
     "SharedApp",
+    "Side",
     "Slot",
     "Snooze",
     "Stage",

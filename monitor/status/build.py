@@ -16,8 +16,10 @@ from monitor.model import (
     UNKNOWN_AFTER,
     CanaryResult,
     CredentialState,
+    Examination,
     Probe,
     SenderHealth,
+    Side,
     Tenant,
     TenantHealth,
     TenantState,
@@ -148,6 +150,7 @@ def _tenant_rows(
                 needs_action=action[tenant.name],
                 lost=lost.problem if lost else None,
                 shadow_until=tenant.shadow_until if tenant.in_shadow(now) else None,
+                examination=_examination(facts, tenant.name, "reading"),
             )
         )
     result.sort(key=lambda row: (_TENANT_ORDER.index(row.state), row.tenant.name))
@@ -186,6 +189,7 @@ def _canary_row(facts: Facts, key: tuple[str, str], now: datetime) -> CanaryRow:
         evidence=doubt if result is CanaryResult.UNCONFIRMED else told,
         seconds=(last.finished_at - last.started_at).total_seconds() if last else None,
         stale=_is_unproven(facts, key[0], health, now),
+        examination=_examination(facts, key[0], "sending"),
     )
 
 
@@ -194,6 +198,12 @@ def _result(last: Probe | None, doubt: str) -> CanaryResult:
         return CanaryResult.NEVER
     accepted = last.result is CanaryResult.OK
     return CanaryResult.UNCONFIRMED if accepted and doubt else last.result
+
+
+def _examination(facts: Facts, name: str, side: Side) -> Examination | None:
+    """What the doctor found, as long as that side of the tenant fails."""
+    found = facts.examinations.get(name)
+    return found if found is not None and side in found.sides else None
 
 
 def _is_unproven(facts: Facts, tenant: str, health: SenderHealth | None, now: datetime) -> bool:

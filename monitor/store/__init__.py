@@ -11,6 +11,7 @@ from monitor.store.alarms import Alarms, AlarmWrite
 from monitor.store.customers import Customers
 from monitor.store.drafts import Drafts
 from monitor.store.engine import BUSY_SECONDS, Database
+from monitor.store.examinations import Examinations
 from monitor.store.facts import Facts
 from monitor.store.outbox import Outbox
 from monitor.store.probes import Probes
@@ -25,9 +26,20 @@ __all__ = ["AlarmWrite", "Store", "Told", "credential_uid"]
 
 
 class Store(
-    Roster, Customers, Purge, Facts, Runs, Outbox, Alarms, Slots, Probes, Snoozes, SealedSecrets,
+    Roster,
+    Customers,
+    Purge,
+    Facts,
+    Runs,
+    Outbox,
+    Alarms,
+    Slots,
+    Probes,
+    Snoozes,
+    SealedSecrets,
     Drafts,
-):  # fmt: skip
+    Examinations,
+):
     """Everything Lapsewatch remembers. Safe to use from several threads.
 
     Each call is one transaction: it happens whole, or (StoreError) not at all.

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, Select, Table, and_, bindparam, select, 
 
 from monitor.model import (
     Credential,
+    Examination,
     FederatedCredential,
     Kind,
     ObjectType,
@@ -25,6 +26,7 @@ from monitor.model import (
 from monitor.store import fold
 from monitor.store.alarms import AlarmWrite, apply_alarm
 from monitor.store.engine import Database, upsert
+from monitor.store.examinations import keep_examination
 from monitor.store.ledger import all_health, last_complete_scans, record_attempt, scan_records
 from monitor.store.roster import hold_tenant
 from monitor.store.tables import CREDENTIAL, OBJECT, TENANT
@@ -46,6 +48,7 @@ class Facts:
         own: frozenset[str] = frozenset(),
         alarm: AlarmWrite | None = None,
         watched: Tenant | None = None,
+        examination: Examination | None = None,
     ) -> None:
         """Write the outcome of one attempt in one transaction.
 
@@ -62,6 +65,7 @@ class Facts:
             alarm: an alarm to open or close together with it.
             watched: the tenant as it was when the scan began, to refuse the outcome should the
                 name stand for another directory by now.
+            examination: what the doctor found after a failure; one of an earlier failure goes.
 
         Raises:
             StoreError: the tenant is gone or another, or the database cannot be used. Nothing
@@ -74,6 +78,7 @@ class Facts:
             proven = last_complete_scans(connection, record.tenant).get(record.tenant)
             if not record_attempt(connection, record, facts=facts):
                 return
+            keep_examination(connection, record.tenant, "reading", examination)
             if facts:
                 _record_facts(connection, scan, zone, own, proven)
             # A failure with an entry that was corrected meanwhile alarms nobody.

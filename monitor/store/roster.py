@@ -15,6 +15,8 @@ from monitor.routes import sender_scope
 from monitor.store.engine import Database, upsert
 from monitor.store.tables import (
     ALARM,
+    EXAMINATION,
+    EXCHANGE_RESULT,
     OUTBOX,
     PROBE,
     SEALED_SECRET,
@@ -246,7 +248,7 @@ def forget(connection: Connection, name: str) -> bool:
     connection.execute(delete(ALARM).where(is_about(ALARM.c.scope, name)))
     slots = or_(SLOT.c.scope == name, is_about(SLOT.c.scope, name))
     connection.execute(delete(SLOT).where(slots))
-    for table in (PROBE, SENDER_HEALTH):
+    for table in (PROBE, SENDER_HEALTH, EXAMINATION, EXCHANGE_RESULT):
         connection.execute(delete(table).where(table.c.tenant == name))
     connection.execute(delete(SEALED_SECRET).where(SEALED_SECRET.c.owner == name))
     gone = connection.execute(delete(TENANT).where(TENANT.c.name == name))

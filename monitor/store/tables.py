@@ -307,6 +307,24 @@ class DraftRow(Row, table=True):
     changed_at: datetime
 
 
+class ExaminationRow(Row, table=True):
+    """What the doctor found after a failure. The operator's sender has no tenant row."""
+
+    __tablename__ = "examination"
+    tenant: str = _text(primary_key=True)
+    at: datetime
+    document: str = _text()
+
+
+class ExchangeResultRow(Row, table=True):
+    """What an administrator's run of the Exchange check script said, by the sender's tenant."""
+
+    __tablename__ = "exchange_result"
+    tenant: str = _text(primary_key=True)
+    at: datetime
+    document: str = _text()
+
+
 class SnoozeRow(Row, table=True):
     """Snoozes and acknowledgements; the newest of a credential's life holds."""
 
@@ -364,6 +382,8 @@ PROBE = _core(ProbeRow)
 SENDER_HEALTH = _core(SenderHealthRow)
 CONFIRMATION = _core(ConfirmationRow)
 DRAFT = _core(DraftRow)
+EXAMINATION = _core(ExaminationRow)
+EXCHANGE_RESULT = _core(ExchangeResultRow)
 SNOOZE = _core(SnoozeRow)
 BEAT = _core(BeatRow)
 SEALED_SECRET = _core(SealedSecretRow)

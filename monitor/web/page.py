@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from monitor.export import visible
+from monitor.findings import first_failed
 from monitor.model import OPERATOR, Credential, Kind
 from monitor.status import CredentialRow, StatusReport
 from monitor.web import advice, times, view
@@ -112,6 +113,7 @@ def _environment() -> Environment:
         run_word=view.run_word,
         canary_word=view.canary_word,
         known_cause=advice.known_cause,
+        first_failed=first_failed,
         rescan_command=advice.rescan_command,
         code_parts=lambda text: text.split("`"),
         evidence_lines=lambda text: text.splitlines()[:EVIDENCE_LINES],

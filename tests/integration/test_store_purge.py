@@ -29,7 +29,7 @@ from monitor.model import (
 from monitor.routes import sender_scope
 from monitor.store import AlarmWrite, Store
 from monitor.store.purge import REDACTED
-from monitor.store.tables import LOST_ACCESS, METADATA, SLOT
+from monitor.store.tables import EXAMINATION, EXCHANGE_RESULT, LOST_ACCESS, METADATA, SLOT
 
 GONE, STAYS = "go_ne", "goXne"  # LIKE would take the one for the other
 IDS = {GONE: "9e9e0000-0000-4000-8000-00000000dead", STAYS: "9e9e0000-0000-4000-8000-00000000beef"}
@@ -180,6 +180,9 @@ def _fill(store: Store, make, name: str) -> None:
     with store._database.write() as connection:
         row = {"tenant": name, "since": make.now, "problem": f"{name} is gone"}
         connection.execute(LOST_ACCESS.insert().values(**row))
+        for table in (EXAMINATION, EXCHANGE_RESULT):
+            found = {"tenant": name, "at": make.now, "document": IDS[name]}
+            connection.execute(table.insert().values(**found))
     store.put_confirmation(Confirmation(name, "m@x.example", make.now, f"it@{name}.example"))
     drafted = Draft(name, {"directory_id": IDS[name]})
     store.put_draft(drafted, now=make.now)

@@ -84,6 +84,7 @@ def test_the_example_that_init_writes_is_valid_also_with_every_line_switched_on(
     text = (Path(__file__).parents[2] / "monitor" / "settings_example.toml").read_text()
     read(text, tmp_path)
     (tmp_path / "ca.pem").write_text("a CA")
+    (tmp_path / "my-rules.toml").touch()
     lines = []
     for line in text.splitlines():
         candidate = line.removeprefix("#")

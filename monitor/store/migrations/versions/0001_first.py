@@ -16,6 +16,8 @@ COUNTER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     _alarm()
     _beat()
+    _examination()
+    _exchange_result()
     _probe()
     _sealed_secret()
     _sender_health()
@@ -86,6 +88,26 @@ def _beat() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_beat")),
+    )
+
+
+def _examination() -> None:
+    op.create_table(
+        "examination",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("at", INSTANT, nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", name=op.f("pk_examination")),
+    )
+
+
+def _exchange_result() -> None:
+    op.create_table(
+        "exchange_result",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("at", INSTANT, nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", name=op.f("pk_exchange_result")),
     )
 
 
@@ -200,14 +222,13 @@ def _directory_object() -> None:
 def _lost_access() -> None:
     op.create_table(
         "lost_access",
-        sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("since", INSTANT, nullable=False),
+        sa.Column("tenant", sa.Text(), nullable=False), sa.Column("since", INSTANT, nullable=False),
         sa.Column("problem", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["tenant"], ["tenant.name"], name=op.f("fk_lost_access_tenant"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("tenant", name=op.f("pk_lost_access")),
-    )
+    )  # fmt: skip
 
 
 def _outbox() -> None:
