@@ -8,9 +8,9 @@ import tomllib
 from dataclasses import replace
 from datetime import time, timedelta
 from pathlib import Path
-from typing import Any, Literal, get_origin
+from typing import Annotated, Any, Literal, get_origin
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -19,8 +19,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from monitor.clouds import PRESETS as PRESETS
-from monitor.clouds import completed
+from monitor.clouds import PRESETS, completed
 from monitor.errors import SettingsError
 from monitor.fields import (
     Deadline,
@@ -91,10 +90,7 @@ class DefaultsTable(Strict):
 
 
 class CloudTable(Strict):
-    """[clouds.NAME]: servers that speak Microsoft's protocols.
-
-    What is left out of a preset's table is the preset's; of another's, the global cloud's.
-    """
+    """[clouds.NAME]: what is left out is the preset's of that name, else the global cloud's."""
 
     authority: HttpsAddress
     graph: GraphAddress
@@ -177,17 +173,12 @@ class Settings(BaseSettings):
     database: DatabaseTable = DatabaseTable()
     operator: OperatorTable | None = None
     defaults: DefaultsTable = DefaultsTable()
-    clouds: dict[str, CloudTable] = Field(default_factory=dict)
+    clouds: Annotated[dict[str, CloudTable], BeforeValidator(completed)] = {}
     vault: VaultTable = VaultTable()
     deadlines: DeadlinesTable = DeadlinesTable()
     diagnose: DiagnoseTable = DiagnoseTable()
     web: WebTable = WebTable()
     log: LogTable = LogTable()
-
-    @field_validator("clouds", mode="before")
-    @classmethod
-    def _complete_presets(cls, clouds: Any) -> Any:
-        return completed(clouds)
 
     @classmethod
     def settings_customise_sources(
@@ -222,8 +213,7 @@ class Configuration:
 
     def on_database(self, url: str) -> Configuration:
         """The same configuration on another database."""
-        table = DatabaseTable(url=url)
-        settings = self.settings.model_copy(update={"database": table})
+        settings = self.settings.model_copy(update={"database": DatabaseTable(url=url)})
         return Configuration(settings, self.folder, self.path)
 
     @property
@@ -235,8 +225,7 @@ class Configuration:
         url = self.settings.database.url
         if url.startswith("postgresql://"):
             return "postgresql+psycopg://" + url.removeprefix("postgresql://")
-        match = _SQLITE.fullmatch(url)
-        if match and match[1] not in ("", ":memory:"):
+        if (match := _SQLITE.fullmatch(url)) and match[1] not in ("", ":memory:"):
             return f"sqlite:///{beside(self.folder, match[1]).resolve()}"
         return url
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from monitor.config import Configuration
 from monitor.customers import Customer, judged, lost, merged, newcomers
 from monitor.errors import LapsewatchError, RemoteError
 from monitor.log import get
 from monitor.model import Cloud, CredentialRef, SharedApp, Tenant
 from monitor.model.customers import CustomerList, Source
 from monitor.onboard import consent_url
+from monitor.roster import blank_tenant
 from monitor.store import Store
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ class Discoveries:
 
     Args:
         store: the roster.
-        blank: makes a tenant with all defaults for a shared app and a cloud's name.
+        configuration: gives a new tenant its defaults.
         credential: resolves a credential reference.
         cloud: the cloud a tenant lives in.
         clock: the current instant, aware UTC.
@@ -56,14 +58,14 @@ class Discoveries:
     def __init__(
         self,
         store: Store,
-        *,
-        blank: Callable[[SharedApp, str], Tenant],
+        configuration: Configuration,
         credential: Callable[[CredentialRef], ResolvedCredential],
+        *,
         cloud: Callable[[Tenant], Cloud],
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
-        self._blank = blank
+        self._configuration = configuration
         self._credential = credential
         self._cloud = cloud
         self._clock = clock
@@ -86,7 +88,7 @@ class Discoveries:
         """
         lists = await self._read(reader, partner)
         customers, watched = merged(lists), self._store.tenants()
-        blank = self._blank(app, partner.cloud)
+        blank = blank_tenant(self._configuration, app, partner.cloud)
         new = newcomers(customers, watched, replace(blank, discovered_from=partner.name))
         gone = lost(customers, lists, watched, partner.name)
         if not dry_run:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -43,6 +43,7 @@ class Scans:
         credential: resolves a credential reference.
         cloud: the cloud a tenant lives in.
         clock: the current instant, aware UTC.
+        shadow: how long a tenant is in shadow once its consent has come.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Scans:
         credential: Callable[[CredentialRef], ResolvedCredential],
         cloud: Callable[[Tenant], Cloud],
         clock: Callable[[], datetime],
+        shadow: timedelta = timedelta(0),
     ) -> None:
         self._store = store
         self._alarms = alarms
@@ -61,6 +63,7 @@ class Scans:
         self._credential = credential
         self._cloud = cloud
         self._clock = clock
+        self._shadow = shadow
 
     async def attempt(self, reader: GraphReader, tenant: Tenant) -> Scan:
         """Read a tenant; whatever goes wrong becomes a record of its own."""
@@ -96,7 +99,10 @@ class Scans:
             tell = log.info if cause in _NOT_YET else log.warning
             tell("consent_awaited", tenant=tenant.name, cause=cause, error=str(error))
             return None
-        found = await asyncio.to_thread(self._store.end_pending, tenant, now=self._clock())
+        now = self._clock()
+        until = now.replace(microsecond=0) + self._shadow if self._shadow else None
+        end = self._store.end_pending
+        found = await asyncio.to_thread(end, tenant, now=now, shadow_until=until)
         if found is not None:
             log.info("consent_given", tenant=tenant.name)
         return found

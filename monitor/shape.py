@@ -67,9 +67,9 @@ def _tenant_json(row: TenantRow) -> dict[str, object]:
         "credentials": row.credentials,
         "needs_action": row.needs_action,
         "tags": list(row.tenant.tags),
+        "lost_access": row.lost,
         "shadow_until": _iso(row.shadow_until),
         "examination": _examination_json(row.examination, "reading"),
-        "lost_access": row.lost,
     }
 
 

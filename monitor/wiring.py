@@ -29,7 +29,6 @@ from monitor.lifecycle import OwnCredential
 from monitor.model import Cloud, CredentialRef, Tenant
 from monitor.recipients import Audience, recipient_runs
 from monitor.render import Renderer
-from monitor.roster import blank_tenant
 from monitor.rulebooks import own_rules, rulebook
 from monitor.runs import Runs
 from monitor.scans import Scans
@@ -164,23 +163,15 @@ class App:
     def scans(self) -> Scans:
         """Reads tenants and writes down what came of it."""
         return Scans(
-            self.store,
-            alarms=self.alarms,
-            news=self.alarm_news,
-            credential=self.credential,
-            cloud=self.cloud,
-            clock=self.clock,
-        )
+            self.store, alarms=self.alarms, news=self.alarm_news, credential=self.credential,
+            cloud=self.cloud, clock=self.clock, shadow=self.configuration.settings.defaults.shadow,
+        )  # fmt: skip
 
     @cached_property
     def discoveries(self) -> Discoveries:
         """Looks for a partner's customers."""
         return Discoveries(
-            self.store,
-            blank=lambda app, cloud: blank_tenant(self.configuration, app, cloud),
-            credential=self.credential,
-            cloud=self.cloud,
-            clock=self.clock,
+            self.store, self.configuration, self.credential, cloud=self.cloud, clock=self.clock
         )
 
     @cached_property

@@ -59,9 +59,7 @@ def forecast(
 def _unread(app: App, only: str | None) -> list[str]:
     """The tenants that nothing is known of, so that nothing can be foreseen."""
     health = app.store.health()
-    chosen = [
-        one.name for one in app.store.tenants() if not one.paused and only in (None, one.name)
-    ]
+    chosen = [one.name for one in app.store.tenants() if one.active and only in (None, one.name)]
     return [name for name in chosen if name not in health or health[name].facts_at is None]
 
 

@@ -39,11 +39,11 @@ def register(app: typer.Typer) -> None:
 def import_(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="A tenants file: TOML, or CSV (*.csv).")],
-    live: Annotated[
-        bool, typer.Option("--live", help="Start the reminders at once: no tenant is in shadow.")
-    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Say what would change; change nothing.")
+    ] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Start the reminders at once: no tenant is in shadow.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -62,14 +62,7 @@ def import_(
             known=app.store.tenants(),
             known_apps=app.store.shared_apps(),
         )
-        new = until_live(app, live=live)
-        outcomes = app.store.put_roster(
-            found.apps,
-            [replace(entry, shadow_until=new) for entry in found.tenants],
-            now=app.clock(),
-            keep_shadow=not live,
-            dry_run=dry_run,
-        )
+        outcomes = _keep(app, found, live=live, dry_run=dry_run)
         warnings = [*found.warnings, *_doubts(app, found)]
     if as_json:
         print_json(
@@ -95,10 +88,16 @@ def import_(
     raise typer.Exit(1 if found.errors else 0)
 
 
-def until_live(app: App, *, live: bool) -> datetime | None:
-    """Until when a tenant that is added now is in shadow; None for not at all."""
+def _keep(app: App, found: Roster, *, live: bool, dry_run: bool) -> list[tuple[str, str]]:
+    """Store what a file holds; each tenant that is in it, or uses an app in it, and the outcome.
+
+    What is new starts in shadow, unless all of it is to be `live`.
+    """
+    now = app.clock()
     shadow = timedelta(0) if live else app.configuration.settings.defaults.shadow
-    return app.clock().replace(microsecond=0) + shadow if shadow else None
+    until = now.replace(microsecond=0) + shadow if shadow else None
+    tenants = [replace(entry, shadow_until=until) for entry in found.tenants]
+    return [*app.store.put_roster(found.apps, tenants, now=now, live=live, dry_run=dry_run)]
 
 
 def _doubts(app: App, found: Roster) -> list[str]:
@@ -125,15 +124,6 @@ def _tell_import(file: Path, outcomes: Sequence[tuple[str, str]]) -> None:
     print("Next: lapsewatch run scan, or lapsewatch serve to do it on the clock.")
 
 
-def _tell_shadow(outcomes: Sequence[tuple[str, str]], shadow: timedelta | None) -> None:
-    new = sum(outcome in ("added", "replaced") for _, outcome in outcomes)
-    if new and shadow:
-        print(
-            f"{many(new, 'new tenant')} in shadow: each recipient gets one welcome mail, and no "
-            f"reminders for {lasting(shadow)}. To start them: lapsewatch tenant live --all"
-        )
-
-
 def _tell_dry_run(file: Path, outcomes: Sequence[tuple[str, str]]) -> None:
     words = {
         "added": "would be added",
@@ -145,6 +135,15 @@ def _tell_dry_run(file: Path, outcomes: Sequence[tuple[str, str]]) -> None:
             print(f"{name} {words[outcome]}.")
     same = sum(outcome == "unchanged" for _, outcome in outcomes)
     print(f"{file.name}: {many(len(outcomes), 'tenant')}, {same} unchanged. Nothing was changed.")
+
+
+def _tell_shadow(outcomes: Sequence[tuple[str, str]], shadow: timedelta | None) -> None:
+    new = sum(outcome in ("added", "replaced") for _, outcome in outcomes)
+    if new and shadow:
+        print(
+            f"{many(new, 'new tenant')} in shadow: each recipient gets one welcome mail, and no "
+            f"reminders for {lasting(shadow)}. To start them: lapsewatch tenant live --all"
+        )
 
 
 @tenant.command("list")
@@ -170,15 +169,8 @@ def list_(context: typer.Context, tag: Tag = None, as_json: AsJson = False) -> N
         for entry in tenants
     ]
     columns = (
-        "Name",
-        "Directory",
-        "Cloud",
-        "Recipients",
-        "Sender",
-        "Time zone",
-        "Shadow until",
-        "Note",
-    )
+        "Name", "Directory", "Cloud", "Recipients", "Sender", "Time zone", "Shadow until", "Note",
+    )  # fmt: skip
     print_table(many(len(tenants), "tenant"), columns, rows)
 
 
@@ -189,16 +181,16 @@ def show(context: typer.Context, name: str, as_json: AsJson = False) -> None:
         entry = named(app, name)
         health = app.store.health().get(entry.name)
         held, now = len(app.store.credentials(entry.name)), app.clock()
+        cloud = app.cloud(entry) if entry.pending else None
         found = app.store.examinations().get(entry.name)
-        cloud = app.cloud(entry)
     shown = _shown(entry, now)
     shown["credentials"] = held
     shown["last_complete_scan"] = health.last_complete if health else None
     shown["problem"] = health.problem if health and health.failures else None
+    if cloud is not None:
+        shown["consent_url"] = consent_url(cloud, entry.directory_id, entry.client_id)
     sides = found.sides if found else ()
     shown["examination"] = {side: summary(found, side) for side in sides} or None
-    if entry.pending:
-        shown["consent_url"] = consent_url(cloud, entry.directory_id, entry.client_id)
     if as_json:
         print_json(shown)
         return

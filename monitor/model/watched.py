@@ -139,12 +139,12 @@ class SharedApp:
 class Tenant:
     """One watched directory, with every default already filled in.
 
-    A tenant that many credentials have lapsed in is taken over in shadow: until `shadow_until`
-    (aware UTC; None: live) each recipient gets one `welcome` about it, and no reminders.
-
     `partner` marks the directory of a Microsoft partner: its customers can be discovered, and the
     ends of its GDAP relationships are watched. `pending` marks a discovered customer whose consent
     is still to come; `discovered_from` is the name of the partner tenant that it was found in.
+
+    A tenant that many credentials have lapsed in is taken over in shadow: until `shadow_until`
+    (aware UTC; None: live) each recipient gets one `welcome` about it, and no reminders.
     """
 
     name: str
@@ -161,16 +161,16 @@ class Tenant:
     sender: Sender | None = None
     app: str | None = None
     paused: bool = False
-    shadow_until: datetime | None = None
     partner: bool = False
     pending: bool = False
     discovered_from: str | None = None
-
-    def in_shadow(self, now: datetime) -> bool:
-        """Whether reminders about it are held back at `now` (aware UTC); it ends by itself."""
-        return self.shadow_until is not None and now < self.shadow_until
+    shadow_until: datetime | None = None
 
     @property
     def active(self) -> bool:
         """Whether it is read, sends and is mailed about: neither paused nor pending."""
         return not (self.paused or self.pending)
+
+    def in_shadow(self, now: datetime) -> bool:
+        """Whether reminders about it are held back at `now` (aware UTC); it ends by itself."""
+        return self.shadow_until is not None and now < self.shadow_until

@@ -148,9 +148,9 @@ def _tenant_rows(
                 failures=health.failures if health else 0,
                 credentials=held[tenant.name],
                 needs_action=action[tenant.name],
+                lost=lost.problem if lost else None,
                 shadow_until=tenant.shadow_until if tenant.in_shadow(now) else None,
                 examination=_examination(facts, tenant.name, "reading"),
-                lost=lost.problem if lost else None,
             )
         )
     result.sort(key=lambda row: (_TENANT_ORDER.index(row.state), row.tenant.name))

@@ -31,9 +31,9 @@ NEEDS_ACTION = (CredentialState.LAPSED, CredentialState.CRITICAL, CredentialStat
 class TenantRow:
     """One tenant as the report shows it. `problem` is None when there is none.
 
+    `lost` is what became of a discovered customer who is none of the partner's any more.
     `shadow_until` is set while no reminders go out about it, whatever is lapsed or due.
     `examination` is the doctor's, made right after the last scan failed.
-    `lost` is what became of a discovered customer who is none of the partner's any more.
     """
 
     tenant: Tenant
@@ -45,9 +45,9 @@ class TenantRow:
     failures: int
     credentials: int
     needs_action: int
+    lost: str | None = None
     shadow_until: datetime | None = None
     examination: Examination | None = None
-    lost: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +173,6 @@ class Facts:
     unfinished: Sequence[Slot] = ()  # slots that were taken and not finished
     runs: Collection[str] = ()  # the scopes of the daily runs there are now
     federated: Sequence[tuple[str, ObservedObject]] = ()
-    examinations: Mapping[str, Examination] = field(default_factory=dict)  # of what fails now
     lost: Mapping[str, LostAccess] = field(default_factory=dict)  # customers who are none any more
+    examinations: Mapping[str, Examination] = field(default_factory=dict)  # of what fails now
     operator_listens: bool = True  # whether the operator has recipients for what has none

@@ -27,6 +27,8 @@ __all__ = ["AlarmWrite", "Store", "Told", "credential_uid"]
 
 class Store(
     Roster,
+    Customers,
+    Purge,
     Facts,
     Runs,
     Outbox,
@@ -37,8 +39,6 @@ class Store(
     SealedSecrets,
     Drafts,
     Examinations,
-    Customers,
-    Purge,
 ):
     """Everything Lapsewatch remembers. Safe to use from several threads.
 

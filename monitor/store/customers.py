@@ -49,12 +49,15 @@ class Customers:
             upsert(connection, TENANT, rows)
         return [one.name for one in new]
 
-    def end_pending(self, tenant: Tenant, *, now: datetime) -> Tenant | None:
+    def end_pending(
+        self, tenant: Tenant, *, now: datetime, shadow_until: datetime | None = None
+    ) -> Tenant | None:
         """Begin to watch a tenant whose consent has come.
 
         Args:
             tenant: as it was when its consent was looked for.
             now: the instant, aware UTC.
+            shadow_until: its shadow, as of any tenant that is new.
 
         Returns:
             The tenant as it is now; None where it is gone, or not that pending one any more.
@@ -67,7 +70,7 @@ class Customers:
             entry = None if document is None else load(document, Tenant)
             if entry is None or not entry.pending or not same_directory(entry, tenant):
                 return None
-            found = replace(entry, pending=False)
+            found = replace(entry, pending=False, shadow_until=shadow_until)
             row = {"name": found.name, "document": dump(found), "changed_at": now}
             upsert(connection, TENANT, [row])
         return found

@@ -61,7 +61,7 @@ class Purge:
             waiting, stripped = _strip_shared_mails(connection, name)
             counts["mails"] += waiting
             forget(connection, name)
-            connection.execute(delete(DRAFT).where(DRAFT.c.name == name))
+            _forget_drafts(connection, tenant)
             counts["objects"] += _forget_directory(connection, tenant.directory_id)
             users = _unname(connection, tenant, now)
         return PurgedTenant(name, tenant.directory_id, counts, stripped, users)
@@ -112,6 +112,13 @@ def _open_run(connection: Connection, run_key: str | None) -> None:
     this = and_(SLOT.c.job == "warn", SLOT.c.scope == scope)
     last = connection.execute(select(func.max(SLOT.c.slot_at)).where(this)).scalar_one()
     connection.execute(delete(SLOT).where(this, SLOT.c.slot_at == last))
+
+
+def _forget_drafts(connection: Connection, tenant: Tenant) -> None:
+    """Delete the set-ups that were begun of that name, or of that directory."""
+    document, directory = func.lower(DRAFT.c.document), tenant.directory_id.lower()
+    about = func.replace(document, directory, "") != document
+    connection.execute(delete(DRAFT).where(or_(DRAFT.c.name == tenant.name, about)))
 
 
 def _forget_directory(connection: Connection, directory_id: str) -> int:

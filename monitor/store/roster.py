@@ -97,16 +97,16 @@ class Roster:
         tenants: Sequence[Tenant],
         *,
         now: datetime,
-        keep_shadow: bool = False,
+        live: bool = False,
         dry_run: bool = False,
     ) -> list[tuple[str, Outcome]]:
         """Keep shared apps and tenants, all in one transaction: a thousand take no longer than one.
 
         Args:
             apps: kept first, as by `put_shared_app`.
-            tenants: kept as by `put_tenant`; no name twice.
+            tenants: kept as by `put_tenant`, known ones with their own shadow; no name twice.
             now: the instant, aware UTC.
-            keep_shadow: what is known keeps the shadow it has.
+            live: end the shadow of the known ones.
             dry_run: only find out what it would come to.
 
         Returns:
@@ -118,7 +118,7 @@ class Roster:
         with self._database.write() as connection:
             touched = {name for app in apps for name in _put_app(connection, app, now)}
             outcomes = zip(
-                tenants, _put(connection, tenants, now, keep_shadow=keep_shadow), strict=True
+                tenants, _put(connection, tenants, now, keep_shadow=True, live=live), strict=True
             )
             # Its app came first, so the tenant has what changed there already.
             told: list[tuple[str, Outcome]] = [
@@ -263,43 +263,48 @@ def is_about(scope: Column[Any], name: str) -> ColumnElement[bool]:
 
 
 def _put(
-    connection: Connection, tenants: Sequence[Tenant], now: datetime, *, keep_shadow: bool
+    connection: Connection,
+    tenants: Sequence[Tenant],
+    now: datetime,
+    *,
+    keep_shadow: bool,
+    live: bool = False,
 ) -> list[Outcome]:
     """Keep tenants; what that came to for each."""
-    held = _held(connection, [tenant.name for tenant in tenants])
+    held = _documents(connection, [tenant.name for tenant in tenants])
     outcomes: list[Outcome] = []
     rows = []
     for tenant in tenants:
-        document, changed_at = held.get(tenant.name, (None, now))
-        old = None if document is None else load(document, Tenant)
+        old, changed_at = held.get(tenant.name, (None, now))
         replaced = old is not None and not same_directory(old, tenant)
-        if old is not None and not replaced:
-            # One that is over by itself is as good as none.
-            over = tenant.shadow_until is None and not old.in_shadow(now)
-            if keep_shadow or over:
-                tenant = replace(tenant, shadow_until=old.shadow_until)
-        if document == dump(tenant):
+        if replaced:
+            forget(connection, tenant.name)
+        elif old is not None and keep_shadow:
+            ended = live and old.in_shadow(now)
+            tenant = replace(tenant, shadow_until=None if ended else old.shadow_until)
+        if old == tenant:
             outcomes.append("unchanged")
             continue
-        # For the end of a shadow alone a tenant need not be read anew.
+        outcomes.append("added" if old is None else "replaced" if replaced else "updated")
+        # For a shadow alone it need not be read anew.
         same = old is not None and replace(tenant, shadow_until=old.shadow_until) == old
         at = changed_at if same else now
         rows.append({"name": tenant.name, "document": dump(tenant), "changed_at": at})
-        if replaced:
-            forget(connection, tenant.name)
-        outcomes.append("added" if old is None else "replaced" if replaced else "updated")
     upsert(connection, TENANT, rows)
     return outcomes
 
 
-def _held(connection: Connection, names: Sequence[str]) -> dict[str, tuple[str, datetime]]:
-    """The documents of those tenants that there are, locked, in an order that cannot deadlock."""
+def _documents(connection: Connection, names: Sequence[str]) -> dict[str, tuple[Tenant, datetime]]:
+    """Those of the tenants that there are, locked in an order that cannot deadlock, by name.
+
+    With the instant of the last change.
+    """
     found = {}
     for start in range(0, len(names), _CHUNK):
         chunk = TENANT.c.name.in_(names[start : start + _CHUNK])
         query = select(TENANT).where(chunk).order_by(TENANT.c.name).with_for_update()
-        rows = connection.execute(query)
-        found.update({row.name: (row.document, row.changed_at) for row in rows})
+        for row in connection.execute(query):
+            found[row.name] = (load(row.document, Tenant), row.changed_at)
     return found
 
 

@@ -39,7 +39,8 @@ def test_consent_ends_pending_once_and_for_that_directory_only(store: Store, mak
     later = make.now + timedelta(hours=1)
     assert store.end_pending(replace(pending, directory_id="another"), now=later) is None
     assert store.end_pending(make.tenant("nobody"), now=later) is None
-    assert store.end_pending(pending, now=later) == replace(pending, pending=False)
+    found = store.end_pending(pending, now=later, shadow_until=later)
+    assert found == replace(pending, pending=False, shadow_until=later) == store.tenant("contoso")
     assert store.known_since() == {"contoso": later}
     assert store.end_pending(pending, now=later) is None
 

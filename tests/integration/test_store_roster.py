@@ -309,6 +309,21 @@ def test_a_known_tenant_keeps_its_shadow_where_that_is_asked_for(store: Store, m
     assert store.tenant("contoso") == moved
 
 
+def test_importing_as_live_ends_the_shadow_of_those_that_are_known(store: Store, make) -> None:
+    """Which is a change, but none for which it is read anew; a shadow that is over stays as is."""
+    end = make.now + timedelta(days=14)
+    old = make.tenant(shadow_until=end), make.tenant("b", shadow_until=make.now)
+    store.put_roster([], old, now=make.now)
+    new = make.tenant(), make.tenant("b"), make.tenant("c")
+    told = store.put_roster([], new, now=end, live=True)
+    assert told == [("contoso", "unchanged"), ("b", "unchanged"), ("c", "added")]
+    later = make.now + timedelta(days=1)
+    told = store.put_roster([], new, now=later, live=True)
+    assert told == [("contoso", "updated"), ("b", "unchanged"), ("c", "unchanged")]
+    assert store.tenants() == [old[1], new[2], new[0]]
+    assert store.known_since()["contoso"] == make.now
+
+
 def test_ending_a_shadow_is_no_reason_to_read_the_tenant_anew(store: Store, make) -> None:
     """A thousand tenants that go live would else be scanned at once."""
     end = make.now + timedelta(days=14)

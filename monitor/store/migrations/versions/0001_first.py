@@ -222,14 +222,13 @@ def _directory_object() -> None:
 def _lost_access() -> None:
     op.create_table(
         "lost_access",
-        sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("since", INSTANT, nullable=False),
+        sa.Column("tenant", sa.Text(), nullable=False), sa.Column("since", INSTANT, nullable=False),
         sa.Column("problem", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["tenant"], ["tenant.name"], name=op.f("fk_lost_access_tenant"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("tenant", name=op.f("pk_lost_access")),
-    )
+    )  # fmt: skip
 
 
 def _outbox() -> None:
