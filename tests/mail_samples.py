@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,6 +13,7 @@ from monitor.model import (
     Cloud,
     Credential,
     CredentialRef,
+    Finding,
     Kind,
     Mail,
     MailKind,
@@ -173,6 +175,23 @@ def canary_failed(**changes: Any) -> Mail:
     return renderer().canary_failed(**{**values, **changes})
 
 
+def finding(**changes: Any) -> Finding:
+    """What the doctor found behind a bare refusal."""
+    found = Finding(
+        check="object_id",
+        title="Enterprise application object id",
+        status="failed",
+        evidence="c0de0000-0000-4000-8000-000000000002 is configured, but the Enterprise "
+        "application's is c0de0000-0000-4000-8000-000000000001.",
+        cause="object_id_mismatch",
+        explanation="The configured object id is another object's.",
+        fix="Set the right one in the tenants file.",
+        command="New-ServicePrincipal -AppId '9a2b0000-0000-4000-8000-000000000001' "
+        "-ObjectId 'c0de0000-0000-4000-8000-000000000001'",
+    )
+    return replace(found, **changes)
+
+
 def cannot_check(who: Tenant | None = None, **changes: Any) -> Mail:
     """The alarm that a tenant cannot be read."""
     health = TenantHealth(
@@ -289,8 +308,10 @@ def every_mail() -> Mapping[str, Mail]:
         "covered-one": digest(covered_item(app_name="Report mailer")),
         "covered-many": digest(*(covered_item(day, app_name=f"App {day}") for day in (2, 4, 7))),
         "cannot-check": cannot_check(),
+        "cannot-check-examined": cannot_check(finding=finding(command="az ad app show")),
         "recovered-tenant": recovered_tenant(),
         "recovered-sender": recovered_sender(),
         "canary": canary(),
         "canary-failed": canary_failed(),
+        "canary-failed-examined": canary_failed(finding=finding()),
     }
