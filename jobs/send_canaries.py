@@ -66,7 +66,7 @@ def send_canaries(
         probe = prove(app, sender, slot)
         if probe.result is not CanaryResult.FAILED or sender.problem or stop():
             return record(app, sender, tenant, probe, slot)
-        asked = doctor.ask(of_canary(sender, probe.cause))
+        asked = doctor.ask(of_canary(sender, probe))
 
         def finish() -> Probe:
             return record(app, sender, tenant, probe, slot, doctor.result(asked))

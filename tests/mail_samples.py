@@ -13,6 +13,7 @@ from monitor.model import (
     Cloud,
     Credential,
     CredentialRef,
+    Finding,
     Kind,
     Mail,
     MailKind,
@@ -174,6 +175,23 @@ def canary_failed(**changes: Any) -> Mail:
     return renderer().canary_failed(**{**values, **changes})
 
 
+def finding(**changes: Any) -> Finding:
+    """What the doctor found behind a bare refusal."""
+    found = Finding(
+        check="object_id",
+        title="Enterprise application object id",
+        status="failed",
+        evidence="c0de0000-0000-4000-8000-000000000002 is configured, but the Enterprise "
+        "application's is c0de0000-0000-4000-8000-000000000001.",
+        cause="object_id_mismatch",
+        explanation="The configured object id is another object's.",
+        fix="Set the right one in the tenants file.",
+        command="New-ServicePrincipal -AppId '9a2b0000-0000-4000-8000-000000000001' "
+        "-ObjectId 'c0de0000-0000-4000-8000-000000000001'",
+    )
+    return replace(found, **changes)
+
+
 def cannot_check(who: Tenant | None = None, **changes: Any) -> Mail:
     """The alarm that a tenant cannot be read."""
     health = TenantHealth(
@@ -301,8 +319,10 @@ def every_mail() -> Mapping[str, Mail]:
         "welcome-three": welcome(item(-45), item(-1, app_name=LONG_NAME), item(20)),
         "welcome-many": welcome(*many(27)[1:], **aside),
         "cannot-check": cannot_check(),
+        "cannot-check-examined": cannot_check(finding=finding(command="az ad app show")),
         "recovered-tenant": recovered_tenant(),
         "recovered-sender": recovered_sender(),
         "canary": canary(),
         "canary-failed": canary_failed(),
+        "canary-failed-examined": canary_failed(finding=finding()),
     }

@@ -16,10 +16,11 @@ from typing import Self
 from monitor.doctor.checks import Report
 from monitor.findings import failed
 from monitor.log import get
-from monitor.model import Cloud, Examination, Finding, Side, Tenant
+from monitor.model import Cloud, Examination, Finding, Probe, Side, Tenant
 from monitor.senders import OAuthSender
 
 log = get("lapsewatch.doctor")
+Look = Callable[[str, Probe | None], Report | None]
 
 # Trouble between here and a host, which all that need the host share.
 NETWORK = frozenset(
@@ -46,12 +47,14 @@ class Failure:
         side: a scan, or a test mail.
         cause: of the failure.
         host: names the servers that it needs; what shares them shares this text.
+        probe: the test mail's stages, which the examination then goes by.
     """
 
     target: str
     side: Side
     cause: str
     host: str
+    probe: Probe | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +76,10 @@ def of_scan(tenant: Tenant, cloud: Cloud | None, cause: str | None) -> Failure:
     return Failure(tenant.name, "reading", cause or "unknown", host)
 
 
-def of_canary(sender: OAuthSender, cause: str) -> Failure:
+def of_canary(sender: OAuthSender, probe: Probe) -> Failure:
     """A test mail that failed; it needed the sign-in host and the mail host."""
     host = f"{sender.cloud.authority} {sender.host}:{sender.port}"
-    return Failure(sender.tenant, "sending", cause, host)
+    return Failure(sender.tenant, "sending", probe.cause, host, probe)
 
 
 class Consultation:
@@ -87,7 +90,8 @@ class Consultation:
     for more than that, and none holds up what has not failed.
 
     Args:
-        look: examines one target; None where there is nothing to examine. Called in a thread.
+        look: examines one target, by the stages of its test mail if that failed; None where
+            there is nothing to examine. Called in a thread.
         clock: the current instant, aware UTC.
         seconds: for waiting and examining together.
         at_once: examinations side by side.
@@ -95,7 +99,7 @@ class Consultation:
 
     def __init__(
         self,
-        look: Callable[[str], Report | None],
+        look: Look,
         *,
         clock: Callable[[], datetime],
         seconds: float,
@@ -192,7 +196,7 @@ class Consultation:
     def _look(self, failure: Failure, ends: float) -> Examination:
         if monotonic() >= ends:
             raise TimeoutError
-        report = self._examine(failure.target)
+        report = self._examine(failure.target, failure.probe)
         return Examination(
             failure.target,
             self._clock(),

@@ -222,16 +222,18 @@ class _Round:
             return None
         path = self._ways.carriers.smtp_path(sender)
         will_send = self._send and sending.token is not None
-        probe = self._ways.send(sender) if will_send else self._rehearse(
-            path, sending.give, sender.canary_to[0]
-        )  # fmt: skip
+        probe = self._target.probe
+        if probe is None and will_send:
+            probe = self._ways.send(sender)
+        elif probe is None:
+            probe = self._rehearse(path, sending.give, sender.canary_to[0])
         return MailSeen(
             mailbox=sender.mailbox,
             host=sender.host,
             port=sender.port,
             reached=self._mail_host(path),
             probe=probe,
-            sent=will_send,
+            sent=will_send or self._target.probe is not None,
             configured_object_id=sender.enterprise_object_id,
             graph_roles=self._graph_roles(sending),
             rcpt_to=sender.canary_to[0],

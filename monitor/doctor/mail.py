@@ -82,16 +82,26 @@ def _object_id(
     elif configured.lower() == right.lower():
         notes.ok(name, right)
     else:
+        command = _register(signed, right, before=configured)
         notes.found(
             name,
             "object_id_mismatch",
             f"{configured} is configured, but the Enterprise application's is {right}."
             + _whose(seen, signed, configured),
             status="warning" if mail.accepted else "failed",
-            fix=f'Set enterprise_object_id = "{right}" in the tenants file. '
-            + notes.rules.describe("object_id_mismatch").fix,
-            command=_register(signed, right, before=configured),
+            fix=_right_object_id(right, command, notes),
+            command=command,
         )
+
+
+def _right_object_id(right: str, command: str | None, notes: Notebook) -> str:
+    first = f'Set enterprise_object_id = "{right}" in the tenants file, and import it. '
+    if command is None:
+        return first + notes.rules.describe("object_id_mismatch").fix
+    return first + (
+        "Then an Exchange administrator registers the app under that id by the command here. Its "
+        "first part is only for an app that `Get-ServicePrincipal` lists with the wrong ObjectId."
+    )
 
 
 def _whose(seen: TargetSeen, signed: SignInSeen, configured: str) -> str:

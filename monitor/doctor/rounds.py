@@ -23,7 +23,7 @@ from monitor.doctor.judge import crashed, judge, machine
 from monitor.doctor.signins import Target
 from monitor.errors import LapsewatchError, SettingsError
 from monitor.log import get
-from monitor.model import OPERATOR, Credential, ExchangeResult, Tenant
+from monitor.model import OPERATOR, Credential, ExchangeResult, Probe, Tenant
 from monitor.store import Store
 
 if TYPE_CHECKING:
@@ -135,22 +135,23 @@ class Doctor:
 
         return (await self._visit([(directory, target)], send=False))[0]
 
-    def round(self) -> Callable[[str], Report | None]:
+    def round(self) -> Callable[[str, Probe | None], Report | None]:
         """For one round of scans or test mails: examines, by name, what has just failed.
 
-        What it returns is called in any thread, sends no test mail, and gives None where there
-        is nothing of that name to examine (any more). The store is read once, at the first call.
+        What it returns is called in any thread and sends no test mail: the stages of one that
+        failed are given to it. It gives None where there is nothing of that name to examine (any
+        more). The store is read once, at the first call.
 
         Raises (when called):
             StoreError: the database cannot be used.
         """
         reading, read = threading.Lock(), list[_Known]()
 
-        def look(name: str) -> Report | None:
+        def look(name: str, probe: Probe | None) -> Report | None:
             with reading:
                 known = read[0] if read else self._known()
                 read[:] = [known]
-            visit = self._visit_to(name, known)
+            visit = self._visit_to(name, known, probe)
             return asyncio.run(self._visit([visit], send=False))[0] if visit else None
 
         return look
@@ -167,11 +168,11 @@ class Doctor:
             exchange=self._store.exchange_results(),
         )
 
-    def _visit_to(self, name: str, known: _Known) -> Visit | None:
+    def _visit_to(self, name: str, known: _Known, probe: Probe | None = None) -> Visit | None:
         if name == OPERATOR:
-            return name, partial(self._operator, known)
+            return name, partial(self._operator, known, probe)
         tenant = known.tenants.get(name)
-        return None if tenant is None else (name, partial(self._of, tenant, known))
+        return None if tenant is None else (name, partial(self._of, tenant, known, probe))
 
     async def _visit(self, visits: Sequence[Visit], *, send: bool) -> list[Report]:
         at_once = self._configuration.settings.deadlines.tenants_at_once
@@ -216,7 +217,7 @@ class Doctor:
             fix = "Please report it, with --log-level debug."
             return crashed(name, told, self._rules, fix=fix)
 
-    def _of(self, tenant: Tenant, known: _Known) -> Target:
+    def _of(self, tenant: Tenant, known: _Known, probe: Probe | None = None) -> Target:
         clouds = self._ways.clouds
         cloud = clouds.get(tenant.cloud)
         if cloud is None:
@@ -231,10 +232,11 @@ class Doctor:
             sender=sender,
             changed_at=known.changed.get(tenant.name),
             facts=known.facts,
+            probe=probe,
         )
         return self._with_habits(found, tenant.thresholds, known)
 
-    def _operator(self, known: _Known) -> Target | None:
+    def _operator(self, known: _Known, probe: Probe | None = None) -> Target | None:
         """The operator's sender; its directory is perhaps not watched, and then not read."""
         own = self._configuration.operator_sender
         if own is None:
@@ -245,7 +247,7 @@ class Doctor:
         sender = senders.of_operator(own, tenants, self._ways.clouds, time_zone=zone)
         if sender is None:
             return None
-        found = Target(OPERATOR, sender.cloud, sender=sender, facts=known.facts)
+        found = Target(OPERATOR, sender.cloud, sender=sender, facts=known.facts, probe=probe)
         thresholds = self._configuration.settings.defaults.thresholds
         return self._with_habits(found, thresholds, known)
 

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 from monitor.doctor.evidence import Role, SignInSeen
 from monitor.errors import RemoteError
 from monitor.fields import beside, looks_like_guid
-from monitor.model import Cloud, Credential, CredentialRef, ExchangeResult, Kind, Sender, Tenant
+from monitor.model import (
+    Cloud,
+    Credential,
+    CredentialRef,
+    ExchangeResult,
+    Kind,
+    Probe,
+    Sender,
+    Tenant,
+)
 from monitor.model.evidence import DirectorySeen, Held
 from monitor.onboard import consent_url
 from monitor.senders import OAuthSender
@@ -37,6 +46,7 @@ class Target:
         soon: how near an end is worth a word.
         daily_mails: how many mails a day go out by the sender, as far as the store knows.
         exchange: what an administrator's check in Exchange said of the sender.
+        probe: the stages of a test mail that was just sent; None where none was.
     """
 
     name: str
@@ -50,6 +60,7 @@ class Target:
     soon: timedelta = timedelta(days=30)
     daily_mails: float | None = None
     exchange: ExchangeResult | None = None
+    probe: Probe | None = None
 
 
 @dataclass(slots=True)

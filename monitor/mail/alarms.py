@@ -49,6 +49,7 @@ class AlarmView:
     link: str = ""
     link_label: str = ""
     command: str = ""
+    command_title: str = ""
 
 
 def cannot_check_view(
@@ -90,6 +91,7 @@ def cannot_check_view(
         fix=tuple(words.lines(fix)),
         foot=("A mail says RECOVERED when the tenant can be read again.", _WHY),
         command=_command(finding),
+        command_title=_command_title(finding),
     )
 
 
@@ -99,6 +101,16 @@ def _found(finding: Finding | None) -> list[Fact]:
         return []
     shown = words.defang(finding.evidence, words.EVIDENCE_CAP)
     return [Fact("The doctor found", f"{finding.title}: {shown}")]
+
+
+def _command_title(finding: Finding | None) -> str:
+    """Where a command belongs: the mail may be read far from any of these places."""
+    command = (finding.command if finding else None) or ""
+    if re.match(r"[A-Z][a-z]+-[A-Z]", command):
+        return "To paste into Exchange Online PowerShell"
+    return "To paste into a shell with the Azure CLI" if command.startswith("az ") else (
+        "To paste on the machine that runs Lapsewatch"
+    )  # fmt: skip
 
 
 def _command(finding: Finding | None) -> str:
@@ -235,6 +247,7 @@ def canary_failed_view(
         stages=tuple(_stage_view(timing) for timing in probe.timings),
         foot=(*words.lines(path_note), "A mail says RECOVERED when the canary is OK again.", _WHY),
         command=_command(finding),
+        command_title=_command_title(finding),
     )
 
 

@@ -326,6 +326,8 @@ def hostile_mails(name: str) -> list[Mail]:
         sample.canary_failed(
             tenant_name=name, probe=replace(sample.failed_probe(), evidence=name or "x")
         ),
+        sample.cannot_check(who, finding=sample.finding(evidence=name)),
+        sample.canary_failed(finding=sample.finding(evidence=name)),
         sample.recovered_tenant(who),
         sample.recovered_sender(name, name),
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -18,8 +18,8 @@ from jobs.scan_tenants import scan_tenants
 from jobs.send_warnings import deliver
 from monitor.config import load
 from monitor.doctor.checks import Report
-from monitor.doctor.consult import CRASHED, SHARED, TOO_LATE, Consultation, Failure
-from monitor.model import OPERATOR, CanaryResult, Examination
+from monitor.doctor.consult import CRASHED, SHARED, TOO_LATE, Consultation, Failure, Look
+from monitor.model import OPERATOR, CanaryResult, Examination, Probe
 from monitor.sandbox import Fault, SmtpFault
 from monitor.sandbox.world import Tenant as WorldTenant
 from monitor.shape import as_json
@@ -124,6 +124,20 @@ def test_no_test_mail_is_sent_by_an_examination(tmp_path: Path) -> None:
         assert show.cloud.inbox.messages == []
 
 
+def test_an_examination_after_a_test_mail_goes_by_its_own_stages(tmp_path: Path) -> None:
+    """No second walk to the mail server, and what only DATA tells is told with its command."""
+    tenant = story("contoso", SIX)
+    tenant.mailboxes[0].full_access.clear()
+    with stage(tmp_path, tenant, at=SEVEN) as show:
+        show.canaries()
+        (text,) = mails(show, "canary_failed")
+        found = show.app.store.examinations()["contoso"].findings
+        signed_in = show.cloud.calls.count("contoso", "SMTP AUTH")
+    assert "smtp.data" in {one.check for one in found}
+    assert "Add-MailboxPermission -Identity 'noreply@contoso.example'" in text
+    assert signed_in == 1
+
+
 def test_a_dry_run_examines_nothing(tmp_path: Path) -> None:
     """It stores nothing, so there is nothing to examine for."""
     tenant = story("contoso", SIX)
@@ -175,14 +189,14 @@ class Hang:
         self.asked: list[str] = []
         self.go = threading.Event()
 
-    def __call__(self, name: str) -> Report | None:
+    def __call__(self, name: str, probe: Probe | None) -> Report | None:
         """Wait in the thread."""
         self.asked.append(name)
         self.go.wait(20)
         return None
 
 
-def consult(look: Callable[[str], Report | None], seconds: float = 0.2) -> Consultation:
+def consult(look: Look, seconds: float = 0.2) -> Consultation:
     """A round in which that is how one looks."""
     return Consultation(look, clock=lambda: SIX, seconds=seconds, at_once=2)
 
@@ -275,8 +289,8 @@ def test_a_busy_server_is_no_host_that_is_down(tmp_path: Path) -> None:
 def test_a_doctor_that_crashes_is_a_note_and_no_alarm_less(cause: str) -> None:
     """Whatever its fault is, and also for those who would have shared its report."""
 
-    def broken(name: str) -> Report | None:
-        raise RuntimeError(f"a fault of the program at {name}")
+    def broken(name: str, probe: Probe | None) -> Report | None:
+        raise RuntimeError(f"a fault of the program at {name} {probe}")
 
     with consult(broken, seconds=5) as round_:
         asked = [round_.ask(Failure(name, "reading", cause, "h")) for name in "tu"]
