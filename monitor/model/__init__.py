@@ -36,6 +36,7 @@ from monitor.model.probes import (
     StageTiming,
     stage_label,
 )
+from monitor.model.visits import IDLE, WebSession
 from monitor.model.watched import (
     OPERATOR,
     Cloud,
@@ -61,6 +62,7 @@ from monitor.model.words import (
 __all__ = [
     "CLOCK_SLACK",
     "DEFAULT_SCAN_INTERVAL",
+    "IDLE",
     "OPERATOR",
     "OVERDUE_AFTER",
     "OVERDUE_TRIES",
@@ -105,6 +107,7 @@ __all__ = [
     "TenantHealth",
     "TenantState",
     "WaitingMail",
+    "WebSession",
     "credential_uid",
     "stage_label",
 ]

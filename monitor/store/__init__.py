@@ -18,11 +18,14 @@ from monitor.store.runs import Runs, Told
 from monitor.store.sealed import SealedSecrets
 from monitor.store.slots import Slots
 from monitor.store.snoozes import Snoozes
+from monitor.store.visits import Visits
 
 __all__ = ["AlarmWrite", "Store", "Told", "credential_uid"]
 
 
-class Store(Roster, Facts, Runs, Outbox, Alarms, Slots, Probes, Snoozes, SealedSecrets, Drafts):
+class Store(
+    Roster, Facts, Runs, Outbox, Alarms, Slots, Probes, Snoozes, SealedSecrets, Drafts, Visits
+):
     """Everything Lapsewatch remembers. Safe to use from several threads.
 
     Each call is one transaction: it happens whole, or (StoreError) not at all.
