@@ -13,6 +13,7 @@ from monitor.cli.tenants import named, tenant
 from monitor.cli.terminal import wired, write_new_file
 from monitor.fields.problems import printable
 from monitor.onboard import Form, Model, exchange_setup
+from monitor.powershell import file_bytes
 
 
 def register(app: typer.Typer) -> None:
@@ -71,8 +72,7 @@ def script(
 
 
 def _write(output: Path, text: str, *, force: bool) -> None:
-    # Windows PowerShell 5.1 reads a file without the mark as ANSI.
-    data = text.replace("\n", "\r\n").encode("utf-8-sig")
+    data = file_bytes(text)
     write_new_file(output, data, force=force)
     print(f"Wrote {printable(str(output), 300)}")
     print(f"SHA-256 {hashlib.sha256(data).hexdigest()}")

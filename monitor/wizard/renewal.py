@@ -6,14 +6,18 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 
+from monitor import references
 from monitor.config import Configuration
 from monitor.doctor.checks import Check
 from monitor.doctor.rounds import Doctor
 from monitor.model import CredentialRef, Tenant
+from monitor.references import looks_like_guid
 from monitor.store import Store
-from monitor.wizard.answers import plain_secret
+from monitor.wizard.answers import AnswerError, plain_secret, reference_of
 from monitor.wizard.keeping import Keeper
+from monitor.wizard.steps import CERTIFICATE, MANAGED, SECRET
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,38 @@ class Renewals:
             SecretError: it cannot be kept.
         """
         return CredentialRef("secret", self._keeper.keep(name, plain_secret(value)))
+
+    def taken(self, name: str, form: str, text: str, password: str = "") -> CredentialRef:
+        """A credential as somebody types it: a secret's value is kept, anything else is found.
+
+        Args:
+            name: the tenant's.
+            form: secret, certificate, federated or managed_identity.
+            text: a secret's value, or where to find the credential.
+            password: of a certificate's file, or where to find it.
+
+        Raises:
+            AnswerError: it can be neither.
+            SecretError: the value cannot be kept.
+        """
+        try:
+            held = {form: self._reference(name, form, text)}
+            if form == CERTIFICATE and password.strip():
+                opener = reference_of(SECRET, password)
+                held["password"] = opener or self._keeper.keep(name, password.strip())
+            found = references.credential(held)
+        except ValueError as error:
+            raise AnswerError("credential", f"It {error}.") from None
+        if owner := references.foreign_owner(found, name):
+            raise AnswerError("credential", f"That is a secret of {owner}, not of {name}.")
+        folder = self._configuration.folder
+        return references.located(found, lambda path: str(folder / Path(path).expanduser()))
+
+    def _reference(self, name: str, form: str, text: str) -> str:
+        if looks_like_guid(text) and form != MANAGED:
+            plain_secret(text)  # a secret's ID: it says so
+        found = reference_of(form, text)
+        return self._keeper.keep(name, plain_secret(text)) if found is None else found
 
     def let_go(self, name: str, credential: CredentialRef) -> None:
         """Delete a kept value that nothing refers to any more."""
