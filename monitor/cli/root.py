@@ -22,6 +22,7 @@ from monitor.cli import (
     scripts,
     secrets,
     serving,
+    setup_link,
     tenants,
 )
 from monitor.cli.terminal import complain
@@ -37,7 +38,18 @@ app = typer.Typer(
     add_completion=True,
     rich_markup_mode=None,
 )
-for module in (demo, initialise, tenants, secrets, scripts, running, serving, reports, doctor):
+for module in (
+    demo,
+    initialise,
+    tenants,
+    secrets,
+    scripts,
+    running,
+    serving,
+    setup_link,
+    reports,
+    doctor,
+):
     module.register(app)
 
 
