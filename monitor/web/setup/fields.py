@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from monitor.model import Draft
 from monitor.wizard.answers import AnswerError, checked, plain_secret, reference_of
@@ -13,6 +13,7 @@ from monitor.wizard.steps import SECRET, Page, Question, Surroundings
 # Nothing that may hold a secret is ever put into a page.
 NEVER_SHOWN = ("credential", "password", "place")
 _MISSING = "Please fill this in."
+OPENS = "only for the file of a certificate, if it has one"
 PLACE = Question(
     "place", "Or where to find it", optional=True,
     why="for a certificate: the path of its PEM or PFX file. For a workload identity: the path of "
@@ -52,6 +53,8 @@ def questions_of(page: Page) -> list[Question]:
         if question.key == "credential":
             why = question.why.partition(". Or where")[0]
             found += [Question("credential", question.label, hidden=True, why=why), PLACE]
+        elif question.key == "password":
+            found.append(replace(question, why=OPENS))
         else:
             found.append(question)
     return found

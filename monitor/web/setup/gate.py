@@ -19,7 +19,7 @@ LARGEST_FORM = 65_536  # bytes
 MOST_FIELDS = 50
 FORM_WITHIN = 10  # seconds: a form is small, and whoever sends it slower holds a place
 FORM_TYPE = "application/x-www-form-urlencoded"
-HOW_IN = "On the server, run lapsewatch setup-link and open the link that it prints."
+HOW_IN = "On the server, run `lapsewatch setup-link` and open the link that it prints."
 
 _log = log.get("lapsewatch.setup")
 
@@ -82,7 +82,7 @@ class Gate:
             if visit is not None:
                 return visit
             self.guessed_wrong(request)
-        raise Refused(403, "The set-up is for who has a link", HOW_IN)
+        raise Refused(403, "You need a link to get in", HOW_IN)
 
     def may_guess(self, request: Request) -> None:
         """Let nobody try tokens at will.

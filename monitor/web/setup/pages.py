@@ -16,7 +16,7 @@ from monitor.powershell import file_bytes
 from monitor.web.page import environment
 from monitor.web.setup.admission import Visit
 from monitor.web.setup.desk import Desk, Looked, NotTaken, Renewed, Said, has_own_sender
-from monitor.web.setup.fields import PLACE, Field, fields_of
+from monitor.web.setup.fields import OPENS, PLACE, Field, fields_of
 from monitor.wizard.steps import FORMS, FOUND, TITLES, Question, Step, next_step, way
 
 NO_ERRORS: Mapping[str, str] = {}
@@ -107,6 +107,7 @@ class Pages:
             fields=fields_of(page, draft, said or {}, errors),
             errors=errors,
             told=told,
+            told_title=TITLES[told.step] if told is not None else "",
             wrong=wrong,
             failed=bool(wrong) and not change and not errors,
             right_id=_right_id(draft, wrong),
@@ -218,7 +219,7 @@ def _renewal_fields(errors: Mapping[str, str], form: str) -> list[Field]:
         Question("form", "What the app signs in with", choices=[*FORMS.items()]),
         Question("credential", "Client secret (the Value)", hidden=True),
         PLACE,
-        Question("password", "Password of the certificate's file", optional=True, hidden=True),
+        Question("password", "Password of the certificate's file", hidden=True, why=OPENS),
     ]
     return [
         Field(one, (form or "secret") if one.key == "form" else "", errors.get(one.key, ""))
