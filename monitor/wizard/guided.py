@@ -158,27 +158,28 @@ class Wizard:
                 passed = tuple(one for one in passed if _place([Step(one)]) < _place(changed))
             return replace(stored, answers={**stored.answers, **given}, passed=passed)
 
-        return self._change(draft, change, now)
+        new = self._change(draft, change, now)
+        for key in ("credential", "password"):  # only now: what is stored must not point nowhere
+            if draft.get(key) and draft.get(key) != new.get(key):
+                self._keeper.let_go(draft.name, draft.get(key))
+        return new
 
     def _kept(
         self, draft: Draft, form: str, said: Mapping[str, str], around: Surroundings
     ) -> dict[str, str]:
         """The references of what was typed as credential or password."""
-        found = {}
+        found = {"password": ""} if form != CERTIFICATE and draft.get("password") else {}
         for key in ("credential", "password"):
             if not said.get(key, "").strip():
                 continue
             if key == "password" and form != CERTIFICATE:
                 continue
             text = reference_of(form if key == "credential" else SECRET, said[key])
-            old = draft.get(key)
             if text is None:
                 value = plain_secret(said[key]) if key == "credential" else said[key].strip()
                 found[key] = self._keeper.keep(draft.name, value)
             else:
                 found[key] = checked(key, text, around)
-            if old and old != found[key]:
-                self._keeper.let_go(draft.name, old)
         return found
 
     def pass_on(self, draft: Draft, step: Step, now: datetime) -> Draft:
