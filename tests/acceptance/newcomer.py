@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -175,7 +176,7 @@ class Browser:
     def __exit__(self, *exc: object) -> None:
         self.http.close()
 
-    @property
+    @cached_property
     def form_token(self) -> str:
         """What its forms carry."""
         found = re.search(r'name="csrf" value="(\w+)"', self.get("/setup").text)
