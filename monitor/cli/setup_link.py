@@ -42,7 +42,9 @@ def setup_link(
 def address_of(app: App) -> str:
     """Where browsers reach the page, by the settings."""
     web = app.configuration.settings.web
-    host = f"[{web.host}]" if ":" in web.host else web.host
+    # "Every address" is where a server listens, and nowhere that a browser can go.
+    host = "127.0.0.1" if web.host in ("0.0.0.0", "::") else web.host  # noqa: S104
+    host = f"[{host}]" if ":" in host else host
     return app.configuration.base_url or f"http://{host}:{web.port}"
 
 

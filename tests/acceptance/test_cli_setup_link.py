@@ -47,6 +47,9 @@ def test_the_address_is_the_one_that_browsers_use(command: Command, folder: Path
     settings = '[operator]\nrecipients = ["a@b.example"]\nbase_url = "https://watch.b.example/"\n'
     (folder / "lapsewatch.toml").write_text(settings)
     assert command("setup-link").out.startswith("https://watch.b.example/setup/open/")
+    for host, shown in (("0.0.0.0", "127.0.0.1"), ("::", "127.0.0.1"), ("::1", "[::1]")):
+        (folder / "lapsewatch.toml").write_text(f'[web]\nhost = "{host}"\nport = 9000\n')
+        assert command("setup-link").out.startswith(f"http://{shown}:9000/setup/open/")
 
 
 def test_minutes_are_bounded(command: Command) -> None:
