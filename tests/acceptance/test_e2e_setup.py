@@ -233,7 +233,7 @@ def the_script(new: Newcomer, walk: Walk) -> None:
     assert script.startswith("#Requires -Version 5.1\n<#")
     assert new.principal.object_id in script
     with walk.page.expect_download() as started:
-        walk.page.get_by_role("link", name="Script that sets it up").click()
+        walk.page.get_by_role("link", name="Load the script that sets it up").click()
     loaded = Path(started.value.path()).read_bytes()
     assert started.value.suggested_filename == f"set-up-{NAME}.ps1"
     assert loaded == b"\xef\xbb\xbf" + script.replace("\n", "\r\n").encode()
