@@ -27,6 +27,7 @@ from monitor.liveness import BEAT, why_not_ready
 from monitor.log import get
 from monitor.web.app import create_app
 from monitor.web.server import Server, listen
+from monitor.web.setup import setup_pages
 from monitor.wiring import App
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Service:
         banner: a line above the page, for the demo.
         inbox_url: where the demo's mails can be read.
         on_ready: called with the page's address once it can be asked.
+        setup: whether tenants can be set up on the page.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Service:
         banner: str | None = None,
         inbox_url: str | None = None,
         on_ready: Callable[[str], None] | None = None,
+        setup: bool = True,
     ) -> None:
         self._app = app
         self._host, self._port = host, port
@@ -67,7 +70,7 @@ class Service:
         self._scheduler = BackgroundScheduler(timezone="UTC")
         self._tick = tick
         self._on_ready = on_ready
-        page = web_app(app, banner=banner, inbox_url=inbox_url, host=host)
+        page = web_app(app, banner=banner, inbox_url=inbox_url, host=host, setup=setup)
         self._server = Server(page, self._started, self._stopping.set)
 
     def run(self) -> None:
@@ -165,7 +168,9 @@ class Service:
             self._on_ready(url)
 
 
-def web_app(app: App, *, banner: str | None, inbox_url: str | None, host: str) -> FastAPI:
+def web_app(
+    app: App, *, banner: str | None, inbox_url: str | None, host: str, setup: bool = True
+) -> FastAPI:
     """The page over the wired product."""
     web = app.configuration.settings.web
     names = ["127.0.0.1", "localhost", "[::1]", host, *web.allowed_hosts]
@@ -178,4 +183,9 @@ def web_app(app: App, *, banner: str | None, inbox_url: str | None, host: str) -
         inbox_url=inbox_url,
         allowed_hosts=["*"] if web.allowed_hosts == ("*",) else names,
         per_credential_metrics=web.metrics_per_credential,
+        setup=setup_pages(app, lambda name: _read_once(app, name)) if setup else None,
     )
+
+
+def _read_once(app: App, name: str) -> None:
+    asyncio.run(scan_tenants(app, only=name))

@@ -51,6 +51,11 @@ def quoted_in_filter(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def file_bytes(script: str) -> bytes:
+    """A script as a file: Windows PowerShell 5.1 reads one without the mark as ANSI."""
+    return script.replace("\n", "\r\n").encode("utf-8-sig")
+
+
 def _unfit(text: str, why: str) -> UsageError:
     shown = "".join(c if c.isprintable() else "?" for c in text[:60])
     return UsageError(

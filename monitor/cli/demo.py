@@ -166,4 +166,5 @@ def _serve(show: Demo, port: int, *, browser: bool) -> None:
         banner=SAYS_SO,
         inbox_url=show.cloud.inbox_url,
         on_ready=ready,
+        setup=False,  # its tenants are all there, and go with it
     ).run()

@@ -15,6 +15,7 @@ from monitor.errors import UsageError
 from monitor.fields.problems import printable
 from monitor.model import OPERATOR
 from monitor.onboard import ExchangeSetup, Form, Model, exchange_setup, sender_setup
+from monitor.powershell import file_bytes
 
 if TYPE_CHECKING:
     from monitor.wiring import App
@@ -111,8 +112,7 @@ def _of_operator(app: App, model: Model, object_id: str | None) -> ExchangeSetup
 
 
 def _write(output: Path, text: str, *, force: bool) -> None:
-    # Windows PowerShell 5.1 reads a file without the mark as ANSI.
-    data = text.replace("\n", "\r\n").encode("utf-8-sig")
+    data = file_bytes(text)
     write_new_file(output, data, force=force)
     print(f"Wrote {printable(str(output), 300)}")
     print(f"SHA-256 {hashlib.sha256(data).hexdigest()}")

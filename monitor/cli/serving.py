@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from monitor.cli.setup_link import new_link
 from monitor.cli.terminal import settings
 from monitor.errors import UsageError
+
+if TYPE_CHECKING:
+    from monitor.wiring import App
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -38,4 +43,15 @@ def serve(
     with App(configuration) as app:
         app.make_database()
         app.sealed.check()
-        Service(app, host=address, port=web.port if port is None else port).run()
+        Service(
+            app,
+            host=address,
+            port=web.port if port is None else port,
+            on_ready=(lambda url: _invite(app, url)) if sys.stdout.isatty() else None,
+        ).run()
+
+
+def _invite(app: App, url: str) -> None:
+    """Print the way in, to a person and never into a log."""
+    print(f"Status page: {url}")
+    print(f"To add tenants, open within 15 minutes: {new_link(app, url)}")

@@ -38,6 +38,7 @@ from monitor.model.probes import (
     StageTiming,
     stage_label,
 )
+from monitor.model.visits import IDLE, WebSession
 from monitor.model.watched import (
     OPERATOR,
     Cloud,
@@ -65,6 +66,7 @@ __all__ = [
     "CLOCK_SLACK",
     "DEFAULT_SCAN_INTERVAL",
     "DIGESTS",
+    "IDLE",
     "OPERATOR",
     "OVERDUE_AFTER",
     "OVERDUE_TRIES",
@@ -115,6 +117,7 @@ __all__ = [
     "TenantHealth",
     "TenantState",
     "WaitingMail",
+    "WebSession",
     "credential_uid",
     "stage_label",
 ]

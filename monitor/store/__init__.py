@@ -21,6 +21,7 @@ from monitor.store.runs import Runs, Told
 from monitor.store.sealed import SealedSecrets
 from monitor.store.slots import Slots
 from monitor.store.snoozes import Snoozes
+from monitor.store.visits import Visits
 
 __all__ = ["AlarmWrite", "Store", "Told", "credential_uid"]
 
@@ -39,6 +40,7 @@ class Store(
     SealedSecrets,
     Drafts,
     Examinations,
+    Visits,
 ):
     """Everything Lapsewatch remembers. Safe to use from several threads.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, select
@@ -47,6 +48,31 @@ class Drafts:
         row = {"name": draft.name, "document": dump(draft), "changed_at": now}
         with self._database.write() as connection:
             upsert(connection, DRAFT, [row])
+
+    def change_draft(
+        self, name: str, change: Callable[[Draft], Draft], *, now: datetime
+    ) -> Draft | None:
+        """Change a set-up as it is at this moment, so that two who change it lose nothing.
+
+        Args:
+            name: of the set-up.
+            change: makes the new one of the stored one; what it raises leaves all as it was.
+            now: the instant.
+
+        Returns:
+            The set-up as it is now; None where there is none (any more).
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        query = select(DRAFT.c.document).where(DRAFT.c.name == name).with_for_update()
+        with self._database.write() as connection:
+            found = connection.execute(query).scalar_one_or_none()
+            if found is None:
+                return None
+            new = change(load(found, Draft))
+            upsert(connection, DRAFT, [{"name": name, "document": dump(new), "changed_at": now}])
+            return new
 
     def drop_draft(self, name: str) -> bool:
         """Forget a set-up; its sealed values go too, unless a tenant of that name uses them.

@@ -325,6 +325,24 @@ class ExchangeResultRow(Row, table=True):
     document: str = _text()
 
 
+class SetupLinkRow(Row, table=True):
+    """One-time links to the set-up pages, by the SHA-256 of their tokens."""
+
+    __tablename__ = "setup_link"
+    digest: str = _text(primary_key=True)
+    expires_at: datetime
+
+
+class WebSessionRow(Row, table=True):
+    """Browsers that may change something, by the SHA-256 of what their cookies hold."""
+
+    __tablename__ = "web_session"
+    digest: str = _text(primary_key=True)
+    started_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+
+
 class SnoozeRow(Row, table=True):
     """Snoozes and acknowledgements; the newest of a credential's life holds."""
 
@@ -384,6 +402,8 @@ CONFIRMATION = _core(ConfirmationRow)
 DRAFT = _core(DraftRow)
 EXAMINATION = _core(ExaminationRow)
 EXCHANGE_RESULT = _core(ExchangeResultRow)
+SETUP_LINK = _core(SetupLinkRow)
+WEB_SESSION = _core(WebSessionRow)
 SNOOZE = _core(SnoozeRow)
 BEAT = _core(BeatRow)
 SEALED_SECRET = _core(SealedSecretRow)

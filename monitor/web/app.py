@@ -43,6 +43,7 @@ def create_app(
     inbox_url: str | None = None,
     allowed_hosts: Sequence[str],
     per_credential_metrics: bool = False,
+    setup: Callable[[FastAPI], None] | None = None,
 ) -> FastAPI:
     """Build the application.
 
@@ -55,6 +56,7 @@ def create_app(
         inbox_url: where the demo's mails can be read.
         allowed_hosts: Host headers to answer to, without ports.
         per_credential_metrics: one series per credential as well; many tenants make many.
+        setup: adds the set-up pages; None leaves them out.
     """
     show = partial(
         render_page,
@@ -63,6 +65,7 @@ def create_app(
         banner=banner,
         inbox_url=inbox_url,
         version=__version__,
+        setup=setup is not None,
     )
     measure = partial(to_metrics, version=__version__, per_credential=per_credential_metrics)
     router = APIRouter()
@@ -72,6 +75,8 @@ def create_app(
     _add_static(router)
     app = _empty_app(allowed_hosts)
     app.include_router(router)
+    if setup is not None:
+        setup(app)
     return app
 
 

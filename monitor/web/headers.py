@@ -24,6 +24,8 @@ SECURITY_HEADERS = {
     "X-Robots-Tag": "noindex",
     "Cache-Control": "no-store",
 }
+# With no-referrer a browser sends the Origin of its own forms as "null".
+SETUP_HEADERS = {"Referrer-Policy": "same-origin"}
 
 _log = log.get(__name__)
 
@@ -45,6 +47,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        fixed = SECURITY_HEADERS | (SETUP_HEADERS if _is_setup(str(scope["path"])) else {})
         started = False
         head = scope["method"] == "HEAD"
         inner = {**scope, "method": "GET"} if head else dict(scope)
@@ -57,7 +60,7 @@ class Guard:
             if message["type"] == "http.response.start":
                 started = True
                 headers = MutableHeaders(scope=message)
-                headers.update({**SECURITY_HEADERS, "X-Request-ID": request_id})
+                headers.update({**fixed, "X-Request-ID": request_id})
             elif head and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)
@@ -69,3 +72,7 @@ class Guard:
             if started:
                 raise  # half an answer is out: closing the connection is all that is left
             await self._crashed(inner)(inner, receive, guarded)
+
+
+def _is_setup(path: str) -> bool:
+    return path == "/setup" or path.startswith("/setup/")

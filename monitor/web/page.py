@@ -49,6 +49,7 @@ def render_page(
     inbox_url: str | None = None,
     version: str,
     standalone: bool = False,
+    setup: bool = False,
 ) -> str:
     """Render the whole page.
 
@@ -59,10 +60,11 @@ def render_page(
         banner: a sentence above everything, such as the demo's "nothing leaves this machine".
         inbox_url: where the demo's mails can be read; anything but http(s) is left out.
         version: of Lapsewatch, for the footer.
+        setup: whether there are set-up pages to link to.
         standalone: put the style sheet into the page, for a file that is opened by itself.
     """
     return (
-        _environment()
+        environment()
         .get_template("page.html")
         .render(
             report=report,
@@ -74,13 +76,14 @@ def render_page(
             inbox_url=inbox_url if (inbox_url or "").startswith(("http://", "https://")) else None,
             version=version,
             standalone=standalone,
+            setup=setup,
         )
     )
 
 
 def render_problem(title: str, advice_text: str, request_id: str) -> str:
     """Render the plain page for a request that has no other answer."""
-    template = _environment().get_template("problem.html")
+    template = environment().get_template("problem.html")
     return template.render(title=title, advice=advice_text, request_id=request_id)
 
 
@@ -91,8 +94,9 @@ def template_folder() -> Path:
 
 
 @lru_cache(maxsize=1)
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """The templates of all pages: escaped, strict, and with nothing that hides or moves text."""
+    made = Environment(
         loader=FileSystemLoader(template_folder()),
         autoescape=True,
         undefined=StrictUndefined,
@@ -101,7 +105,7 @@ def _environment() -> Environment:
         finalize=_shown,
         auto_reload=False,
     )
-    environment.filters.update(
+    made.filters.update(
         long_date=times.long_date,
         short_date=times.short_date,
         iso=times.iso,
@@ -121,8 +125,8 @@ def _environment() -> Environment:
         time_left=_time_left,
         key_label=_key_label,
     )
-    environment.globals["OPERATOR"] = OPERATOR
-    return environment
+    made.globals["OPERATOR"] = OPERATOR
+    return made
 
 
 def _shown(value: object) -> object:

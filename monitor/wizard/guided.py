@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -142,53 +142,83 @@ class Wizard:
             LapsewatchError: the secret cannot be kept, or the database not be used.
         """
         around = self.around()
-        answers = dict(draft.answers)
         # In this order: what a credential is, decides how its text is read.
-        form = checked("form", said.get("form", ""), around) or answers.get("form") or SECRET
-        for key, text in said.items():
-            if key not in ("credential", "password"):
-                answers[key] = checked(key, text, around)
-        kept = self._kept(draft, form, said, around)
-        answers |= kept
+        form = checked("form", said.get("form", ""), around) or draft.get("form") or SECRET
+        given = {
+            key: checked(key, text, around)
+            for key, text in said.items()
+            if key not in ("credential", "password")
+        }
+        given |= self._kept(draft, form, said, around)
         changed = [step for step in Step if set(keys_of(step)) & set(said)]
-        still = draft.passed
-        if changed:
-            still = tuple(step for step in draft.passed if _place([Step(step)]) < _place(changed))
-        return self._keep(replace(draft, answers=answers, passed=still), now)
+
+        def change(stored: Draft) -> Draft:
+            passed = stored.passed
+            if changed:
+                passed = tuple(one for one in passed if _place([Step(one)]) < _place(changed))
+            return replace(stored, answers={**stored.answers, **given}, passed=passed)
+
+        new = self._change(draft, change, now)
+        for key in ("credential", "password"):  # only now: what is stored must not point nowhere
+            if draft.get(key) and draft.get(key) != new.get(key):
+                self._keeper.let_go(draft.name, draft.get(key))
+        return new
 
     def _kept(
         self, draft: Draft, form: str, said: Mapping[str, str], around: Surroundings
     ) -> dict[str, str]:
         """The references of what was typed as credential or password."""
-        found = {}
+        found = {"password": ""} if form != CERTIFICATE and draft.get("password") else {}
         for key in ("credential", "password"):
             if not said.get(key, "").strip():
                 continue
             if key == "password" and form != CERTIFICATE:
                 continue
             text = reference_of(form if key == "credential" else SECRET, said[key])
-            old = draft.get(key)
             if text is None:
                 value = plain_secret(said[key]) if key == "credential" else said[key].strip()
                 found[key] = self._keeper.keep(draft.name, value)
             else:
                 found[key] = checked(key, text, around)
-            if old and old != found[key]:
-                self._keeper.let_go(draft.name, old)
         return found
 
     def pass_on(self, draft: Draft, step: Step, now: datetime) -> Draft:
-        """Mark a step as done."""
-        return self._keep(replace(draft, passed=(*draft.passed, step)), now)
+        """Mark a step as done.
+
+        Raises:
+            UsageError: what it rests on was changed elsewhere meanwhile.
+            StoreError: the database cannot be used.
+        """
+        keys = [key for one in Step if _place([one]) <= _place([step]) for key in keys_of(one)]
+
+        def change(stored: Draft) -> Draft:
+            if any(stored.get(key) != draft.get(key) for key in keys):
+                raise UsageError(f"The set-up of {draft.name} was changed meanwhile. Look again.")
+            return replace(stored, passed=tuple(dict.fromkeys((*stored.passed, step))))
+
+        return self._change(draft, change, now)
 
     def back(self, draft: Draft, step: Step, now: datetime) -> Draft:
         """Go back to a step: it and all after it are to be done again; the answers stay."""
-        still = tuple(done for done in draft.passed if _place([Step(done)]) < _place([step]))
-        return self._keep(replace(draft, passed=still), now)
 
-    def _keep(self, draft: Draft, now: datetime) -> Draft:
-        self._store.put_draft(draft, now=now)
-        return draft
+        def change(stored: Draft) -> Draft:
+            done = (one for one in stored.passed if _place([Step(one)]) < _place([step]))
+            return replace(stored, passed=tuple(done))
+
+        return self._change(draft, change, now)
+
+    def _change(self, draft: Draft, change: Callable[[Draft], Draft], now: datetime) -> Draft:
+        """Change what is stored, which the terminal and the page may do at the same time."""
+        found = self._store.change_draft(draft.name, change, now=now)
+        if found is None:
+            raise UsageError(f"There is no set-up of {draft.name} any more.")
+        return found
+
+    def _learn(self, draft: Draft, key: str, value: str, now: datetime) -> Draft:
+        """Keep an answer that nobody gave."""
+        return self._change(
+            draft, lambda stored: replace(stored, answers={**stored.answers, key: value}), now
+        )
 
     # --- looking -------------------------------------------------------------------------------
 
@@ -205,8 +235,7 @@ class Wizard:
             return Findings(draft)
         report = asyncio.run(self._doctor.look_at(self.tenant(draft)))
         if report.object_id and report.object_id != draft.get(FOUND):
-            answers = {**draft.answers, FOUND: report.object_id}
-            draft = self._keep(replace(draft, answers=answers), now)
+            draft = self._learn(draft, FOUND, report.object_id, now)
         return Findings(draft, _told(report, step, draft.get("model")))
 
     def _directory(self, draft: Draft, now: datetime) -> Findings:
@@ -215,11 +244,8 @@ class Wizard:
         checks = _told(report, Step.DIRECTORY, "")
         found = report.directory_id
         if found and "." in asked and not any(check.status == "failed" for check in checks):
-            answers = {
-                **draft.answers,
-                "directory_id": checked("directory_id", found, self.around()),
-            }
-            draft = self._keep(replace(draft, answers=answers), now)
+            found = checked("directory_id", found, self.around())
+            draft = self._learn(draft, "directory_id", found, now)
         return Findings(draft, checks)
 
     def tenant(self, draft: Draft) -> Tenant:

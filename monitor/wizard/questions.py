@@ -149,7 +149,10 @@ def _people(draft: Draft, around: Surroundings) -> list[Question]:
             "recipients", "Who is warned (mail addresses, with commas)",
             optional=around.operator_hears, why=who,
         ),
-        Question("time_zone", "Time zone of their mornings", default=around.time_zone),
+        Question(
+            "time_zone", "Time zone of their mornings", default=around.time_zone,
+            why="like Europe/Berlin",
+        ),
     ]  # fmt: skip
     if draft.get("mailbox"):
         asked.append(

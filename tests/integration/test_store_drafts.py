@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -30,6 +32,41 @@ def test_a_set_up_is_kept_as_far_as_it_went(store: Store) -> None:
     assert [draft.name for draft in store.drafts()] == ["adatum", "contoso"]
     assert store.drop_draft("contoso")
     assert not store.drop_draft("contoso")
+
+
+def test_changes_at_the_same_time_lose_nothing(store: Store) -> None:
+    """The terminal and the page at one set-up: each changes what is stored, not what it saw."""
+    store.put_draft(Draft("contoso"), now=NOW)
+
+    def answer(number: int) -> None:
+        def change(stored: Draft) -> Draft:
+            return replace(stored, answers={**stored.answers, f"q{number}": "x"})
+
+        store.change_draft("contoso", change, now=NOW)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(answer, range(24)))
+    found = store.draft("contoso")
+    assert found is not None
+    assert len(found.answers) == 24
+
+
+def test_a_set_up_that_is_gone_is_not_made_anew_by_a_change(store: Store) -> None:
+    """Somebody dropped it while a slow look was under way."""
+    assert store.change_draft("contoso", lambda stored: stored, now=NOW) is None
+    assert store.drafts() == []
+
+
+def test_a_change_that_fails_leaves_all_as_it_was(store: Store) -> None:
+    """The transaction goes back whole."""
+    store.put_draft(Draft("contoso", {"cloud": "dod"}), now=NOW)
+
+    def fail(stored: Draft) -> Draft:
+        raise ValueError
+
+    with pytest.raises(ValueError):  # noqa: PT011 (our own)
+        store.change_draft("contoso", fail, now=NOW)
+    assert store.draft("contoso") == Draft("contoso", {"cloud": "dod"})
 
 
 def test_a_secret_may_be_sealed_for_a_set_up_and_goes_with_it(store: Store) -> None:

@@ -25,6 +25,7 @@ def upgrade() -> None:
     _slot()
     _tenant()
     _set_up()
+    _visits()
     _directory_object()
     _lost_access()
     _outbox()
@@ -79,6 +80,23 @@ def _set_up() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("tenant", "mailbox", name=op.f("pk_confirmation")),
+    )
+
+
+def _visits() -> None:
+    op.create_table(
+        "setup_link",
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("expires_at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_setup_link")),
+    )
+    op.create_table(
+        "web_session",
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("started_at", INSTANT, nullable=False),
+        sa.Column("seen_at", INSTANT, nullable=False),
+        sa.Column("expires_at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_web_session")),
     )
 
 
