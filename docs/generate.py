@@ -55,6 +55,7 @@ _WORDS = {
     "Guid": "GUID", "Address": "mail address", "ZoneName": "IANA time zone",
     "Hour": "hour, 0 to 23", "Thresholds": "list of whole days, 0 to 3650",
     "Interval": 'duration of at least "1m", such as "6h"', "Port": "port", "Host": "host name",
+    "Shadow": 'duration of at most "365d", such as "14d"',
     "Deadline": 'duration, such as "30s"', "Duration": 'duration, such as "30s"',
     "HttpsAddress": "https address", "WebAddress": "web address", "Weeks": "number of weeks",
     "GraphAddress": "https address (http on loopback only)",

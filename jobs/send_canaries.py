@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from monitor import process
 from monitor.canary import due_slot
+from monitor.doctor.consult import of_canary
 from monitor.errors import LapsewatchError
 from monitor.log import get
-from monitor.model import Probe, SenderHealth, Tenant
+from monitor.model import CanaryResult, Examination, Probe, SenderHealth, Tenant
 from monitor.routes import sender_scope
 from monitor.senders import OAuthSender
 from monitor.wiring import App
@@ -20,6 +23,8 @@ JOB = "canary"
 LEASE = timedelta(minutes=15)
 AGAIN = timedelta(minutes=5)  # what crashed or could not be recorded is probed again so soon
 AT_ONCE = 8
+WAITING = 64  # failures that wait for the doctor, in threads that do nothing else
+T = TypeVar("T")
 
 log = get("lapsewatch.canary")
 
@@ -42,13 +47,9 @@ def send_canaries(
     health, since = app.store.sender_health(), app.store.known_since()
     faults: dict[str, str] = {}
 
-    def one(sender: OAuthSender) -> Probe | None:
-        known = health.get((sender.tenant, sender.mailbox))
+    def guarded(sender: OAuthSender, work: Callable[[], T]) -> T | None:
         try:
-            slot = due(app, sender, known, since.get(sender.tenant)) if due_only else None
-            if stop() or (due_only and not take(app, sender, slot)):
-                return None
-            return prove(app, sender, tenants.get(sender.tenant), slot)
+            return work()
         except Exception as error:  # one sender never stops the others
             foreseen = isinstance(error, LapsewatchError)
             why = str(error) if foreseen else f"a fault of the program ({type(error).__name__})."
@@ -56,9 +57,31 @@ def send_canaries(
             faults[sender.tenant] = why
             return None
 
+    def one(sender: OAuthSender) -> Future[Probe | None] | Probe | None:
+        known = health.get((sender.tenant, sender.mailbox))
+        slot = due(app, sender, known, since.get(sender.tenant)) if due_only else None
+        if stop() or (due_only and not take(app, sender, slot)):
+            return None
+        tenant = tenants.get(sender.tenant)
+        probe = prove(app, sender, slot)
+        if probe.result is not CanaryResult.FAILED or sender.problem or stop():
+            return record(app, sender, tenant, probe, slot)
+        asked = doctor.ask(of_canary(sender, probe))
+
+        def finish() -> Probe:
+            return record(app, sender, tenant, probe, slot, doctor.result(asked))
+
+        return waiting.submit(guarded, sender, finish)
+
     chosen = [s for s in app.carriers.senders(tenants.values()) if only in (None, s.tenant)]
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="canary") as pool:
-        probes = [probe for probe in pool.map(one, chosen) if probe is not None]
+    with (
+        app.consultation() as doctor,
+        ThreadPoolExecutor(WAITING, thread_name_prefix="examined") as waiting,
+        ThreadPoolExecutor(AT_ONCE, thread_name_prefix="canary") as pool,
+    ):
+        begun = list(pool.map(lambda sender: guarded(sender, partial(one, sender)), chosen))
+        done = [found.result() if isinstance(found, Future) else found for found in begun]
+    probes = [probe for probe in done if probe is not None]
     if faults:
         each = " ".join(f"{name}: {why}" for name, why in sorted(faults.items()))
         raise LapsewatchError(
@@ -87,17 +110,38 @@ def take(app: App, sender: OAuthSender, slot: datetime | None) -> bool:
     )  # fmt: skip
 
 
-def prove(app: App, sender: OAuthSender, tenant: Tenant | None, slot: datetime | None) -> Probe:
-    """Probe and record; give the slot back where that fails, so that it is soon done anew."""
+def prove(app: App, sender: OAuthSender, slot: datetime | None) -> Probe:
+    """Send the test mail; give the slot back where that crashes, so that it is soon done anew."""
     try:
-        probe = app.canaries.prove(sender, tenant)
+        return app.canaries.probe(sender)
     except Exception:
-        if slot is not None:
-            app.store.give_back_slot(JOB, _scope(sender), slot, until=app.clock() + AGAIN)
+        give_back(app, sender, slot)
+        raise
+
+
+def record(
+    app: App,
+    sender: OAuthSender,
+    tenant: Tenant | None,
+    probe: Probe,
+    slot: datetime | None,
+    found: Examination | None = None,
+) -> Probe:
+    """Write down what came of a test mail, with its alarm, and finish its slot."""
+    try:
+        app.canaries.record(sender, tenant, probe, found)
+    except Exception:
+        give_back(app, sender, slot)
         raise
     if slot is not None:
         app.store.finish_slot(JOB, _scope(sender), slot, app.clock())
     return probe
+
+
+def give_back(app: App, sender: OAuthSender, slot: datetime | None) -> None:
+    """Let what could not be done be done again soon."""
+    if slot is not None:
+        app.store.give_back_slot(JOB, _scope(sender), slot, until=app.clock() + AGAIN)
 
 
 def _scope(sender: OAuthSender) -> str:

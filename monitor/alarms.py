@@ -9,9 +9,11 @@ from zoneinfo import ZoneInfo
 
 from monitor.compose import outbox_row
 from monitor.diagnose import Diagnosis, Rulebook
+from monitor.findings import explains
 from monitor.model import (
     OPERATOR,
     AlarmChange,
+    Examination,
     Mail,
     OutboxMail,
     Probe,
@@ -84,13 +86,18 @@ class AlarmWriter:
         record: ScanRecord,
         change: AlarmChange,
         news: AlarmNews,
+        examination: Examination | None = None,
     ) -> AlarmWrite | None:
-        """CANNOT CHECK or RECOVERED about one tenant, or None when there is nothing to say."""
+        """CANNOT CHECK or RECOVERED about one tenant, or None when there is nothing to say.
+
+        The doctor's cause is told where it is more precise than that of the reply.
+        """
         if change is AlarmChange.NONE:
             return None
         first = (before.first_failure_at if before else None) or record.started_at
         health = _failing(tenant, before, record, first)
         about = self._rulebook.describe(record.cause or "unknown")
+        told = explains(examination, "reading", record.cause or "unknown")
 
         def render(zone: ZoneInfo) -> Mail:
             if change is AlarmChange.CLOSE:
@@ -100,8 +107,9 @@ class AlarmWriter:
             return self._renderer.cannot_check(
                 tenant,
                 health=health,
-                explanation=about.explanation,
-                fix=about.fix,
+                explanation=told.explanation if told else about.explanation,
+                fix=told.fix if told else about.fix,
+                finding=told,
                 zone=zone,
                 now=news.now,
             )
@@ -119,14 +127,18 @@ class AlarmWriter:
         *,
         change: AlarmChange,
         news: AlarmNews,
+        examination: Examination | None = None,
     ) -> AlarmWrite | None:
         """CANARY FAILED or RECOVERED about one sender, by another path than the broken one.
 
-        None when there is nothing to say.
+        None when there is nothing to say. The doctor's cause is told where it is more precise
+        than that of the reply.
         """
         if change is AlarmChange.NONE:
             return None
-        about = self._rulebook.describe(probe.cause)
+        told = explains(examination, "sending", probe.cause, diagnosis.also)
+        about = self._rulebook.describe((told.cause if told else None) or probe.cause)
+        also = told.also if told else diagnosis.also
 
         def render(zone: ZoneInfo) -> Mail:
             if change is AlarmChange.CLOSE:
@@ -143,9 +155,10 @@ class AlarmWriter:
                 mailbox=sender.mailbox,
                 probe=probe,
                 title=about.title,
-                explanation=diagnosis.explanation,
-                fix=diagnosis.fix,
-                also=[self._rulebook.describe(cause).title for cause in diagnosis.also],
+                explanation=told.explanation if told else diagnosis.explanation,
+                fix=told.fix if told else diagnosis.fix,
+                also=[self._rulebook.describe(cause).title for cause in also],
+                finding=told,
                 last_ok=before.last_ok if before else None,
                 since=before.first_failure_at if before else None,
                 tenant=tenant,

@@ -16,6 +16,7 @@ from monitor.model import (
     OPERATOR,
     AlarmChange,
     CanaryResult,
+    Examination,
     Kind,
     Probe,
     SenderHealth,
@@ -57,22 +58,24 @@ class Canaries:
         self._diagnose = diagnose
         self._clock = clock
 
-    def prove(self, sender: OAuthSender, tenant: Tenant | None) -> Probe:
-        """Send a canary and record what it showed.
+    def record(
+        self,
+        sender: OAuthSender,
+        tenant: Tenant | None,
+        probe: Probe,
+        examination: Examination | None = None,
+    ) -> None:
+        """Judge a probe by what is known now, and write it with its alarm in one transaction.
 
         Args:
             sender: whose path.
             tenant: the sender's tenant; None for the operator's.
+            probe: what was tried and seen.
+            examination: what the doctor found, where it failed.
 
         Raises:
-            LapsewatchError: it could not be recorded, or there is nobody to send it to.
+            StoreError: it could not be recorded.
         """
-        probe = self.probe(sender)
-        self.record(sender, tenant, probe)
-        return probe
-
-    def record(self, sender: OAuthSender, tenant: Tenant | None, probe: Probe) -> None:
-        """Judge a probe by what is known now, and write it with its alarm in one transaction."""
         # Read now and not before the probe: somebody may have run one by hand meanwhile.
         before = self._store.health_of_sender(sender.tenant, sender.mailbox)
         verdict = after(before, probe)
@@ -82,9 +85,9 @@ class Canaries:
             diagnosis = self._diagnose(probe.evidence, probe.stage)
             alarm = self._alarms.canary_alarm(
                 sender, tenant, before, probe, diagnosis,
-                change=verdict.alarm, news=self._news(scope),
+                change=verdict.alarm, news=self._news(scope), examination=examination,
             )  # fmt: skip
-        self._store.record_probe(probe, alarm)
+        self._store.record_probe(probe, alarm, examination=examination)
         log.info(
             "canary", tenant=sender.tenant, result=probe.result, stage=probe.stage,
             cause=probe.cause, alarm=verdict.alarm, reason=verdict.reason,
@@ -94,6 +97,9 @@ class Canaries:
         """Send one canary, stage by stage; it never raises for trouble outside.
 
         With several canary recipients each gets its own, and the first failure is the verdict.
+
+        Raises:
+            LapsewatchError: there is nobody to send it to, or the database cannot be used.
         """
         before = self._store.health_of_sender(sender.tenant, sender.mailbox)
         if sender.problem:

@@ -71,7 +71,7 @@ class Carriers:
         """
         known = list(self._store.tenants() if tenants is None else tenants)
         clouds = self._configuration.clouds
-        found = [senders.of_tenant(tenant, clouds) for tenant in known if not tenant.paused]
+        found = [senders.of_tenant(tenant, clouds) for tenant in known if tenant.active]
         return [sender for sender in (*found, self._operator(known)) if sender is not None]
 
     def _operator(self, known: Sequence[Tenant]) -> OAuthSender | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Any
+
 from monitor.model import Cloud
 
 # Hosts of the national clouds: https://learn.microsoft.com/graph/deployments. The SMTP rows of
@@ -54,3 +57,23 @@ PRESETS = {
         ),
     )
 }
+
+
+def completed(clouds: Any) -> Any:
+    """The tables of clouds as they stand in a file, those of presets with what they leave out.
+
+    Args:
+        clouds: the tables by name; what is no table is left for the checks to refuse.
+    """
+    if not isinstance(clouds, dict):
+        return clouds
+    return {
+        name: {**_keys(PRESETS[name]), **table}
+        if name in PRESETS and isinstance(table, dict)
+        else table
+        for name, table in clouds.items()
+    }
+
+
+def _keys(cloud: Cloud) -> dict[str, Any]:
+    return {key: value for key, value in asdict(cloud).items() if key != "name"}

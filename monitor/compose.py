@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from monitor.decide import Decision, Told, decide, tenant_state
+from monitor.decide import Decision, as_told, decide_run, tenant_state
 from monitor.lifecycle import has_lapsed, successors
 from monitor.model import (
     Credential,
@@ -61,6 +61,7 @@ class _Digest:
     decisions: Mapping[str, Sequence[Decision]]
     known: Knowledge
     now: datetime
+    welcome: bool
 
     @property
     def items(self) -> list[DigestItem]:
@@ -88,23 +89,22 @@ class Composer:
     def digests(
         self, run: RecipientRun, known: Knowledge, paths: Paths, now: datetime
     ) -> tuple[list[OutboxMail], list[Decision]]:
-        """One digest per sending path that has something to say, and every decision made."""
-        zone = ZoneInfo(run.zone)
-        told = {key: Told(level, covered) for key, (level, covered) in known.told.items()}
-        decisions: dict[str, list[Decision]] = {
-            tenant.name: decide(
-                known.credentials.get(tenant.name, ()),
-                tenant=tenant,
-                zone=zone,
-                told=told,
-                snoozes=known.snoozes,
-                now=now,
-            )
-            for tenant in run.tenants
-        }
+        """The digests of a run that have something to say, and every decision made.
+
+        One per sending path, and one more for its tenants in shadow, as a `welcome`.
+        """
+        decisions = decide_run(
+            run.tenants,
+            known.credentials,
+            zone=ZoneInfo(run.zone),
+            told=as_told(known.told),
+            snoozes=known.snoozes,
+            now=now,
+        )
+        speaks = _speakers(run.tenants, decisions, now)
         mails = [
-            self._write(_Digest(run, path, tenants, decisions, known, now), paths)
-            for path, tenants in _by_path(run.tenants, paths)
+            self._write(_Digest(run, path, tenants, decisions, known, now, welcome), paths)
+            for path, welcome, tenants in _by_path(speaks, paths, now)
         ]
         said = [decision for found in decisions.values() for decision in found]
         return [mail for mail in mails if mail is not None], said
@@ -126,6 +126,7 @@ class Composer:
             still_lapsed=lapsed,
             blind=blind,
             next_run=run.next_slot(now),
+            welcome=digest.welcome,
         )
         named = {name for name, _ in said}
         named |= {tenant.name for tenant, _ in (*lapsed, *blind)}
@@ -153,13 +154,30 @@ class Composer:
         return found
 
 
-def _by_path(tenants: Sequence[Tenant], paths: Paths) -> list[tuple[str, list[Tenant]]]:
-    """Which tenants share a digest. Where there is no path, none do: each may get its own one."""
-    found: dict[tuple[str, str], list[Tenant]] = {}
+def _speakers(
+    tenants: Sequence[Tenant], decisions: Mapping[str, Sequence[Decision]], now: datetime
+) -> list[Tenant]:
+    """The tenants that a digest may name: of one in shadow nothing is said beside its welcome."""
+    return [
+        tenant
+        for tenant in tenants
+        if not tenant.in_shadow(now) or any(one.notice for one in decisions[tenant.name])
+    ]
+
+
+def _by_path(
+    tenants: Sequence[Tenant], paths: Paths, now: datetime
+) -> list[tuple[str, bool, list[Tenant]]]:
+    """Which tenants share a digest, by which path, and whether it is a `welcome`.
+
+    Where there is no path, none do: each may get its own one.
+    """
+    found: dict[tuple[str, bool, str], list[Tenant]] = {}
     for tenant in tenants:
         path = choose(MailKind.REMINDER, [tenant.name], paths)
-        found.setdefault((path, tenant.name if path == NO_PATH else ""), []).append(tenant)
-    return [(path, members) for (path, _), members in found.items()]
+        alone = tenant.name if path == NO_PATH else ""
+        found.setdefault((path, tenant.in_shadow(now), alone), []).append(tenant)
+    return [(path, welcome, members) for (path, welcome, _), members in found.items()]
 
 
 def _as_of(health: Mapping[str, TenantHealth]) -> dict[str, datetime]:

@@ -8,9 +8,9 @@ import tomllib
 from dataclasses import replace
 from datetime import time, timedelta
 from pathlib import Path
-from typing import Any, Literal, get_origin
+from typing import Annotated, Any, Literal, get_origin
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -19,7 +19,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from monitor.clouds import PRESETS as PRESETS
+from monitor.clouds import PRESETS, completed
 from monitor.errors import SettingsError
 from monitor.fields import (
     Deadline,
@@ -33,6 +33,7 @@ from monitor.fields import (
     Port,
     RecipientField,
     SenderTable,
+    Shadow,
     Strict,
     Thresholds,
     VaultAddress,
@@ -46,6 +47,7 @@ from monitor.fields.environment import DIVIDER, PREFIX, unknown_variables, varia
 from monitor.fields.problems import explain_places, nearest, printable
 from monitor.model import Cloud, CredentialRef, Recipient, Sender
 from monitor.references import located
+from monitor.rulebooks import problem_of
 
 DEFAULT_FILE = "lapsewatch.toml"
 _SQLITE = re.compile(r"sqlite(?:\+pysqlite)?:///(.*)", re.DOTALL)
@@ -84,10 +86,11 @@ class DefaultsTable(Strict):
     thresholds: Thresholds = (60, 30, 14, 7, 3, 1, 0)
     weekly_after_lapse: Weeks = 4
     recipients: tuple[RecipientField, ...] = ()
+    shadow: Shadow = timedelta(days=14)
 
 
 class CloudTable(Strict):
-    """[clouds.NAME]: servers that speak Microsoft's protocols. Defaults are the global cloud's."""
+    """[clouds.NAME]: what is left out is the preset's of that name, else the global cloud's."""
 
     authority: HttpsAddress
     graph: GraphAddress
@@ -98,6 +101,7 @@ class CloudTable(Strict):
     portal: HttpsAddress = "https://portal.azure.com"
     ca_file: str | None = None
     keyvault: VaultAddress = "https://{vault}.vault.azure.net"
+    partner_center: HttpsAddress = "https://partner.microsoft.com/dashboard"
 
 
 class VaultTable(Strict):
@@ -118,6 +122,12 @@ class DeadlinesTable(Strict):
     tenant: Deadline = timedelta(minutes=3)
     page: Deadline = timedelta(seconds=1)
     tenants_at_once: int = Field(16, ge=1, le=256)
+
+
+class DiagnoseTable(Strict):
+    """[diagnose]"""
+
+    rules: str | None = None
 
 
 class WebTable(Strict):
@@ -163,9 +173,10 @@ class Settings(BaseSettings):
     database: DatabaseTable = DatabaseTable()
     operator: OperatorTable | None = None
     defaults: DefaultsTable = DefaultsTable()
-    clouds: dict[str, CloudTable] = Field(default_factory=dict)
+    clouds: Annotated[dict[str, CloudTable], BeforeValidator(completed)] = {}
     vault: VaultTable = VaultTable()
     deadlines: DeadlinesTable = DeadlinesTable()
+    diagnose: DiagnoseTable = DiagnoseTable()
     web: WebTable = WebTable()
     log: LogTable = LogTable()
 
@@ -202,8 +213,7 @@ class Configuration:
 
     def on_database(self, url: str) -> Configuration:
         """The same configuration on another database."""
-        table = DatabaseTable(url=url)
-        settings = self.settings.model_copy(update={"database": table})
+        settings = self.settings.model_copy(update={"database": DatabaseTable(url=url)})
         return Configuration(settings, self.folder, self.path)
 
     @property
@@ -215,8 +225,7 @@ class Configuration:
         url = self.settings.database.url
         if url.startswith("postgresql://"):
             return "postgresql+psycopg://" + url.removeprefix("postgresql://")
-        match = _SQLITE.fullmatch(url)
-        if match and match[1] not in ("", ":memory:"):
+        if (match := _SQLITE.fullmatch(url)) and match[1] not in ("", ":memory:"):
             return f"sqlite:///{beside(self.folder, match[1]).resolve()}"
         return url
 
@@ -382,6 +391,8 @@ def _cross_checks(configuration: Configuration) -> list[str]:
             near = nearest(cloud, configuration.clouds)
             hint = f'; did you mean "{near}"?' if near else ""
             problems.append(f'{where}.cloud: there is no cloud "{printable(cloud)}"{hint}')
+    if wrong := problem_of(configuration.folder, configuration.settings.diagnose.rules):
+        problems.append(f"diagnose.rules: {wrong}")
     if vault.old_keys and not vault.key:
         problems.append("vault.key: is missing: the key that new values are sealed with")
     if sender and not sender.relay and not (sender.client_id and sender.credential):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -63,6 +63,7 @@ class Reason(StrEnum):
     ALREADY_TOLD = "already_told"  # this very stage was told
     TOLD_MORE_URGENT = "told_more_urgent"  # a more urgent stage was told
     AFTER_LAST_STAGE = "after_last_stage"  # the last weekly notice was told
+    IN_SHADOW = "in_shadow"  # held back until the tenant's shadow ends, or its welcome goes
     # alarms about a tenant
     NEEDS_FIX = "needs_fix"  # waiting will not mend the cause
     NEVER_READ = "never_read"  # nothing is known about the tenant at all
@@ -83,6 +84,11 @@ class Told:
 
     level: int | None = None
     covered: bool = False
+
+
+def as_told(levels: Mapping[Key, tuple[int | None, bool]]) -> dict[Key, Told]:
+    """What the store says was told: by credential the level, and whether it was called covered."""
+    return {key: Told(level, covered) for key, (level, covered) in levels.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +141,53 @@ def decide(
     newer = successors(credentials, now, include_own=True)
     decisions = [_judge(one, newer.get((one.tenant, one.uid)), run) for one in credentials]
     return sorted(decisions, key=_soonest_first)
+
+
+def decide_run(
+    tenants: Iterable[Tenant],
+    credentials: Mapping[str, Sequence[Credential]],
+    *,
+    zone: ZoneInfo,
+    told: Mapping[Key, Told],
+    snoozes: Mapping[Key, Snooze],
+    now: datetime,
+) -> dict[str, list[Decision]]:
+    """Return the Decisions of one run of a recipient, by tenant; see `decide`.
+
+    Of a tenant in shadow everything that is lapsed or due is told once, in a `welcome`, to a
+    recipient who was never told anything about it. After that, and for the mere hint that a newer
+    credential covers an old one, there is silence until the shadow ends.
+    """
+    welcomed = {name for name, _, _ in told}
+    return {
+        tenant.name: _in_shadow(
+            decide(
+                credentials.get(tenant.name, ()),
+                tenant=tenant,
+                zone=zone,
+                told=told,
+                snoozes=snoozes,
+                now=now,
+            ),
+            held=tenant.in_shadow(now),
+            welcomed=tenant.name in welcomed,
+        )
+        for tenant in tenants
+    }
+
+
+def _in_shadow(decisions: list[Decision], *, held: bool, welcomed: bool) -> list[Decision]:
+    if not held or (not welcomed and any(needs_action(one.notice) for one in decisions)):
+        return decisions
+    return [
+        one if one.notice is None else Decision(one.credential, None, Reason.IN_SHADOW, one.stage)
+        for one in decisions
+    ]
+
+
+def needs_action(notice: Notice | None) -> bool:
+    """Return whether a notice says that something is lapsed or due, not only what covers it."""
+    return notice is not None and notice.kind is not MailKind.COVERED
 
 
 def _soonest_first(decision: Decision) -> tuple[bool, datetime, str, str]:
@@ -228,6 +281,8 @@ def tenant_state(
     """
     if tenant.paused:
         return TenantState.PAUSED
+    if tenant.pending:
+        return TenantState.PENDING
     if health is None or health.last_complete is None:
         return TenantState.UNKNOWN
     if health.last_failed_definitely or health.last_incomplete:

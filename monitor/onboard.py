@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 from uuid import UUID
 
 from monitor.errors import UsageError
-from monitor.model import Cloud, ObjectType, ObservedObject, Tenant
+from monitor.model import OPERATOR, Cloud, ObjectType, ObservedObject, Tenant
 from monitor.powershell import quoted_in_filter
 from monitor.senders import OAuthSender, of_tenant
 
@@ -121,19 +121,43 @@ def exchange_setup(
     sender = of_tenant(tenant, clouds)
     if sender is None:
         raise _no_sender(tenant)
-    if sender.problem:
-        raise UsageError(sender.problem, remedy=f"See: lapsewatch tenant show {tenant.name}")
     seen = list(objects) if sender.directory_id == tenant.directory_id else []
+    return sender_setup(sender, model=model, object_id=object_id, objects=seen)
+
+
+def sender_setup(
+    sender: OAuthSender,
+    *,
+    model: Model = Model.MAILBOX,
+    object_id: str | None = None,
+    objects: Iterable[ObservedObject] = (),
+) -> ExchangeSetup:
+    """The values of a sender's script; the operator's has no tenant of its own.
+
+    Args:
+        sender: the sender that is set up.
+        model: how Exchange shall let the app send.
+        object_id: the Enterprise application's; None takes the configured one, or the one that
+            the last scan found.
+        objects: what a scan of the sender's own directory found, to tell a wrong object id.
+
+    Raises:
+        UsageError: a value is missing or cannot be right.
+    """
+    table = "[operator.sender]" if sender.tenant == OPERATOR else "[tenant.sender]"
+    if sender.problem:
+        raise UsageError(sender.problem, remedy=f"Correct {table}.")
     if not _MAILBOX.fullmatch(sender.mailbox):
         raise UsageError(
-            f'"{sender.mailbox}" of {tenant.name} cannot be a mailbox of Exchange Online.',
-            remedy="Correct mailbox under [tenant.sender], and import the tenants file again.",
+            f'"{sender.mailbox}" of {sender.tenant} cannot be a mailbox of Exchange Online.',
+            remedy=f"Correct mailbox under {table}"
+            + (", and import the tenants file again." if sender.tenant != OPERATOR else "."),
         )
     return ExchangeSetup(
-        tenant=tenant.name,
+        tenant=sender.tenant,
         directory_id=_guid(sender.directory_id, "directory_id"),
         client_id=_guid(sender.client_id, "client_id"),
-        object_id=_enterprise_object_id(sender, object_id, seen),
+        object_id=_enterprise_object_id(sender, object_id, list(objects), table),
         mailbox=sender.mailbox,
         model=model,
         environment=ENVIRONMENTS.get(sender.cloud.name),
@@ -153,7 +177,7 @@ def _no_sender(tenant: Tenant) -> UsageError:
 
 
 def _enterprise_object_id(
-    sender: OAuthSender, given: str | None, objects: Iterable[ObservedObject]
+    sender: OAuthSender, given: str | None, objects: Iterable[ObservedObject], table: str
 ) -> str:
     """The object id to register in Exchange; a mistaken one is named, with the right one."""
     own = [found for found in objects if found.app_id == sender.client_id]
@@ -162,7 +186,7 @@ def _enterprise_object_id(
     if found is None:
         raise UsageError(
             f"The object ID of {sender.tenant}'s Enterprise application is not known.",
-            remedy=f"Say --object-id, or set enterprise_object_id under [tenant.sender]. {_WHERE}",
+            remedy=f"Say --object-id, or set enterprise_object_id under {table}. {_WHERE}",
         )
     object_id = _guid(found, "The object ID")
     wrong = {

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import socket
 from pathlib import Path
+
+
+def user_name() -> str:
+    """Who runs this process, for the record of who said what."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user without a name
+        return f"uid {os.getuid()}"
 
 
 def identity(pid: int | None = None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -78,12 +78,12 @@ class RecipientRun:
 def recipient_runs(tenants: Iterable[Tenant], audience: Audience) -> list[RecipientRun]:
     """Who has to be asked about daily: one address with two zones has two runs.
 
-    Paused tenants are silent. Where one address has several hours in one zone, its digest goes at
-    the earliest: a warning may come too early, but not too late.
+    Paused and pending tenants are silent. Where one address has several hours in one zone, its
+    digest goes at the earliest: a warning may come too early, but not too late.
     """
     found: dict[tuple[str, str], tuple[str, list[int], list[Tenant]]] = {}
     for tenant in tenants:
-        if tenant.paused:
+        if not tenant.active:
             continue
         for recipient in tenant.recipients or audience.recipients:
             zone, hour = _zone_and_hour(recipient, tenant, audience)
@@ -148,32 +148,39 @@ def facts_are_in(
 def strays(
     waiting: Iterable[WaitingMail],
     runs: Iterable[RecipientRun],
-    tenants: Iterable[Tenant],
+    tenants: Sequence[Tenant],
     audience: Audience,
+    *,
+    now: datetime,
 ) -> list[WaitingMail]:
     """The waiting mails that would not be written today, by what the roster says.
 
     Those that name a tenant nobody may speak of any more; digests whose recipient has no run
-    that covers what they speak of; and alarms to somebody who is told of alarms no longer. That
-    something is over is still said to whoever heard of it.
+    that covers what they speak of; alarms to somebody who is told of alarms no longer; and a
+    welcome that promises a silence which is over. That something is over is still said to whoever
+    heard of it, and what may have been accepted is not said in other words.
 
     Args:
         waiting: mails that no server accepted.
         runs: the daily runs there are now.
-        tenants: all tenants, paused ones too.
+        tenants: all tenants, paused and pending ones too.
         audience: the operator.
+        now: the instant, aware UTC.
     """
+    live = {tenant.name for tenant in tenants if not tenant.in_shadow(now)}
     names: dict[str, list[frozenset[str]]] = {}
     for run in runs:
         names.setdefault(run.address.casefold(), []).append(run.names)
     alarmed = {OPERATOR: _addresses(audience.recipients)}
     for tenant in tenants:
-        if not tenant.paused:
+        if tenant.active:
             alarmed[tenant.name] = _addresses(audience.recipients or tenant.recipients)
 
     def is_stray(mail: WaitingMail) -> bool:
         about, who = set(mail.tenants), mail.recipient.casefold()
         if not about <= set(alarmed):
+            return True
+        if mail.kind is MailKind.WELCOME and not mail.possible_duplicate and about & live:
             return True
         if mail.digest:
             return not any(about <= run for run in names.get(who, ()))

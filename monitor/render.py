@@ -20,8 +20,10 @@ from monitor.mail.guides import alarm_link, portal_link
 from monitor.mail.views import DigestItem, Frame
 from monitor.mail.words import long_date, relative_days
 from monitor.model import (
+    OPERATOR,
     Cloud,
     Credential,
+    Finding,
     Mail,
     MailKind,
     Probe,
@@ -78,13 +80,18 @@ class Renderer:
         still_lapsed: Sequence[tuple[Tenant, Credential]] = (),
         blind: Sequence[tuple[Tenant, TenantHealth]] = (),
         next_run: datetime | None = None,
+        welcome: bool = False,
     ) -> Mail:
-        """One recipient's mail of one run: `reminder`, `lapsed` or `covered`."""
+        """One recipient's mail of one run: `reminder`, `lapsed` or `covered`.
+
+        With `welcome` it is a `welcome`: all its tenants are in shadow, and what is lapsed or due
+        there is told this once.
+        """
         if not items:
             raise ValueError("a digest needs at least one notice")
         frame = Frame(recipient, zone, now, self._clouds, as_of, next_run)
         ordered = digests.soonest_first(items)
-        kind = digests.digest_kind(ordered)
+        kind = MailKind.WELCOME if welcome else digests.digest_kind(ordered)
         for shown, lines in digests.SHOWN:
             view = digests.digest_view(
                 kind,
@@ -110,10 +117,14 @@ class Renderer:
         fix: str,
         zone: ZoneInfo,
         now: datetime,
+        finding: Finding | None = None,
     ) -> Mail:
-        """The alarm that a tenant cannot be read."""
-        view = alarms.cannot_check_view(tenant, health, explanation, fix, zone=zone, now=now)
-        view = self._linked(view, tenant, tenant.client_id, health.cause, None)
+        """The alarm that a tenant cannot be read; `finding` is the doctor's, where it has one."""
+        cause = finding.cause if finding else health.cause
+        view = alarms.cannot_check_view(
+            tenant, health, explanation, fix, zone=zone, now=now, finding=finding
+        )
+        view = self._linked(view, tenant, tenant.client_id, cause, None)
         return self._alarm(MailKind.CANNOT_CHECK, view, thread=("scan", tenant.name), urgent=True)
 
     def recovered_tenant(
@@ -160,19 +171,22 @@ class Renderer:
         path_note: str = "",
         since: datetime | None = None,
         tenant: Tenant | None = None,
+        finding: Finding | None = None,
     ) -> Mail:
         """The alarm that a sender's mail path is broken; it goes by another path.
 
-        `since` is the first failure in a row (else this one); `tenant` adds the portal link.
+        `since` is the first failure in a row (else this one); `tenant` adds the portal link;
+        `finding` is the doctor's, where it has one.
         """
         view = alarms.canary_failed_view(
             tenant_name, mailbox, probe, title, explanation, fix,
             also=also, last_ok=last_ok, since=since, zone=zone, now=now,
-            path_note=path_note,
+            path_note=path_note, finding=finding,
         )  # fmt: skip
         if tenant is not None:
             client_id = (tenant.sender and tenant.sender.client_id) or tenant.client_id
-            view = self._linked(view, tenant, client_id, probe.cause, probe.stage)
+            cause = finding.cause if finding else probe.cause
+            view = self._linked(view, tenant, client_id, cause, probe.stage)
         thread = ("canary", tenant_name, mailbox)
         return self._alarm(MailKind.CANARY_FAILED, view, thread=thread, urgent=True)
 
@@ -244,6 +258,7 @@ def exchange_script(setup: ExchangeSetup, form: Form) -> str:
         "rbac": setup.model is Model.RBAC,
         "environment": setup.environment or "",
         "own_cloud": setup.environment is None,
+        "operator": setup.tenant == OPERATOR,
     }
     return _scripts().get_template(f"{form}.ps1").render(facts)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from monitor.compose import Composer, Knowledge, Standing
-from monitor.decide import Decision
+from monitor.decide import Decision, as_told
+from monitor.forecast import Outlook
 from monitor.log import get
 from monitor.model import HeldSlot, OutboxMail, Sender
 from monitor.recipients import Audience, RecipientRun, recipient_runs, spoken_for, strays
@@ -71,9 +72,11 @@ class Runs:
         Raises:
             StoreError: the database cannot be used.
         """
-        stray = strays(self._store.waiting(), standing.runs, standing.tenants, self._audience)
+        now = self._clock()
+        waiting = self._store.waiting()
+        stray = strays(waiting, standing.runs, standing.tenants, self._audience, now=now)
         self._store.withdraw([mail.id for mail in stray])
-        self._store.end_alarms_except(standing.senders, "sender:", self._clock())
+        self._store.end_alarms_except(standing.senders, "sender:", now)
         lost = [mail for mail in stray if mail.digest]
         return {
             run.scope
@@ -93,6 +96,27 @@ class Runs:
             snoozes=standing.snoozes,
         )
         return self._composer.digests(run, known, standing.paths, self._clock())
+
+    def outlook(self, done: Mapping[str, datetime], *, only: str | None = None) -> Outlook:
+        """What the runs to come depend on, for `forecast`.
+
+        Args:
+            done: the slot of each run that was done last, by its scope.
+            only: about this tenant alone.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        every = recipient_runs(self._store.tenants(), self._audience)
+        runs = [run for each in every if (run := each.about(only)).tenants]
+        names = sorted({name for run in runs for name in run.names})
+        return Outlook(
+            runs=runs,
+            credentials={name: self._store.credentials(name) for name in names},
+            told={run.scope: as_told(self._store.told(run.address, run.names)) for run in runs},
+            snoozes=self._store.snoozes(),
+            done=done,
+        )
 
     def write(
         self, run: RecipientRun, standing: Standing, slot: HeldSlot | None = None

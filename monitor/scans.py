@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,7 @@ from monitor.model import (
     AlarmChange,
     Cloud,
     CredentialRef,
+    Examination,
     Scan,
     ScanRecord,
     Tenant,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from monitor.entra.secrets import ResolvedCredential
 
 log = get("lapsewatch.scan")
+_NOT_YET = frozenset({"app_not_found", "consent_missing", "missing_service_principal"})
 
 
 class Scans:
@@ -41,6 +43,7 @@ class Scans:
         credential: resolves a credential reference.
         cloud: the cloud a tenant lives in.
         clock: the current instant, aware UTC.
+        shadow: how long a tenant is in shadow once its consent has come.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Scans:
         credential: Callable[[CredentialRef], ResolvedCredential],
         cloud: Callable[[Tenant], Cloud],
         clock: Callable[[], datetime],
+        shadow: timedelta = timedelta(0),
     ) -> None:
         self._store = store
         self._alarms = alarms
@@ -59,6 +63,7 @@ class Scans:
         self._credential = credential
         self._cloud = cloud
         self._clock = clock
+        self._shadow = shadow
 
     async def attempt(self, reader: GraphReader, tenant: Tenant) -> Scan:
         """Read a tenant; whatever goes wrong becomes a record of its own."""
@@ -74,6 +79,33 @@ class Scans:
             log.exception("scan_crashed", tenant=tenant.name)
             text = f"The scan stopped by a fault of the program ({type(error).__name__})."
             return self._failed(tenant, started, "unknown", text)
+
+    async def consented(self, reader: GraphReader, tenant: Tenant) -> Tenant | None:
+        """Begin to watch a pending tenant if its app gets a token by now.
+
+        No token is no failure: its administrator has not consented yet.
+
+        Returns:
+            The tenant, pending no more; None where it still waits.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        try:
+            value = await asyncio.to_thread(self._credential, tenant.credential)
+            await reader.signs_in(tenant, self._cloud(tenant), value)
+        except LapsewatchError as error:
+            cause = error.cause if isinstance(error, RemoteError) else "unknown"
+            tell = log.info if cause in _NOT_YET else log.warning
+            tell("consent_awaited", tenant=tenant.name, cause=cause, error=str(error))
+            return None
+        now = self._clock()
+        until = now.replace(microsecond=0) + self._shadow if self._shadow else None
+        end = self._store.end_pending
+        found = await asyncio.to_thread(end, tenant, now=now, shadow_until=until)
+        if found is not None:
+            log.info("consent_given", tenant=tenant.name)
+        return found
 
     def _failed(
         self, tenant: Tenant, started: datetime, cause: str, problem: str, *, passing: bool = False
@@ -91,13 +123,20 @@ class Scans:
             )
         )
 
-    def record(self, tenant: Tenant, scan: Scan, own: Sequence[OwnCredential]) -> None:
+    def record(
+        self,
+        tenant: Tenant,
+        scan: Scan,
+        own: Sequence[OwnCredential],
+        examination: Examination | None = None,
+    ) -> None:
         """Write facts, ledger and alarm in one transaction.
 
         Args:
             tenant: as it was when the scan began.
             scan: what came of it.
             own: what Lapsewatch signs in with.
+            examination: what the doctor found, where the scan failed.
 
         Raises:
             StoreError: the tenant is gone or another one, or the database cannot be used.
@@ -108,8 +147,9 @@ class Scans:
             scan,
             zone=ZoneInfo(tenant.time_zone),
             own=own_uids(scan.objects, own, self._clock()),
-            alarm=self._alarm(tenant, before, scan.record, change),
+            alarm=self._alarm(tenant, before, scan.record, change, examination),
             watched=tenant,
+            examination=examination,
         )
         if scan.record.complete and change is not AlarmChange.CLOSE:
             self._close_what_opened_meanwhile(tenant, scan.record)
@@ -119,12 +159,17 @@ class Scans:
         )  # fmt: skip
 
     def _alarm(
-        self, tenant: Tenant, before: TenantHealth | None, record: ScanRecord, change: AlarmChange
+        self,
+        tenant: Tenant,
+        before: TenantHealth | None,
+        record: ScanRecord,
+        change: AlarmChange,
+        examination: Examination | None = None,
     ) -> AlarmWrite | None:
         if change is AlarmChange.NONE:
             return None
         news = self._news(f"tenant:{tenant.name}")
-        return self._alarms.scan_alarm(tenant, before, record, change, news)
+        return self._alarms.scan_alarm(tenant, before, record, change, news, examination)
 
     def _close_what_opened_meanwhile(self, tenant: Tenant, record: ScanRecord) -> None:
         """End the alarm of a failed attempt that was recorded beside this complete scan."""

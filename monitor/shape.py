@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from monitor.model import stage_label
+from monitor.findings import summary
+from monitor.model import Examination, Side, stage_label
 from monitor.status import CanaryRow, CredentialRow, StatusReport, TenantRow
 
 
@@ -66,6 +67,9 @@ def _tenant_json(row: TenantRow) -> dict[str, object]:
         "credentials": row.credentials,
         "needs_action": row.needs_action,
         "tags": list(row.tenant.tags),
+        "lost_access": row.lost,
+        "shadow_until": _iso(row.shadow_until),
+        "examination": _examination_json(row.examination, "reading"),
     }
 
 
@@ -92,6 +96,7 @@ def _credential_json(row: CredentialRow) -> dict[str, object]:
         "needs_action": row.needs_action,
         "successor_key_id": row.successor.key_id if row.successor else None,
         "removed_at": _iso(credential.removed_at),
+        "uid": credential.uid,
     }
 
 
@@ -106,7 +111,13 @@ def _canary_json(row: CanaryRow) -> dict[str, object]:
         "last_ok": _iso(row.last_ok),
         "evidence": row.evidence,
         "stale": row.stale,
+        "examination": _examination_json(row.examination, "sending"),
     }
+
+
+def _examination_json(found: Examination | None, side: Side) -> dict[str, object] | None:
+    told = summary(found, side)
+    return {**told, "at": _iso(found.at)} if told is not None and found is not None else None
 
 
 def _iso(instant: datetime | None) -> str | None:

@@ -78,3 +78,14 @@ def scan_due(
         return health.last_attempt + every
     wait = RETRY_AFTER_FIX if health.last_failed_definitely else RETRY_LATER
     return health.last_attempt + min(wait, every)
+
+
+def consent_slot(since: datetime, every: timedelta, now: datetime) -> datetime:
+    """Return the latest instant (UTC) at which the consent of a pending tenant was to be tried.
+
+    Args:
+        since: when the tenant was added, or last changed.
+        every: the interval of good scans.
+        now: the current instant.
+    """
+    return since + (now - since) // every * every

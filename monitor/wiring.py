@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from importlib import import_module, resources
+from importlib import import_module
 from typing import TYPE_CHECKING, Self
 
 from monitor import log, process, status
@@ -20,6 +20,8 @@ from monitor.config import Configuration
 from monitor.credentials import Credentials
 from monitor.deliver import Deliverer
 from monitor.diagnose import Diagnosis, Rulebook
+from monitor.discoveries import Discoveries
+from monitor.doctor.consult import Consultation
 from monitor.doctor.gather import Ways
 from monitor.doctor.rounds import Doctor
 from monitor.errors import SecretError
@@ -27,6 +29,7 @@ from monitor.lifecycle import OwnCredential
 from monitor.model import Cloud, CredentialRef, Tenant
 from monitor.recipients import Audience, recipient_runs
 from monitor.render import Renderer
+from monitor.rulebooks import own_rules, rulebook
 from monitor.runs import Runs
 from monitor.scans import Scans
 from monitor.sealed import SealedValues
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
     from monitor.entra.secrets import ResolvedCredential
 
 Clock = Callable[[], datetime]
+EXAMINED_FOR = timedelta(minutes=5)  # at most, so that a slot's lease outlasts it
 READERS = 8  # secret values that are read at the same time
 
 _log = log.get(__name__)
@@ -101,9 +105,13 @@ class App:
 
     @cached_property
     def rulebook(self) -> Rulebook:
-        """The rules that name causes, from the data file beside the code."""
-        text = resources.files("monitor").joinpath("diagnose_rules.toml").read_text("utf-8")
-        return Rulebook.parse(text)
+        """The rules that name causes: the operator's own before the built-in ones.
+
+        Raises:
+            SettingsError: the operator's file cannot be used.
+        """
+        named = self.configuration.settings.diagnose.rules
+        return rulebook(own_rules(self.configuration.folder, named))
 
     def diagnose(self, text: str, stage: str | None = None) -> Diagnosis:
         """The cause behind a reply or error body."""
@@ -155,12 +163,15 @@ class App:
     def scans(self) -> Scans:
         """Reads tenants and writes down what came of it."""
         return Scans(
-            self.store,
-            alarms=self.alarms,
-            news=self.alarm_news,
-            credential=self.credential,
-            cloud=self.cloud,
-            clock=self.clock,
+            self.store, alarms=self.alarms, news=self.alarm_news, credential=self.credential,
+            cloud=self.cloud, clock=self.clock, shadow=self.configuration.settings.defaults.shadow,
+        )  # fmt: skip
+
+    @cached_property
+    def discoveries(self) -> Discoveries:
+        """Looks for a partner's customers."""
+        return Discoveries(
+            self.store, self.configuration, self.credential, cloud=self.cloud, clock=self.clock
         )
 
     @cached_property
@@ -189,6 +200,16 @@ class App:
         )
         return Doctor(
             self.store, self.configuration, ways=ways, graph=self.graph, rules=self.rulebook
+        )
+
+    def consultation(self) -> Consultation:
+        """The doctor's examinations of what fails in one round."""
+        limits = self.configuration.settings.deadlines
+        return Consultation(
+            self.doctor.round(),
+            clock=self.clock,
+            seconds=min(limits.tenant, EXAMINED_FOR).total_seconds(),
+            at_once=limits.tenants_at_once,
         )
 
     @cached_property
@@ -370,6 +391,8 @@ class App:
             unfinished=self.store.unfinished_slots(now - status.HISTORY),
             runs={run.scope for run in recipient_runs(tenants, self.audience)},
             federated=self.store.federated(),
+            lost=self.store.lost_access(),
             operator_listens=bool(self.audience.recipients),
+            examinations=self.store.examinations(),
         )
         return status.build_report(facts, now=now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,6 +13,7 @@ from monitor.model import (
     Cloud,
     Credential,
     CredentialRef,
+    Finding,
     Kind,
     Mail,
     MailKind,
@@ -173,6 +175,23 @@ def canary_failed(**changes: Any) -> Mail:
     return renderer().canary_failed(**{**values, **changes})
 
 
+def finding(**changes: Any) -> Finding:
+    """What the doctor found behind a bare refusal."""
+    found = Finding(
+        check="object_id",
+        title="Enterprise application object id",
+        status="failed",
+        evidence="c0de0000-0000-4000-8000-000000000002 is configured, but the Enterprise "
+        "application's is c0de0000-0000-4000-8000-000000000001.",
+        cause="object_id_mismatch",
+        explanation="The configured object id is another object's.",
+        fix="Set the right one in the tenants file.",
+        command="New-ServicePrincipal -AppId '9a2b0000-0000-4000-8000-000000000001' "
+        "-ObjectId 'c0de0000-0000-4000-8000-000000000001'",
+    )
+    return replace(found, **changes)
+
+
 def cannot_check(who: Tenant | None = None, **changes: Any) -> Mail:
     """The alarm that a tenant cannot be read."""
     health = TenantHealth(
@@ -229,6 +248,13 @@ def recovered_sender(name: str = "Contoso", mailbox: str = "noreply@contoso.exam
     )
 
 
+def welcome(*items: DigestItem, **changes: Any) -> Mail:
+    """A welcome as of this morning, about tenants that are in shadow for two weeks."""
+    until = NOW + timedelta(days=14, hours=-1, minutes=20)
+    shaded = [replace(each, tenant=replace(each.tenant, shadow_until=until)) for each in items]
+    return digest(*shaded, welcome=True, **changes)
+
+
 def many(count: int) -> list[DigestItem]:
     """A morning at an MSP: several tenants, every kind, long names."""
     kinds = list(Kind)
@@ -238,6 +264,7 @@ def many(count: int) -> list[DigestItem]:
         kind = kinds[number % len(kinds)]
         service = kind in (Kind.SAML_SIGNING, Kind.SYMMETRIC_KEY) or number % 7 == 3
         where = ObjectType.SERVICE_PRINCIPAL if service else ObjectType.APPLICATION
+        where = ObjectType.RELATIONSHIP if kind is Kind.GDAP else where
         found.append(
             item(
                 2 * number - 2,
@@ -288,9 +315,14 @@ def every_mail() -> Mapping[str, Mail]:
         "lapsed-many": digest(item(-1), item(-21, app_name=LONG_NAME), saml, item(2)),
         "covered-one": digest(covered_item(app_name="Report mailer")),
         "covered-many": digest(*(covered_item(day, app_name=f"App {day}") for day in (2, 4, 7))),
+        "welcome-one": welcome(item()),
+        "welcome-three": welcome(item(-45), item(-1, app_name=LONG_NAME), item(20)),
+        "welcome-many": welcome(*many(27)[1:], **aside),
         "cannot-check": cannot_check(),
+        "cannot-check-examined": cannot_check(finding=finding(command="az ad app show")),
         "recovered-tenant": recovered_tenant(),
         "recovered-sender": recovered_sender(),
         "canary": canary(),
         "canary-failed": canary_failed(),
+        "canary-failed-examined": canary_failed(finding=finding()),
     }

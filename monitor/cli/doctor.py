@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
+import sys
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from monitor.cli.tenants import named
-from monitor.cli.terminal import many, print_json, print_table, wired
+from monitor.cli.terminal import many, print_json, print_table, read_file, wired
+from monitor.errors import UsageError
 from monitor.fields.problems import printable
+from monitor.model import OPERATOR
 
 if TYPE_CHECKING:
     from monitor.doctor.checks import Check, Report, Status
+    from monitor.wiring import App
 
 EXIT_FAILED = 6
 _MARKS: dict[Status, str] = {
@@ -32,10 +38,21 @@ def register(app: typer.Typer) -> None:
 
 def doctor(
     context: typer.Context,
-    only: Annotated[str | None, typer.Option("--tenant", help="Only this tenant.")] = None,
+    only: Annotated[
+        str | None,
+        typer.Option("--tenant", help='Only this tenant; "(operator)" is the operator\'s sender.'),
+    ] = None,
     send: Annotated[
         bool, typer.Option("--send", help="Send a test mail by each sender, too.")
     ] = False,
+    exchange_result: Annotated[
+        str | None,
+        typer.Option(
+            "--exchange-result",
+            help="The line that the Exchange check script printed: a file, or - for standard "
+            "input. It is kept and used from now on. Needs --tenant.",
+        ),
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="List what is fine as well.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -44,8 +61,12 @@ def doctor(
     Nothing is changed and, without --send, no mail goes out. Exit code: 0 nothing failed
     (warnings do not count), 6 something failed.
     """
+    if exchange_result is not None and not only:
+        raise typer.BadParameter("says nothing without --tenant", param_hint="--exchange-result")
     with wired(context) as app:
-        name = named(app, only).name if only else None
+        name = _target_of(app, only) if only else None
+        if exchange_result is not None and name is not None:
+            _keep(app, name, exchange_result)
         reports = asyncio.run(app.doctor.examine(only=name, send=send))
         at = app.clock()
     code = EXIT_FAILED if any(report.status == "failed" for report in reports) else 0
@@ -55,7 +76,7 @@ def doctor(
             {
                 "generated_at": at.isoformat(),
                 "exit_code": code,
-                "machine": [_check(check) for check in machine.checks],
+                "machine": [check_json(check) for check in machine.checks],
                 "tenants": [_target(report) for report in others],
             }
         )
@@ -64,17 +85,46 @@ def doctor(
     raise typer.Exit(code)
 
 
+def _target_of(app: App, only: str) -> str:
+    return OPERATOR if only == OPERATOR else named(app, only).name
+
+
+def _keep(app: App, name: str, given: str) -> None:
+    """Read a result of the Exchange check script, and keep it.
+
+    Raises:
+        UsageError: it cannot be read, or is about another sender.
+    """
+    from monitor.doctor.exchange import read_result
+
+    text = _text(sys.stdin.buffer.read() if given == "-" else read_file(Path(given)))
+    found = [sender for sender in app.carriers.senders() if sender.tenant == name]
+    if not found or found[0].problem:
+        raise UsageError(
+            f"{name} has no sender in Exchange that a result could be about.",
+            remedy="Add [tenant.sender] with a mailbox, or [operator.sender], first.",
+        )
+    app.store.put_exchange_result(read_result(text, found[0], at=app.clock()))
+
+
+def _text(data: bytes) -> str:
+    """What PowerShell writes: UTF-8, or (Windows PowerShell's own redirection) UTF-16."""
+    marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return data.decode("utf-16" if marked else "utf-8-sig", "replace")
+
+
 def _target(report: Report) -> dict[str, Any]:
     return {
         "tenant": report.target,
         "mailbox": report.mailbox,
         "status": report.status,
         "cause": report.cause,
-        "checks": [_check(check) for check in report.checks],
+        "checks": [check_json(check) for check in report.checks],
     }
 
 
-def _check(check: Check) -> dict[str, Any]:
+def check_json(check: Check) -> dict[str, Any]:
+    """A check for scripts."""
     return {
         "name": check.name,
         "title": check.title,
@@ -119,7 +169,8 @@ def _explain(check: Check) -> None:
         print(f"  Why:  {printable(check.explanation, 1000)}")
     if check.also:
         print(f"  Or:   {', '.join(check.also)}")
-    print(f"  Fix:  {printable(check.fix, 2000)}")
+    for number, line in enumerate(check.fix.splitlines()):
+        print(f"  {'Fix: ' if number == 0 else '     '} {printable(line, 2000)}")
     if check.command:
         print(f"  Run:  {printable(check.command, 1000)}")
     print()

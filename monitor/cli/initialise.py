@@ -37,9 +37,7 @@ def init(context: typer.Context) -> None:
     with Store.open(configuration.database_url) as store:
         store.upgrade()
     print(f"The database is ready: {shown_url(configuration.database_url)}")
-    print(
-        "Next: write a tenants file (see docs/quickstart.md), then: lapsewatch tenant import FILE"
-    )
+    print("Next: lapsewatch tenant add (asks step by step), or: lapsewatch tenant import FILE")
 
 
 @db.command("upgrade")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,17 +10,20 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from monitor.cli.terminal import print_json, print_table, wired, write_file
+from monitor.cli.terminal import print_json, print_table, when, wired, write_file
+from monitor.errors import SettingsError
 from monitor.fields.problems import printable
 from monitor.model import OutboxState, TenantState, stage_label
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from monitor.diagnose import Rulebook
     from monitor.model import Credential, OutboxMail
     from monitor.status import StatusReport
 
 SHOWN = 40
+DEFAULT_FILE = "lapsewatch.toml"
 
 
 def register(app: typer.Typer) -> None:
@@ -73,7 +77,7 @@ def print_report(report: StatusReport, zone: ZoneInfo, *, everything: bool = Fal
     """The report for a terminal: the verdict, then what is unknown, then what needs action."""
     print(report.verdict)
     quiet = (TenantState.OK, TenantState.PAUSED)
-    tenants = [row for row in report.tenants if everything or row.state not in quiet]
+    tenants = [row for row in report.tenants if everything or row.problem or row.state not in quiet]
     if tenants:
         print_table(
             "Tenants",
@@ -83,6 +87,7 @@ def print_report(report: StatusReport, zone: ZoneInfo, *, everything: bool = Fal
                 for row in tenants
             ],
         )
+    _print_shadow(report, zone)
     _print_credentials(report, zone, everything=everything)
     if report.canaries:
         print_table(
@@ -102,6 +107,22 @@ def print_report(report: StatusReport, zone: ZoneInfo, *, everything: bool = Fal
         )
     _print_work(report, zone)
     print(f"As of {when(report.generated_at, zone)}. Nothing shown as ok is older than it says.")
+
+
+def _print_shadow(report: StatusReport, zone: ZoneInfo) -> None:
+    """The tenants that no reminders go out about, and until when."""
+    rows = [row for row in report.tenants if row.shadow_until is not None]
+    if rows:
+        print_table(
+            "In shadow: one welcome mail, no reminders",
+            ("Until", "Tenant", "Need action"),
+            [
+                (when(row.shadow_until, zone), row.tenant.name, str(row.needs_action))
+                for row in rows[:SHOWN]
+            ],
+        )
+        if len(rows) > SHOWN:
+            print(f"… and {len(rows) - SHOWN} more (see --json).")
 
 
 def _print_credentials(report: StatusReport, zone: ZoneInfo, *, everything: bool) -> None:
@@ -164,33 +185,25 @@ def _credential_name(credential: Credential) -> str:
     return f"{credential.kind} {credential.name or ''} {(credential.key_id or '')[:8]}"
 
 
-def when(instant: datetime | None, zone: ZoneInfo) -> str:
-    """An instant in the reader's zone; dates at the end of time stay as they are."""
-    if instant is None:
-        return "never"
-    if 1 < instant.year < 9999:
-        instant = instant.astimezone(zone)
-    return f"{instant:%Y-%m-%d %H:%M %Z}"
-
-
 def diagnose(
     context: typer.Context,
     text: Annotated[
         list[str] | None, typer.Argument(help="The reply or error; - reads it.")
     ] = None,
+    rules: Annotated[
+        Path | None,
+        typer.Option(
+            help="Rules of your own, read before the built-in ones and in place of those "
+            "that the settings name."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Explain any SMTP reply, token error or Graph error: cause, evidence and fix."""
-    from importlib import resources
-
-    from monitor.diagnose import Rulebook
-
-    del context
     pasted = " ".join(text or ["-"])
     if pasted == "-":
         pasted = sys.stdin.read()
-    rules = resources.files("monitor").joinpath("diagnose_rules.toml").read_text("utf-8")
-    found = Rulebook.parse(rules).diagnose(pasted)
+    found = _rulebook(context, rules).diagnose(pasted)
     if as_json:
         print_json(
             {
@@ -211,6 +224,30 @@ def diagnose(
         print(f"Or: {', '.join(found.also)}")
     print(printable(found.explanation, 2000))
     print(f"Fix: {printable(found.fix, 2000)}")
+
+
+def _rulebook(context: typer.Context, file: Path | None) -> Rulebook:
+    """The rules of the file that was named, else of the settings, else the built-in ones.
+
+    Raises:
+        SettingsError: the file that was named cannot be used.
+    """
+    from monitor.config import load
+    from monitor.rulebooks import own_rules, rulebook
+
+    if file is not None:
+        return rulebook(file)
+    named = context.obj["config"]
+    if named is None and not Path(DEFAULT_FILE).exists() and "LAPSEWATCH_CONFIG" not in os.environ:
+        return rulebook(None)  # it helps where nothing is set up, too
+    try:
+        configuration = load(named)
+        own = own_rules(configuration.folder, configuration.settings.diagnose.rules)
+        return rulebook(own)
+    except SettingsError as error:
+        why = printable(error.problems[0], 600)
+        print(f"Warning: only the built-in rules are used. {why}", file=sys.stderr)
+        return rulebook(None)
 
 
 def health(context: typer.Context) -> None:

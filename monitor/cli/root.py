@@ -14,15 +14,22 @@ import typer
 
 from monitor import __version__
 from monitor.cli import (
+    customers,
     demo,
+    discovering,
     doctor,
+    forecasting,
     initialise,
+    onboarding,
+    proving,
     reports,
     running,
     scripts,
     secrets,
     serving,
     setup_link,
+    shadows,
+    silencing,
     tenants,
 )
 from monitor.cli.terminal import complain
@@ -42,12 +49,19 @@ for module in (
     demo,
     initialise,
     tenants,
+    customers,
+    discovering,
+    onboarding,
+    proving,
+    shadows,
     secrets,
     scripts,
     running,
     serving,
     setup_link,
     reports,
+    forecasting,
+    silencing,
     doctor,
 ):
     module.register(app)

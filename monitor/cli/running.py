@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from monitor.model import ScanRecord
     from monitor.wiring import App
 
+SHOWN = 20
 run = typer.Typer(name="run", help="Run one job now.", no_args_is_help=True)
 Only = Annotated[str | None, typer.Option("--tenant", help="Only this tenant.")]
 DryRun = Annotated[
@@ -52,7 +53,17 @@ def scan(
         finally:  # one that could not be recorded must not keep back the alarms about the others
             if not dry_run:
                 deliver(app)
-    _tell_scans(scans, as_json)
+        waiting = [t.name for t in app.store.tenants() if t.pending and name in (None, t.name)]
+    if not as_json:
+        _tell_waiting(waiting)
+    _tell_scans(scans, as_json, quiet=bool(waiting))
+
+
+def _tell_waiting(names: Sequence[str]) -> None:
+    for name in names[:SHOWN]:
+        print(f"{name}: waits for consent (the link: lapsewatch tenant show {name})")
+    if len(names) > SHOWN:
+        print(f"And {len(names) - SHOWN} more tenants wait for consent.")
 
 
 def _recorded(app: App, begun: datetime) -> list[ScanRecord]:
@@ -61,7 +72,7 @@ def _recorded(app: App, begun: datetime) -> list[ScanRecord]:
     return [found for found in records if found is not None and found.started_at >= begun]
 
 
-def _tell_scans(scans: Sequence[ScanRecord], as_json: bool) -> None:
+def _tell_scans(scans: Sequence[ScanRecord], as_json: bool, *, quiet: bool = False) -> None:
     if as_json:
         print_json(
             [
@@ -74,6 +85,7 @@ def _tell_scans(scans: Sequence[ScanRecord], as_json: bool) -> None:
                     "credentials": found.credentials,
                     "pages": found.pages,
                     "notes": list(found.notes),
+                    "unseen": found.unseen,
                 }
                 for found in scans
             ]
@@ -87,9 +99,11 @@ def _tell_scans(scans: Sequence[ScanRecord], as_json: bool) -> None:
         else:
             text = f"NOT READ: {found.problem} [{found.cause}]"
         print(f"{found.tenant}: {printable(text, 1000)}")
+        if found.unseen:
+            print(f"  not seen: {printable(found.unseen, 1000)}")
         for note in found.notes:
             print(f"  note: {printable(note, 1000)}")
-    if not scans:
+    if not (scans or quiet):
         print("No tenant to read.")
 
 

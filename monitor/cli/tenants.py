@@ -5,15 +5,19 @@ from __future__ import annotations
 import select
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
-from monitor.cli.terminal import many, print_json, print_table, wired
+from monitor.cli.terminal import iso, lasting, many, print_json, print_table, when, wired
 from monitor.errors import UsageError
 from monitor.fields.problems import nearest, printable
+from monitor.findings import summary
+from monitor.onboard import consent_url
 
 if TYPE_CHECKING:
     from monitor.model import Tenant
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 tenant = typer.Typer(name="tenant", help="The watched tenants.", no_args_is_help=True)
 ANSWER_WITHIN = 1.0  # seconds: `echo n |` may start later than this command, but not by much
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Tag = Annotated[str | None, typer.Option("--tag", help="Only tenants with this tag.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -34,24 +39,35 @@ def register(app: typer.Typer) -> None:
 def import_(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="A tenants file: TOML, or CSV (*.csv).")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Say what would change; change nothing.")
+    ] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Start the reminders at once: no tenant is in shadow.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Add or update tenants from a file. One bad row is reported and stops nothing else."""
+    """Add or update tenants from a file. One bad row is reported and stops nothing else.
+
+    A tenant that is new starts in shadow: one welcome mail, and no reminders for a while.
+    """
     from monitor.roster import read
 
     with wired(context) as app:
-        app.make_database()
+        if not dry_run:
+            app.make_database()
         found = read(
             file,
             app.configuration,
             known=app.store.tenants(),
             known_apps=app.store.shared_apps(),
         )
-        outcomes = _keep(app, found)
+        outcomes = _keep(app, found, live=live, dry_run=dry_run)
         warnings = [*found.warnings, *_doubts(app, found)]
     if as_json:
         print_json(
             {
+                "dry_run": dry_run,
                 "tenants": [{"name": name, "outcome": outcome} for name, outcome in outcomes],
                 "errors": [
                     {"line": bad.line, "row": bad.row, "error": str(bad)} for bad in found.errors
@@ -59,8 +75,11 @@ def import_(
                 "warnings": warnings,
             }
         )
+    elif dry_run:
+        _tell_dry_run(file, outcomes)
     else:
         _tell_import(file, outcomes)
+        _tell_shadow(outcomes, None if live else app.configuration.settings.defaults.shadow)
     for text in warnings:
         print(f"Warning: {file.name}: {printable(text, 2000)}", file=sys.stderr)
     for bad in found.errors:
@@ -69,18 +88,16 @@ def import_(
     raise typer.Exit(1 if found.errors else 0)
 
 
-def _keep(app: App, found: Roster) -> list[tuple[str, str]]:
-    """Store what a file holds; each tenant that is in it, or uses an app in it, and the outcome."""
+def _keep(app: App, found: Roster, *, live: bool, dry_run: bool) -> list[tuple[str, str]]:
+    """Store what a file holds; each tenant that is in it, or uses an app in it, and the outcome.
+
+    What is new starts in shadow, unless all of it is to be `live`.
+    """
     now = app.clock()
-    touched = {name for shared in found.apps for name in app.store.put_shared_app(shared, now=now)}
-    outcomes = []
-    for entry in found.tenants:
-        outcome: str = app.store.put_tenant(entry, now=now)
-        # Its [[app]] came first, so the tenant has what changed there already.
-        changed = outcome == "unchanged" and entry.name in touched
-        outcomes.append((entry.name, "updated" if changed else outcome))
-    others = touched - {entry.name for entry in found.tenants}
-    return outcomes + [(name, "updated") for name in sorted(others)]
+    shadow = timedelta(0) if live else app.configuration.settings.defaults.shadow
+    until = now.replace(microsecond=0) + shadow if shadow else None
+    tenants = [replace(entry, shadow_until=until) for entry in found.tenants]
+    return [*app.store.put_roster(found.apps, tenants, now=now, live=live, dry_run=dry_run)]
 
 
 def _doubts(app: App, found: Roster) -> list[str]:
@@ -107,13 +124,36 @@ def _tell_import(file: Path, outcomes: Sequence[tuple[str, str]]) -> None:
     print("Next: lapsewatch run scan, or lapsewatch serve to do it on the clock.")
 
 
+def _tell_dry_run(file: Path, outcomes: Sequence[tuple[str, str]]) -> None:
+    words = {
+        "added": "would be added",
+        "updated": "would be updated",
+        "replaced": "would be replaced: it is another directory, so its history would be dropped",
+    }
+    for name, outcome in outcomes:
+        if outcome in words:
+            print(f"{name} {words[outcome]}.")
+    same = sum(outcome == "unchanged" for _, outcome in outcomes)
+    print(f"{file.name}: {many(len(outcomes), 'tenant')}, {same} unchanged. Nothing was changed.")
+
+
+def _tell_shadow(outcomes: Sequence[tuple[str, str]], shadow: timedelta | None) -> None:
+    new = sum(outcome in ("added", "replaced") for _, outcome in outcomes)
+    if new and shadow:
+        print(
+            f"{many(new, 'new tenant')} in shadow: each recipient gets one welcome mail, and no "
+            f"reminders for {lasting(shadow)}. To start them: lapsewatch tenant live --all"
+        )
+
+
 @tenant.command("list")
-def list_(context: typer.Context, as_json: AsJson = False) -> None:
+def list_(context: typer.Context, tag: Tag = None, as_json: AsJson = False) -> None:
     """List the watched tenants."""
     with wired(context) as app:
-        tenants = app.store.tenants()
+        tenants, now = tagged(app, tag), app.clock()
+        zone = ZoneInfo(app.configuration.operator_zone)
     if as_json:
-        print_json([_shown(entry) for entry in tenants])
+        print_json([_shown(entry, now) for entry in tenants])
         return
     rows = [
         (
@@ -123,10 +163,14 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
             ", ".join(recipient.address for recipient in entry.recipients) or "(operator)",
             entry.sender.mailbox if entry.sender else "-",
             entry.time_zone,
+            when(entry.shadow_until, zone) if entry.in_shadow(now) else "-",
+            ", ".join(word for word in ("partner", "pending", "paused") if getattr(entry, word)),
         )
         for entry in tenants
     ]
-    columns = ("Name", "Directory", "Cloud", "Recipients", "Sender", "Time zone")
+    columns = (
+        "Name", "Directory", "Cloud", "Recipients", "Sender", "Time zone", "Shadow until", "Note",
+    )  # fmt: skip
     print_table(many(len(tenants), "tenant"), columns, rows)
 
 
@@ -136,11 +180,17 @@ def show(context: typer.Context, name: str, as_json: AsJson = False) -> None:
     with wired(context) as app:
         entry = named(app, name)
         health = app.store.health().get(entry.name)
-        held = len(app.store.credentials(entry.name))
-    shown = _shown(entry)
+        held, now = len(app.store.credentials(entry.name)), app.clock()
+        cloud = app.cloud(entry) if entry.pending else None
+        found = app.store.examinations().get(entry.name)
+    shown = _shown(entry, now)
     shown["credentials"] = held
     shown["last_complete_scan"] = health.last_complete if health else None
     shown["problem"] = health.problem if health and health.failures else None
+    if cloud is not None:
+        shown["consent_url"] = consent_url(cloud, entry.directory_id, entry.client_id)
+    sides = found.sides if found else ()
+    shown["examination"] = {side: summary(found, side) for side in sides} or None
     if as_json:
         print_json(shown)
         return
@@ -201,10 +251,28 @@ def named(app: App, name: str) -> Tenant:
     return entry
 
 
-def _shown(entry: Tenant) -> dict[str, Any]:
+def tagged(app: App, tag: str | None) -> list[Tenant]:
+    """The tenants with that tag, in whatever capitals; all where it is None.
+
+    Raises:
+        UsageError: no tenant has it; names the nearest.
+    """
+    found = app.store.tenants()
+    if tag is None:
+        return found
+    chosen = [one for one in found if tag.casefold() in (word.casefold() for word in one.tags)]
+    if not chosen:
+        near = nearest(tag, {word for one in found for word in one.tags})
+        hint = f'Did you mean "{near}"?' if near else "See: lapsewatch tenant list --json"
+        raise UsageError(f'No tenant has the tag "{printable(tag)}".', remedy=hint)
+    return chosen
+
+
+def _shown(entry: Tenant, now: datetime) -> dict[str, Any]:
     """A tenant for output: references are shown, values are never known here."""
     shown = asdict(entry)
     shown["recipients"] = [recipient.address for recipient in entry.recipients]
+    shown["shadow_until"] = iso(entry.shadow_until) if entry.in_shadow(now) else None
     return shown
 
 

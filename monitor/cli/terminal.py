@@ -9,8 +9,10 @@ import stat
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -71,6 +73,41 @@ def complain(error: LapsewatchError) -> None:
 def many(number: int, noun: str) -> str:
     """`1 mail`, `2 mails`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def when(instant: datetime | None, zone: ZoneInfo) -> str:
+    """An instant in the reader's zone; dates at the end of time stay as they are."""
+    if instant is None:
+        return "never"
+    if 1 < instant.year < 9999:
+        instant = instant.astimezone(zone)
+    return f"{instant:%Y-%m-%d %H:%M %Z}"
+
+
+def iso(instant: datetime | None) -> str | None:
+    """An instant for JSON: ISO 8601 in UTC."""
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z") if instant else None
+
+
+def lasting(length: timedelta) -> str:
+    """A length of time in its largest whole unit: "14 days", "36 hours"."""
+    seconds = int(length.total_seconds())
+    units = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+    size, noun = next((size, noun) for noun, size in units if seconds % size == 0)
+    return many(seconds // size, noun)
+
+
+def read_file(file: Path) -> bytes:
+    """What a file holds that the user named.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    try:
+        return file.read_bytes()
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "no file can have that name"
+        raise UsageError(f"{printable(str(file), 300)} cannot be read: {why}.") from None
 
 
 def write_file(file: Path, text: str, *, make_folder: bool = False) -> None:

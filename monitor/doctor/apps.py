@@ -54,6 +54,8 @@ def judge_token(seen: TargetSeen, signed: SignInSeen, notes: Notebook) -> None:
         told = notes.rules.diagnose(signed.error.evidence, stage="token")
         also = told.also if told.cause == signed.error.cause else ()
         fix = "" if signed.error.cause in notes.rules.causes else signed.error.remedy
+        if signed.error.cause in ("consent_missing", "missing_service_principal"):
+            fix = consent_fix(signed, notes, signed.error.cause)
         notes.found(name, signed.error.cause, _evidence(signed), also=also, fix=fix)
 
 
@@ -125,9 +127,14 @@ def judge_reading(seen: TargetSeen, signed: SignInSeen, notes: Notebook) -> None
             cause = notes.cause("graph.permissions") or cause
         known = cause in notes.rules.causes
         notes.found(
-            name, cause, found.error.message, fix="" if known else found.error.remedy,
+            name, cause, found.error.message, fix=_reading_fix(signed, notes, cause)
+            if known else found.error.remedy,
             command=consent_command(signed) if cause == "consent_missing" else None,
         )  # fmt: skip
+
+
+def _reading_fix(signed: SignInSeen, notes: Notebook, cause: str) -> str:
+    return consent_fix(signed, notes) if cause == "consent_missing" else ""
 
 
 def _permissions(seen: TargetSeen, signed: SignInSeen, notes: Notebook) -> None:
@@ -149,11 +156,19 @@ def _permissions(seen: TargetSeen, signed: SignInSeen, notes: Notebook) -> None:
             name, "consent_missing",
             "The token for Graph carries no application permission (roles) at all.",
             also=("permission_missing", "delegated_permission", "wrong_api_permission"),
-            command=consent_command(signed),
+            fix=consent_fix(signed, notes), command=consent_command(signed),
         )  # fmt: skip
     else:
         told = f"The token carries {roles}, but not Application.Read.All."
         notes.found(name, "permission_missing", told)
+
+
+def consent_fix(signed: SignInSeen, notes: Notebook, cause: str = "consent_missing") -> str:
+    """What to do about a consent that is missing, with the page that grants it."""
+    fix = notes.rules.describe(cause).fix
+    if not signed.consent_url:
+        return fix
+    return f"{fix}\nAn administrator of that directory grants it here: {signed.consent_url}"
 
 
 def consent_command(signed: SignInSeen) -> str:

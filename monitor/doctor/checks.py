@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from monitor.diagnose import Rulebook
+from monitor.model import Finding
 
 Status = Literal["ok", "warning", "failed", "skipped"]
 MACHINE = "(machine)"
@@ -34,6 +35,10 @@ TITLES = {
     "service_principal": "Enterprise application present",
     "object_id": "Enterprise application object id",
     "smtp.permissions": "Permissions for sending",
+    "exchange.service_principal": "Service principal, as Exchange has it",
+    "exchange.permission": "Right to the mailbox, as Exchange has it",
+    "exchange.smtp_auth": "SMTP AUTH switch, as Exchange has it",
+    "mailbox": "The sender's mailbox",
     "smtp.dns": "Mail host: name",
     "smtp.tcp": "Mail host: connection",
     "smtp.greeting": "Mail host: greeting",
@@ -45,6 +50,7 @@ TITLES = {
     "smtp.data": "DATA",
     "mailbox.dedicated": "A mailbox of its own",
     "mailbox.domain": "A domain of its own",
+    "mailbox.sent_items": "Copies in Sent Items",
     "graph.file": "Secret file for reading",
     "graph.expiry": "End of the credential for reading",
     "graph.lifetime": "Lifetime by the policy (reading)",
@@ -88,6 +94,17 @@ class Check:
         """The check's name for people."""
         return TITLES[self.name]
 
+    @property
+    def finding(self) -> Finding | None:
+        """The check as it is kept; None where it was fine, or could not be done."""
+        if self.status not in ("failed", "warning"):
+            return None
+        status: Literal["failed", "warning"] = "failed" if self.status == "failed" else "warning"
+        return Finding(
+            self.name, self.title, status, self.evidence, self.cause, self.also,
+            self.explanation, self.fix, self.command,
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -119,6 +136,11 @@ class Report:
         failed = (check for check in self.checks if check.status == "failed")
         return next((check.cause for check in failed if check.cause), None)
 
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was not fine, in the order in which it is told."""
+        return tuple(found for check in self.checks if (found := check.finding) is not None)
+
 
 class Notebook:
     """Collects checks; takes the words for a cause from the rules.
@@ -131,9 +153,11 @@ class Notebook:
         self.rules = rules
         self._checks: dict[str, Check] = {}
 
-    def ok(self, name: str, evidence: str = "") -> None:
-        """All is well."""
-        self._add(Check(name, "ok", evidence))
+    def ok(
+        self, name: str, evidence: str = "", *, fix: str = "", command: str | None = None
+    ) -> None:
+        """All is well; `fix` and `command` are for who wants it better still."""
+        self._add(Check(name, "ok", evidence, fix=fix, command=command))
 
     def skipped(self, name: str, why: str) -> None:
         """It could not be done."""

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from monitor.errors import RemoteError
-from monitor.model import Cloud, Probe
+from monitor.model import CanaryResult, Cloud, ExchangeResult, Probe
 from monitor.model.evidence import AuthoritySeen, DirectorySeen, Held, Reached
 
 Role = Literal["graph", "smtp"]
@@ -48,6 +48,7 @@ class SignInSeen:
         claims: of the token; {} where it is opaque, None where there is none.
         expires_at: of the token.
         shared: it is one app for many tenants on purpose.
+        consent_url: where an administrator of that directory grants what the app asks for.
     """
 
     role: Role
@@ -66,6 +67,7 @@ class SignInSeen:
     claims: Mapping[str, Any] | None = None
     expires_at: datetime | None = None
     shared: bool = False
+    consent_url: str = ""
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -100,6 +102,8 @@ class MailSeen:
         configured_object_id: what the settings say the Enterprise application's is.
         graph_roles: what the sending app may do at Graph; None where nobody knows.
         relay: a plain relay, without tokens.
+        rcpt_to: to whom the mail was addressed.
+        password: the relay is signed in to with one.
     """
 
     mailbox: str
@@ -111,6 +115,14 @@ class MailSeen:
     configured_object_id: str | None = None
     graph_roles: tuple[str, ...] | None = None
     relay: bool = False
+    rcpt_to: str = ""
+    password: bool = False
+
+    @property
+    def stage(self) -> str | None:
+        """The stage at which it ended; None where it did not fail."""
+        failed = self.probe is not None and self.probe.result is CanaryResult.FAILED
+        return self.probe.stage if failed and self.probe is not None else None
 
     @property
     def accepted(self) -> bool:
@@ -141,6 +153,9 @@ class TargetSeen:
         directory: what Graph told.
         mail_in: the app that sends.
         mail: how far a mail came.
+        soon: an end that is nearer than this is worth a word.
+        daily_mails: how many mails a day go out as this sender; None where none went yet.
+        exchange: what an administrator's check in Exchange said of this sender.
     """
 
     name: str
@@ -156,6 +171,9 @@ class TargetSeen:
     directory: DirectorySeen = field(default_factory=DirectorySeen)
     mail_in: SignInSeen | None = None
     mail: MailSeen | None = None
+    soon: timedelta = timedelta(days=30)
+    daily_mails: float | None = None
+    exchange: ExchangeResult | None = None
 
     @property
     def fresh(self) -> bool:

@@ -87,8 +87,9 @@ class _Round:
         """Gather in the order in which one thing rests on another."""
         target, cloud = self._target, self._target.cloud
         seen = TargetSeen(
-            target.name, self._ways.clock(), cloud, self._directory_id, target.changed_at
-        )
+            target.name, self._ways.clock(), cloud, self._directory_id, target.changed_at,
+            soon=target.soon, daily_mails=target.daily_mails, exchange=target.exchange,
+        )  # fmt: skip
         if cloud is None:
             return replace(seen, mail=await self._aside(self._relay))
         reading, sending = self._sign_ins(cloud)
@@ -221,18 +222,21 @@ class _Round:
             return None
         path = self._ways.carriers.smtp_path(sender)
         will_send = self._send and sending.token is not None
-        probe = self._ways.send(sender) if will_send else self._rehearse(
-            path, sending.give, sender.canary_to[0]
-        )  # fmt: skip
+        probe = self._target.probe
+        if probe is None and will_send:
+            probe = self._ways.send(sender)
+        elif probe is None:
+            probe = self._rehearse(path, sending.give, sender.canary_to[0])
         return MailSeen(
             mailbox=sender.mailbox,
             host=sender.host,
             port=sender.port,
             reached=self._mail_host(path),
             probe=probe,
-            sent=will_send,
+            sent=will_send or self._target.probe is not None,
             configured_object_id=sender.enterprise_object_id,
             graph_roles=self._graph_roles(sending),
+            rcpt_to=sender.canary_to[0],
         )
 
     def _rehearse(
@@ -278,7 +282,8 @@ class _Round:
         token = (lambda: self._ways.password(reference)) if signs_in and reference else None
         to = sender.canary_to[0] if sender.canary_to else sender.mailbox
         return MailSeen(
-            mailbox=sender.mailbox, host=relay.host, port=relay.port, relay=True,
+            mailbox=sender.mailbox, host=relay.host, port=relay.port, relay=True, rcpt_to=to,
+            password=signs_in,
             reached=self._mail_host(path), probe=self._rehearse(path, token, to, sender.mailbox),
         )  # fmt: skip
 

@@ -8,9 +8,15 @@ from monitor.diagnose import Rulebook
 from monitor.doctor.apps import judge_claims, judge_credential, judge_reading, judge_token
 from monitor.doctor.checks import MACHINE, Notebook, Report
 from monitor.doctor.evidence import TargetSeen
+from monitor.doctor.exchange import judge_exchange
 from monitor.doctor.mail import judge_identity, judge_stages, right_object_id
 from monitor.doctor.network import judge_authority, judge_clock, judge_host
-from monitor.doctor.practice import judge_mailbox, judge_practice, judge_python
+from monitor.doctor.practice import (
+    judge_copies,
+    judge_mailbox,
+    judge_practice,
+    judge_python,
+)
 
 
 def judge(seen: TargetSeen, rules: Rulebook) -> Report:
@@ -53,8 +59,10 @@ def _judge_mail(seen: TargetSeen, notes: Notebook) -> None:
         return
     if seen.mail_in is not None:
         judge_identity(seen, seen.mail_in, mail, notes)
+    judge_exchange(seen, seen.mail_in, mail, notes)
     judge_stages(seen, seen.mail_in, mail, notes)
     judge_mailbox(mail, notes)
+    judge_copies(seen, mail, notes)
 
 
 def machine(version: tuple[int, int], now: datetime, rules: Rulebook) -> Report:

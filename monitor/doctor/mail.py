@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from monitor.doctor.apps import consent_command, is_delegated
+from monitor.doctor.apps import consent_command, consent_fix, is_delegated
 from monitor.doctor.checks import Notebook
 from monitor.doctor.evidence import (
     EXCHANGE_API,
@@ -32,6 +32,9 @@ _SET_UP = frozenset(
         "smtp_auth_disabled_tenant",
     }
 )
+_IN_EXCHANGE = (
+    "mailbox", "exchange.service_principal", "exchange.permission", "exchange.smtp_auth",
+)  # fmt: skip
 _IF_KNOWN = (
     "Where `Get-ServicePrincipal` lists it already: compare the ObjectId there, and check that "
     "{mailbox} is a mailbox of this tenant and spelled right."
@@ -56,6 +59,7 @@ def judge_identity(seen: TargetSeen, signed: SignInSeen, mail: MailSeen, notes: 
     if signed.error is not None and signed.error.cause == "missing_service_principal":
         notes.found(
             "service_principal", "missing_service_principal", signed.error.message,
+            fix=consent_fix(signed, notes, "missing_service_principal"),
             command=consent_command(signed),
         )  # fmt: skip
     elif right:
@@ -78,16 +82,26 @@ def _object_id(
     elif configured.lower() == right.lower():
         notes.ok(name, right)
     else:
+        command = _register(signed, right, before=configured)
         notes.found(
             name,
             "object_id_mismatch",
             f"{configured} is configured, but the Enterprise application's is {right}."
             + _whose(seen, signed, configured),
             status="warning" if mail.accepted else "failed",
-            fix=f'Set enterprise_object_id = "{right}" in the tenants file. '
-            + notes.rules.describe("object_id_mismatch").fix,
-            command=_register(signed, right, before=configured),
+            fix=_right_object_id(right, command, notes),
+            command=command,
         )
+
+
+def _right_object_id(right: str, command: str | None, notes: Notebook) -> str:
+    first = f'Set enterprise_object_id = "{right}" in the tenants file, and import it. '
+    if command is None:
+        return first + notes.rules.describe("object_id_mismatch").fix
+    return first + (
+        "Then an Exchange administrator registers the app under that id by the command here. Its "
+        "first part is only for an app that `Get-ServicePrincipal` lists with the wrong ObjectId."
+    )
 
 
 def _whose(seen: TargetSeen, signed: SignInSeen, configured: str) -> str:
@@ -116,6 +130,7 @@ def _permissions(seen: TargetSeen, signed: SignInSeen, mail: MailSeen, notes: No
         reached = mail.probe is not None and mail.probe.stage == "auth"
         notes.found(
             name, cause, evidence, also=also, status="failed" if reached else "warning",
+            fix=consent_fix(signed, notes) if cause == "consent_missing" else "",
             command=consent_command(signed) if cause == "consent_missing" else None,
         )  # fmt: skip
 
@@ -207,6 +222,8 @@ def _stopped(
     if stage == "auth" and cause == "generic_oauth_failure" and signed is not None:
         cause, also = _behind_generic(signed, notes)
     fix = notes.rules.describe(cause).fix if cause in notes.rules.causes else ""
+    if cause == "consent_missing" and signed is not None:
+        fix = consent_fix(signed, notes)
     if cause == "sp_not_in_exchange":
         fix += f" {_IF_KNOWN.format(mailbox=mail.mailbox)}"
     if seen.fresh and cause in _SET_UP:
@@ -224,10 +241,12 @@ def _behind_generic(signed: SignInSeen, notes: Notebook) -> tuple[str, list[str]
     known to Exchange, or not under this object id: nothing else is left that AUTH depends on but
     the mailbox itself.
     """
-    for name in ("smtp.claims", "smtp.permissions", "object_id"):
+    for name in ("smtp.claims", "smtp.permissions", "object_id", *_IN_EXCHANGE):
         cause = notes.cause(name)
         if notes.status(name) == "failed" and cause is not None:
             return cause, []
+    if notes.status("exchange.service_principal") == "ok":
+        return "generic_oauth_failure", ["propagating", "no_mailbox_permission"]
     if not signed.claims:
         return "generic_oauth_failure", ["sp_not_in_exchange", "consent_missing", "propagating"]
     also = ["object_id_mismatch", "no_mailbox_permission", "generic_oauth_failure"]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from monitor.doctor.checks import Notebook
 from monitor.doctor.evidence import SEND_ROLE, MailSeen, SignInSeen, TargetSeen
 
-SOON = timedelta(days=30)
+MANY_COPIES = 10  # a day; a few are no matter for years
 # https://devguide.python.org/versions/: the last month in which security fixes come.
 PYTHON_ENDS = {
     (3, 11): datetime(2027, 10, 31, tzinfo=UTC),
@@ -42,6 +42,8 @@ _ROLES = frozenset(
         "scan", "scanner", "sender", "service", "smtp", "support", "system",
     }
 )  # fmt: skip
+# Only what PowerShell takes literally between single quotes, whichever quotes it knows.
+_PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{1,255}")
 _TWO_NAMES = re.compile(r"([a-z]{2,})[._]([a-z]{2,})", re.IGNORECASE)
 
 
@@ -80,6 +82,38 @@ def judge_mailbox(mail: MailSeen, notes: Notebook) -> None:
         notes.ok("mailbox.domain", domain)
 
 
+def judge_copies(seen: TargetSeen, mail: MailSeen, notes: Notebook) -> None:
+    """Judge what the daily mails leave in the sender's mailbox, and for a relay its password.
+
+    Exchange keeps a copy of what is submitted by SMTP AUTH, unless the mailbox says otherwise:
+    -MessageCopyForSMTPClientSubmissionEnabled on
+    https://learn.microsoft.com/powershell/module/exchangepowershell/set-mailbox
+    """
+    name, daily = "mailbox.sent_items", seen.daily_mails
+    if mail.relay:
+        if mail.password:
+            told = "A relay's password has no date that can be read. Ask who runs the relay."
+            notes.skipped("smtp.expiry", told)
+        return
+    if daily is None:
+        notes.skipped(name, "Lapsewatch has sent nothing by this mailbox yet.")
+        return
+    told = (
+        f"About {max(round(daily), 1)} mails a day go out as {mail.mailbox}, canaries and warnings "
+        "together. Exchange keeps a copy of each in Sent Items, unless that is switched off."
+    )
+    fix = (
+        "An Exchange administrator stops the copies for this mailbox, or gives it a retention "
+        "policy: a full mailbox cannot send."
+    )
+    plain = _PLAIN_ADDRESS.fullmatch(mail.mailbox)
+    command = (
+        f"Set-Mailbox -Identity '{mail.mailbox}' -MessageCopyForSMTPClientSubmissionEnabled $false"
+    )
+    say = notes.advised if daily >= MANY_COPIES else notes.ok
+    say(name, told, fix=fix, command=command if plain else None)
+
+
 def _is_person(local: str) -> bool:
     found = _TWO_NAMES.fullmatch(local)
     return (
@@ -116,6 +150,8 @@ def _expiry(seen: TargetSeen, signed: SignInSeen, notes: Notebook) -> None:
     end = signed.ends or max(ends, default=None)
     if signed.form == "managed_identity":
         notes.ok(name, "A managed identity has no end.")
+    elif signed.form == "federated":
+        notes.ok(name, "A workload identity has no end: its platform renews the token.")
     elif end is None and signed.role == "graph" and not seen.directory.readable:
         notes.skipped(name, "It is read from Entra, which cannot be read now.")
     elif end is None:
@@ -124,7 +160,7 @@ def _expiry(seen: TargetSeen, signed: SignInSeen, notes: Notebook) -> None:
             "Run `lapsewatch run scan`: its end is read from Entra. Where the app's own directory "
             "is not watched, add it as a tenant.",
         )  # fmt: skip
-    elif end - seen.now < SOON:
+    elif end - seen.now < seen.soon:
         days = (end - seen.now).days
         told = f"It ended on {end:%Y-%m-%d}." if end <= seen.now else (
             f"It ends on {end:%Y-%m-%d}, in {days} days."

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,12 +17,13 @@ from monitor import senders
 from monitor.config import Configuration
 from monitor.diagnose import Rulebook
 from monitor.doctor.checks import Report
+from monitor.doctor.exchange import fits
 from monitor.doctor.gather import Ways, gather
 from monitor.doctor.judge import crashed, judge, machine
 from monitor.doctor.signins import Target
 from monitor.errors import LapsewatchError, SettingsError
 from monitor.log import get
-from monitor.model import OPERATOR, Credential, Tenant
+from monitor.model import OPERATOR, Credential, ExchangeResult, Probe, Tenant
 from monitor.store import Store
 
 if TYPE_CHECKING:
@@ -28,6 +31,27 @@ if TYPE_CHECKING:
 
 log = get("lapsewatch.doctor")
 
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a round knows beforehand, read once for all of its visits.
+
+    Args:
+        tenants: all of them, by name.
+        changed: when each entry last changed.
+        facts: the credentials that Lapsewatch signs in with, as the last scans found them.
+        sent: how many mails each sender has sent lately, and since when.
+        exchange: what administrators' checks in Exchange said, by the sender's tenant.
+    """
+
+    tenants: Mapping[str, Tenant]
+    changed: Mapping[str, datetime]
+    facts: Sequence[Credential]
+    sent: Mapping[str, tuple[int, datetime]]
+    exchange: Mapping[str, ExchangeResult]
+
+
+COUNTED = timedelta(days=7)  # how far back mails are counted
 THREADS = 4  # for one target: two hosts, the authority, a sign-in
 Visit = tuple[str, Callable[[], Target | None]]  # whom, and what is to be looked at there
 
@@ -71,15 +95,10 @@ class Doctor:
         Raises:
             StoreError: the database cannot be used.
         """
-        tenants, changed = self._store.tenants(), self._store.known_since()
-        facts = self._facts()
-        visits: list[Visit] = [
-            (each.name, partial(self._of, each, changed.get(each.name), facts))
-            for each in tenants
-            if (each.name == only if only else not each.paused)
-        ]
-        if only is None:
-            visits.append((OPERATOR, partial(self._operator, tenants, facts)))
+        known = self._known()
+        names = [each.name for each in known.tenants.values() if each.active]
+        chosen = [only] if only else [*names, OPERATOR]
+        visits = [visit for name in chosen if (visit := self._visit_to(name, known))]
         here = machine(sys.version_info[:2], self._ways.clock(), self._rules)
         return [here, *await self._visit(visits, send=send)]
 
@@ -93,9 +112,9 @@ class Doctor:
         Raises:
             StoreError: the database cannot be used.
         """
-        changed_at = self._store.known_since().get(entry.name)
-        visits: list[Visit] = [(entry.name, partial(self._of, entry, changed_at, self._facts()))]
-        return (await self._visit(visits, send=send))[0]
+        known = self._known()
+        visit = (entry.name, partial(self._of, entry, known))
+        return (await self._visit([visit], send=send))[0]
 
     async def look_up(self, directory: str, cloud: str) -> Report:
         """Ask a cloud about a directory, before anybody signs in to it.
@@ -116,9 +135,44 @@ class Doctor:
 
         return (await self._visit([(directory, target)], send=False))[0]
 
-    def _facts(self) -> list[Credential]:
+    def round(self) -> Callable[[str, Probe | None], Report | None]:
+        """For one round of scans or test mails: examines, by name, what has just failed.
+
+        What it returns is called in any thread and sends no test mail: the stages of one that
+        failed are given to it. It gives None where there is nothing of that name to examine (any
+        more). The store is read once, at the first call.
+
+        Raises (when called):
+            StoreError: the database cannot be used.
+        """
+        reading, read = threading.Lock(), list[_Known]()
+
+        def look(name: str, probe: Probe | None) -> Report | None:
+            with reading:
+                known = read[0] if read else self._known()
+                read[:] = [known]
+            visit = self._visit_to(name, known, probe)
+            return asyncio.run(self._visit([visit], send=False))[0] if visit else None
+
+        return look
+
+    def _known(self) -> _Known:
         # A shared app's credential lives in one directory and is used for all of them.
-        return [found for found in self._store.credentials() if found.own]
+        facts = [found for found in self._store.credentials() if found.own]
+        since = self._ways.clock() - COUNTED
+        return _Known(
+            tenants={tenant.name: tenant for tenant in self._store.tenants()},
+            changed=self._store.known_since(),
+            facts=facts,
+            sent=self._store.sent_since(since),
+            exchange=self._store.exchange_results(),
+        )
+
+    def _visit_to(self, name: str, known: _Known, probe: Probe | None = None) -> Visit | None:
+        if name == OPERATOR:
+            return name, partial(self._operator, known, probe)
+        tenant = known.tenants.get(name)
+        return None if tenant is None else (name, partial(self._of, tenant, known, probe))
 
     async def _visit(self, visits: Sequence[Visit], *, send: bool) -> list[Report]:
         at_once = self._configuration.settings.deadlines.tenants_at_once
@@ -163,9 +217,7 @@ class Doctor:
             fix = "Please report it, with --log-level debug."
             return crashed(name, told, self._rules, fix=fix)
 
-    def _of(
-        self, tenant: Tenant, changed_at: datetime | None, facts: Sequence[Credential]
-    ) -> Target:
+    def _of(self, tenant: Tenant, known: _Known, probe: Probe | None = None) -> Target:
         clouds = self._ways.clouds
         cloud = clouds.get(tenant.cloud)
         if cloud is None:
@@ -173,24 +225,40 @@ class Doctor:
         sender = senders.of_tenant(tenant, clouds)
         if sender is not None and sender.problem:
             raise SettingsError([sender.problem])
-        return Target(
+        found = Target(
             tenant.name,
             cloud,
             tenant=tenant,
             sender=sender,
-            changed_at=changed_at,
-            facts=facts,
+            changed_at=known.changed.get(tenant.name),
+            facts=known.facts,
+            probe=probe,
         )
+        return self._with_habits(found, tenant.thresholds, known)
 
-    def _operator(self, tenants: Sequence[Tenant], facts: Sequence[Credential]) -> Target | None:
+    def _operator(self, known: _Known, probe: Probe | None = None) -> Target | None:
         """The operator's sender; its directory is perhaps not watched, and then not read."""
         own = self._configuration.operator_sender
         if own is None:
             return None
         if own.relay is not None:
             return Target(OPERATOR, None, relay=own)
-        zone = self._configuration.operator_zone
+        zone, tenants = self._configuration.operator_zone, list(known.tenants.values())
         sender = senders.of_operator(own, tenants, self._ways.clouds, time_zone=zone)
         if sender is None:
             return None
-        return Target(OPERATOR, sender.cloud, sender=sender, facts=facts)
+        found = Target(OPERATOR, sender.cloud, sender=sender, facts=known.facts, probe=probe)
+        thresholds = self._configuration.settings.defaults.thresholds
+        return self._with_habits(found, thresholds, known)
+
+    def _with_habits(self, target: Target, thresholds: Sequence[int], known: _Known) -> Target:
+        """The target with what the store and the settings tell of it."""
+        soon = timedelta(days=max(thresholds)) if thresholds else target.soon
+        number, first = known.sent.get(target.name, (0, None))
+        days = max((self._ways.clock() - first) / timedelta(days=1), 1) if first else 1
+        result = known.exchange.get(target.name)
+        if target.sender is None or not fits(result, target.sender):
+            result = None
+        return replace(
+            target, soon=soon, daily_mails=number / days if number else None, exchange=result
+        )

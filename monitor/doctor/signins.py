@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor.doctor.evidence import Role, SignInSeen
 from monitor.errors import RemoteError
 from monitor.fields import beside, looks_like_guid
-from monitor.model import Cloud, Credential, CredentialRef, Kind, Sender, Tenant
+from monitor.model import (
+    Cloud,
+    Credential,
+    CredentialRef,
+    ExchangeResult,
+    Kind,
+    Probe,
+    Sender,
+    Tenant,
+)
 from monitor.model.evidence import DirectorySeen, Held
+from monitor.onboard import consent_url
 from monitor.senders import OAuthSender
 
 if TYPE_CHECKING:
@@ -33,6 +43,10 @@ class Target:
         changed_at: when the entry last changed.
         facts: credentials of ours that the last scans have found, wherever they live.
         directory_id: of a directory that nobody signs in to yet, or a domain of it.
+        soon: how near an end is worth a word.
+        daily_mails: how many mails a day go out by the sender, as far as the store knows.
+        exchange: what an administrator's check in Exchange said of the sender.
+        probe: the stages of a test mail that was just sent; None where none was.
     """
 
     name: str
@@ -43,6 +57,10 @@ class Target:
     changed_at: datetime | None = None
     facts: Sequence[Credential] = ()
     directory_id: str = ""
+    soon: timedelta = timedelta(days=30)
+    daily_mails: float | None = None
+    exchange: ExchangeResult | None = None
+    probe: Probe | None = None
 
 
 @dataclass(slots=True)
@@ -94,11 +112,12 @@ def seen_of(one: SignIn | None, target: Target, directory: DirectorySeen) -> Sig
         readable_by=mode,
         is_guid=looks_like_guid(secret),
         held=_held(one, target, directory, value.hint if value is not None else None),
-        ends=value.certificate_end if value is not None else None,
+        ends=value.ends if value is not None else None,
         error=one.error,
         claims=one.token.claims if one.token is not None else None,
         expires_at=one.token.expires_at if one.token is not None else None,
         shared=bool(target.tenant and target.tenant.app and one.role == "graph"),
+        consent_url=consent_url(one.cloud, one.directory_id, one.client_id),
     )
 
 

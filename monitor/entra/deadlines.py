@@ -39,8 +39,9 @@ class TenantClock:
         return self._timeout
 
     def extras(self) -> asyncio.Timeout:
-        """The context for what may be left out when time is short."""
-        return asyncio.timeout_at(self._ends)
+        """The context for what may be left out when time is short; pages prolong it as well."""
+        self._timeout = asyncio.timeout_at(self._ends)
+        return self._timeout
 
     def add_page(self) -> None:
         """A page was read: extend the deadline."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from monitor.entra.auth import graph_credential
 from monitor.entra.calls import GraphCalls
 from monitor.entra.deadlines import Deadlines, TenantClock
+from monitor.entra.discovery import PartnerLists
 from monitor.entra.failures import Diagnose, graph_error, unusable_ca
 from monitor.entra.lookup import Lookup
 from monitor.entra.secrets import ResolvedCredential
@@ -19,6 +20,7 @@ from monitor.entra.tenant_scan import TenantScan, failed_record
 from monitor.entra.token_source import TokenSource
 from monitor.errors import RemoteError
 from monitor.model import Cloud, Scan, Tenant
+from monitor.model.customers import CustomerList, Source
 from monitor.model.evidence import DirectorySeen
 
 if TYPE_CHECKING:
@@ -74,6 +76,44 @@ class GraphReader:
                 return await self._scan(client, tenant, cloud, value, now)
             except RemoteError as error:
                 return Scan(failed_record(tenant, started, now(), error))
+
+    async def signs_in(self, tenant: Tenant, cloud: Cloud, value: ResolvedCredential) -> None:
+        """Find out whether a tenant's app gets a token for Graph, and ask Graph nothing.
+
+        Args:
+            tenant: whose app signs in.
+            cloud: it lives in.
+            value: what the app signs in with.
+
+        Raises:
+            TokenError: it does not; `app_not_found` before its administrator has consented.
+        """
+        async with self._places, self._tokens(tenant, cloud, value) as tokens:
+            await tokens.get_token(cloud.graph_scope, enable_cae=True)
+
+    async def customers(
+        self,
+        partner: Tenant,
+        cloud: Cloud,
+        value: ResolvedCredential,
+        *,
+        now: Callable[[], datetime],
+    ) -> tuple[CustomerList, ...]:
+        """Read the lists in which a partner's customers are found; nothing remote raises.
+
+        Args:
+            partner: the partner's own tenant.
+            cloud: it lives in.
+            value: what the app signs in with.
+            now: the clock, aware and in UTC.
+        """
+        try:
+            async with self._places:
+                client = await self._client(cloud)
+                async with self._calls(client, partner, cloud, value, now) as calls:
+                    return await PartnerLists(calls, self._turn).read_all()
+        except RemoteError as error:
+            return tuple(CustomerList(source, error=error) for source in Source)
 
     async def load(self) -> None:
         """Import the SDK in a thread (half a second); `scan` does so where it was not done."""

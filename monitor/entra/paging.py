@@ -6,15 +6,13 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from monitor.entra.calls import GraphCalls
 from monitor.entra.decode import Report, read_page
 from monitor.entra.failures import brief, graph_error
-from monitor.entra.kinds import joined
 from monitor.errors import GraphError
-from monitor.model import ObservedObject
 
 PAGE_SIZE = 999
 SLICE_S = 0.005  # the event loop is never held longer by decoding
@@ -23,10 +21,19 @@ MAX_BARREN = 100  # pages in a row without a new object
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _ODD = re.compile(r"[\x00-\x20\x7f-\uffff\\]")
 
-Decoder = Callable[[object, Report], ObservedObject | None]
+
+class Listed(Protocol):
+    """What a list is made of: something with an id of its own."""
+
+    @property
+    def object_id(self) -> str:
+        """The id, by which one that comes twice is known."""
 
 
-class Collection:
+T = TypeVar("T", bound=Listed)
+
+
+class Collection(Generic[T]):
     """Reads one collection of a tenant.
 
     Args:
@@ -36,6 +43,7 @@ class Collection:
         decode: reads one object.
         turn: held while decoding, so that only one scan at a time holds the event loop.
         report: collects what was odd.
+        join: makes one of two that have the same id.
     """
 
     def __init__(
@@ -44,11 +52,12 @@ class Collection:
         what: str,
         name: str,
         *,
-        decode: Decoder,
+        decode: Callable[[object, Report], T | None],
         turn: asyncio.Lock,
         report: Report,
+        join: Callable[[T, T], T],
     ) -> None:
-        self.objects: dict[str, ObservedObject] = {}
+        self.objects: dict[str, T] = {}
         self.pages = 0
         self._calls = calls
         self._what = what
@@ -56,20 +65,28 @@ class Collection:
         self._decode = decode
         self._turn = turn
         self._report = report
+        self._join = join
         self._seen_links: set[str] = set()
         self._items = 0
         self._announced = 0
         self._twice = 0
         self._barren = 0
 
-    async def read(self, builder: Any, select: Sequence[str], expand: Sequence[str] = ()) -> None:
+    async def read(
+        self,
+        builder: Any,
+        select: Sequence[str],
+        expand: Sequence[str] = (),
+        *,
+        top: int = PAGE_SIZE,
+    ) -> None:
         """Read to the last page.
 
         Raises:
             GraphError: the last page was not reached; what was read is in `objects`.
             TokenError: no token.
         """
-        query: dict[str, Any] = {"select": select, "expand": expand, "top": PAGE_SIZE}
+        query: dict[str, Any] = {"select": select, "expand": expand, "top": top}
         link = await self._calls.read(builder, self._what, self._use, **query)
         while link is not None:
             self._check_link(link)
@@ -105,10 +122,10 @@ class Collection:
                 began = time.perf_counter()
         return new
 
-    def _keep(self, found: ObservedObject) -> bool:
+    def _keep(self, found: T) -> bool:
         known = self.objects.get(found.object_id)
         self._twice += known is not None
-        self.objects[found.object_id] = found if known is None else joined(known, found)
+        self.objects[found.object_id] = found if known is None else self._join(known, found)
         return known is None
 
     def _check_count(self) -> None:

@@ -267,7 +267,7 @@ def configuration(
     """
     query = None
     if select or expand or top:
-        given = {"select": list(select), "expand": list(expand) or None, "top": top}
+        given = {"select": list(select) or None, "expand": list(expand) or None, "top": top}
         query = _query_type(builder)(**given)
     found: Any = RequestConfiguration(
         query_parameters=query,
@@ -302,3 +302,22 @@ def load_builders() -> None:
     )
     app = graph.applications.by_application_id("0")
     _ = (app.owners, app.federated_identity_credentials, graph.service_principals)
+
+
+def load_partner_builders() -> None:
+    """The same for what only a partner's directory is asked; costs nothing the second time."""
+    from msgraph.generated.contracts import contracts_request_builder  # noqa: F401
+    from msgraph.generated.models import (  # noqa: F401
+        contract_collection_response,
+        delegated_admin_customer_collection_response,
+        delegated_admin_relationship_collection_response,
+    )
+    from msgraph.generated.tenant_relationships import (  # noqa: F401
+        tenant_relationships_request_builder,
+    )
+    from msgraph.generated.tenant_relationships.delegated_admin_customers import (  # noqa: F401
+        delegated_admin_customers_request_builder,
+    )
+    from msgraph.generated.tenant_relationships.delegated_admin_relationships import (  # noqa: F401
+        delegated_admin_relationships_request_builder,
+    )

@@ -8,11 +8,14 @@ from datetime import datetime, timedelta
 
 from monitor.entra.calls import GraphCalls, RefusedError
 from monitor.entra.decode import Report, decode_application, decode_service_principal
+from monitor.entra.discovery import PartnerLists, relationship_objects
 from monitor.entra.extras import add_federated, add_owners
 from monitor.entra.failures import graph_error
+from monitor.entra.kinds import joined
 from monitor.entra.paging import Collection
 from monitor.errors import RemoteError
-from monitor.model import ObservedObject, Scan, ScanRecord, Tenant
+from monitor.model import ObjectType, ObservedObject, Scan, ScanRecord, Tenant
+from monitor.model.customers import Source
 
 APPLICATION_FIELDS = (
     "id", "appId", "displayName", "passwordCredentials", "keyCredentials",
@@ -45,14 +48,16 @@ class TenantScan:
         self._now = now
         self._started = now()
         self._report = Report()
-        self._applications = Collection(
+        self._applications: Collection[ObservedObject] = Collection(
             calls, "applications", "applications",
-            decode=decode_application, turn=turn, report=self._report,
+            decode=decode_application, turn=turn, report=self._report, join=joined,
         )  # fmt: skip
-        self._principals = Collection(
+        self._principals: Collection[ObservedObject] = Collection(
             calls, "service principals", "servicePrincipals",
-            decode=decode_service_principal, turn=turn, report=self._report,
+            decode=decode_service_principal, turn=turn, report=self._report, join=joined,
         )  # fmt: skip
+        self._partner = PartnerLists(calls, turn)
+        self._unseen: str | None = None
 
     async def run(self) -> Scan:
         """Read everything; what goes wrong is in the record."""
@@ -64,7 +69,20 @@ class TenantScan:
         if not expanded:
             await add_federated(self._calls, objects, self._report)
         await add_owners(self._calls, objects, self._now(), self._report)
-        return Scan(self._record(objects), tuple(objects.values()))
+        if self._tenant.partner:
+            objects |= await self._read_relationships()
+        unread = frozenset({ObjectType.RELATIONSHIP} if self._unseen else ())
+        return Scan(self._record(objects), tuple(objects.values()), unread)
+
+    async def _read_relationships(self) -> dict[str, ObservedObject]:
+        """A partner's access to its customers; what goes wrong there spoils nothing else."""
+        found = await self._partner.read(Source.RELATIONSHIPS)
+        if found.error is not None:
+            self._unseen = (
+                f"The ends of the GDAP relationships cannot be seen: {found.error.message} "
+                f"{found.error.remedy}"
+            ).strip()
+        return relationship_objects(found, self._now())
 
     async def _read_lists(self) -> bool:
         """Read both lists within the tenant's time; tell whether $expand was taken."""
@@ -124,12 +142,13 @@ class TenantScan:
             cause="malformed_page" if malformed else None,
             problem=problem,
             retry="later" if malformed else None,
-            pages=self._applications.pages + self._principals.pages,
+            pages=self._applications.pages + self._principals.pages + self._partner.pages,
             objects=len(objects),
             credentials=sum(len(each.credentials) for each in objects.values()),
             calls=dict(self._calls.ledger.calls),
             request_ids=tuple(self._calls.ledger.request_ids),
             notes=self._notes(),
+            unseen=self._unseen,
         )
 
     def _notes(self) -> tuple[str, ...]:

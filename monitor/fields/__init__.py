@@ -36,6 +36,7 @@ _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:
 _DURATION = re.compile(r"([0-9]{1,9})\s*([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _SHORTEST, _LONGEST = timedelta(minutes=1), timedelta(days=7)
+_LONGEST_SHADOW = timedelta(days=365)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -64,13 +65,18 @@ def _zone(value: Any) -> str:
     return text
 
 
-def _duration(value: Any) -> timedelta:
+def duration(value: Any) -> timedelta:
+    """A number and a unit as a length of time.
+
+    Raises:
+        ValueError: it is something else; says what is wanted.
+    """
     if isinstance(value, timedelta):
         return value
     match = _DURATION.fullmatch(str(value).strip())
     if not match:
         raise ValueError('must be a number and a unit, like "6h", "90s", "15m" or "1d"')
-    return min(timedelta(**{_UNITS[match[2]]: int(match[1])}), _LONGEST + timedelta(days=1))
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 def _wall_time(value: Any) -> time:
@@ -222,8 +228,15 @@ def _limit(value: timedelta) -> timedelta:
     return value
 
 
-Interval = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_interval)]
-Deadline = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_limit)]
+def _shadow(value: timedelta) -> timedelta:
+    if value > _LONGEST_SHADOW:
+        raise ValueError('must be at most 365 days, like "14d"; "0d" is no shadow at all')
+    return value
+
+
+Interval = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_interval)]
+Deadline = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_limit)]
+Shadow = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_shadow)]
 
 
 class Strict(BaseModel):

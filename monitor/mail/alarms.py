@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from monitor.mail import words
 from monitor.mail.views import Fact
-from monitor.model import OPERATOR, Probe, StageTiming, Tenant, TenantHealth
+from monitor.model import OPERATOR, Finding, Probe, StageTiming, Tenant, TenantHealth
 
 _WHY = "You get this mail because this address receives Lapsewatch's alarms."
 # A refusal at the start of the reply: an accepting one is no reason, and neither is a port number.
@@ -48,6 +48,8 @@ class AlarmView:
     sender: bool = False
     link: str = ""
     link_label: str = ""
+    command: str = ""
+    command_title: str = ""
 
 
 def cannot_check_view(
@@ -58,11 +60,12 @@ def cannot_check_view(
     *,
     zone: ZoneInfo,
     now: datetime,
+    finding: Finding | None = None,
 ) -> AlarmView:
     """A tenant that cannot be read, so that nobody takes silence for good news."""
     name = words.plain(tenant.name, 40)
     since = health.first_failure_at or health.last_complete
-    cause = words.cause_words(health.cause)
+    cause = words.cause_words(finding.cause if finding else health.cause)
     how_long = f"unreadable for {words.span(now - since)}" if since else "unreadable"
     if health.last_complete is None:
         how_long = "never read"
@@ -75,6 +78,7 @@ def cannot_check_view(
     ]
     if health.problem:
         facts.append(Fact("What was seen", words.defang(health.problem, words.EVIDENCE_CAP)))
+    facts += _found(finding)
     return AlarmView(
         word="CANNOT CHECK",
         tone="lapsed",
@@ -86,6 +90,33 @@ def cannot_check_view(
         explanation=tuple(words.lines(explanation)),
         fix=tuple(words.lines(fix)),
         foot=("A mail says RECOVERED when the tenant can be read again.", _WHY),
+        command=_command(finding),
+        command_title=_command_title(finding),
+    )
+
+
+def _found(finding: Finding | None) -> list[Fact]:
+    """What the doctor saw right after the failure."""
+    if finding is None:
+        return []
+    shown = words.defang(finding.evidence, words.EVIDENCE_CAP)
+    return [Fact("The doctor found", f"{finding.title}: {shown}")]
+
+
+def _command_title(finding: Finding | None) -> str:
+    """Where a command belongs: the mail may be read far from any of these places."""
+    command = (finding.command if finding else None) or ""
+    if re.match(r"[A-Z][a-z]+-[A-Z]", command):
+        return "To paste into Exchange Online PowerShell"
+    return "To paste into a shell with the Azure CLI" if command.startswith("az ") else (
+        "To paste on the machine that runs Lapsewatch"
+    )  # fmt: skip
+
+
+def _command(finding: Finding | None) -> str:
+    """What to paste. The doctor makes no command of a value that a shell reads otherwise."""
+    return (
+        words.plain(finding.command, 2 * words.EVIDENCE_CAP) if finding and finding.command else ""
     )
 
 
@@ -186,6 +217,7 @@ def canary_failed_view(
     zone: ZoneInfo,
     now: datetime,
     path_note: str,
+    finding: Finding | None = None,
 ) -> AlarmView:
     """A mail path that is broken, with the server's own words as evidence."""
     where = words.plain(name, 40)
@@ -199,6 +231,7 @@ def canary_failed_view(
         Fact("Last OK", _ago(last_ok, zone, now)),
         Fact("Tried", f"{words.long_date(probe.finished_at, zone)}, attempt {probe.attempt}"),
     ]
+    facts[3:3] = _found(finding)
     at = f" at {stage}" if stage else ""
     return AlarmView(
         word="CANARY FAILED",
@@ -213,6 +246,8 @@ def canary_failed_view(
         also=tuple(words.cause_words(other) for other in also),
         stages=tuple(_stage_view(timing) for timing in probe.timings),
         foot=(*words.lines(path_note), "A mail says RECOVERED when the canary is OK again.", _WHY),
+        command=_command(finding),
+        command_title=_command_title(finding),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from monitor.mail import guides, views, words
+from monitor.mail import guides, views, welcomes, words
 from monitor.mail.guides import Guide
 from monitor.mail.views import TONES, BlindView, DigestItem, Frame, ItemView, is_lapsed
 from monitor.model import Credential, MailKind, Notice, Tenant, TenantHealth
@@ -16,7 +16,11 @@ SHOWN = ((25, 400), (25, 100), (18, 40), (12, 0), (6, 0))
 SHOWN_ASIDE = 10  # what is only good to know
 CARDS = 4  # up to so many items get a card each; more are easier to scan as rows
 
-_WORDS = {MailKind.LAPSED: "LAPSED", MailKind.COVERED: "COVERED"}
+_WORDS = {MailKind.LAPSED: "LAPSED", MailKind.COVERED: "COVERED", MailKind.WELCOME: "WELCOME"}
+_TITLES = {
+    MailKind.LAPSED: "What has lapsed or ends soon",
+    MailKind.WELCOME: "What is lapsed or due now",
+}
 
 
 Covered = tuple[Tenant, Credential, Credential | None]
@@ -58,7 +62,7 @@ class Headline:
 
 @dataclass(frozen=True, slots=True)
 class DigestView:
-    """A whole digest."""
+    """A whole digest; `steps` are those of a welcome, which begins with them."""
 
     head: Headline
     main: Section
@@ -68,6 +72,7 @@ class DigestView:
     blind: tuple[BlindView, ...]
     blind_more: int
     foot: tuple[str, ...]
+    steps: tuple[str, ...] = ()
 
 
 # --- assembly ------------------------------------------------------------------------------------
@@ -104,6 +109,7 @@ def digest_view(
         blind=tuple(views.blind_view(*pair, frame) for pair in blind[:beside]),
         blind_more=max(len(blind) - beside, 0),
         foot=_foot(kind, main, frame),
+        steps=welcomes.next_steps(main) if kind is MailKind.WELCOME else (),
     )
 
 
@@ -120,7 +126,7 @@ def _main(kind: MailKind, items: Sequence[DigestItem], frame: Frame, cap: int) -
     if kind is MailKind.COVERED:
         shown = [_covered(item, frame) for item in items]
         return section("What can go", "", shown, cap)
-    title = "What has lapsed or ends soon" if kind is MailKind.LAPSED else "What needs renewal"
+    title = _TITLES.get(kind, "What needs renewal")
     return section(title, "", [views.warned(item, frame) for item in items], cap)
 
 
@@ -172,7 +178,7 @@ def _foot(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> tuple[st
         f"You get this mail because {words.address(frame.recipient)} receives the warnings "
         f"for {where}.",
     ]
-    if frame.next_run is not None:
+    if frame.next_run is not None and kind is not MailKind.WELCOME:
         run = words.long_date(frame.next_run, frame.zone)
         foot.append(f"The next mail can come on {run}, if something new is due.")
     return tuple(foot)
@@ -230,13 +236,13 @@ def headline(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> Headl
     return Headline(
         word=_WORDS.get(kind, "ACTION"),
         tone=tone(kind, notice),
-        verdict=_one(kind, lead[0], rest) if len(lead) == 1 else _many(kind, lead, rest),
-        action=_action(kind, items),
+        verdict=_verdict(kind, lead, rest),
+        action=_action(kind, items, frame),
         app=words.plain(notice.credential.app_name) or "(no name)",
         kind=words.kind_word(notice.credential.kind),
         ending=words.ending(notice.days_left, is_lapsed(notice)),
         short_date=_short_date(notice, frame),
-        counted=_counted(lead),
+        counted=welcomes.counted(lead) if kind is MailKind.WELCOME else _counted(lead),
         first=words.relative_days(notice.days_left),
         rest=rest,
         where=place(items),
@@ -246,11 +252,8 @@ def headline(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> Headl
 
 def tone(kind: MailKind, notice: Notice) -> str:
     """The colour of the banner; the word beside it says the same."""
-    return (
-        "good"
-        if kind is MailKind.COVERED
-        else TONES[words.state_word(notice.stage, notice.days_left)]
-    )
+    calm = {MailKind.COVERED: "good", MailKind.WELCOME: "calm"}
+    return calm.get(kind) or TONES[words.state_word(notice.stage, notice.days_left)]
 
 
 def place(items: Sequence[DigestItem]) -> str:
@@ -268,6 +271,12 @@ def _short_date(notice: Notice, frame: Frame) -> str:
 
 def _counted(items: Sequence[DigestItem]) -> str:
     return words.counted([item.notice.credential.kind for item in items])
+
+
+def _verdict(kind: MailKind, items: Sequence[DigestItem], rest: int) -> str:
+    if kind is MailKind.WELCOME:
+        return welcomes.verdict(items, place(items))
+    return _one(kind, items[0], rest) if len(items) == 1 else _many(kind, items, rest)
 
 
 def _one(kind: MailKind, item: DigestItem, rest: int) -> str:
@@ -295,7 +304,9 @@ def _others(rest: int) -> str:
     return f" {rest} more {'needs' if rest == 1 else 'need'} renewal." if rest else ""
 
 
-def _action(kind: MailKind, items: Sequence[DigestItem]) -> str:
+def _action(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> str:
+    if kind is MailKind.WELCOME:
+        return welcomes.quiet_until(items, frame)
     it, one = ("it", "the old one") if len(items) == 1 else ("them", "the old ones")
     if kind is MailKind.COVERED:
         return f"Make sure that nothing uses {one} any more, then delete {it}."

@@ -24,6 +24,8 @@ class Guide:
 
 def portal_link(cloud: Cloud, tenant: Tenant, credential: Credential) -> str:
     """The portal page, in the right tenant, where this credential is seen or renewed."""
+    if credential.kind is Kind.GDAP:
+        return cloud.partner_center
     return f"{_tenant_base(cloud, tenant)}/{_blade(credential)}"
 
 
@@ -76,6 +78,8 @@ def alarm_link(
 
 def link_label(credential: Credential) -> str:
     """What the page behind `portal_link` is called in the portal."""
+    if credential.kind is Kind.GDAP:
+        return "Partner Center"
     if credential.object_type is ObjectType.SERVICE_PRINCIPAL:
         saml = credential.kind is Kind.SAML_SIGNING
         return "Single sign-on" if saml else "the enterprise application"
@@ -91,6 +95,9 @@ def what_breaks(credential: Credential, lapsed: bool) -> str:
     if credential.kind is Kind.SAML_SIGNING:
         when = "Users cannot" if lapsed else "From then on users cannot"
         return f"{when} sign in to this app by single sign-on."
+    if credential.kind is Kind.GDAP:
+        when = "Your people have" if lapsed else "From then on your people have"
+        return f"{when} no delegated admin rights at this customer by this relationship."
     if credential.kind is Kind.TOKEN_ENCRYPTION:
         return "The app may refuse the tokens that Entra encrypts with this certificate."
     code = {Kind.SECRET: "AADSTS7000222", Kind.CERTIFICATE: "AADSTS700027"}.get(credential.kind)
@@ -105,8 +112,25 @@ OWN = (
 )
 
 
+# https://learn.microsoft.com/partner-center/customers/gdap-introduction
+_GDAP = Guide(
+    key="gdap",
+    title="GDAP relationship with a customer",
+    steps=(
+        "Open Partner Center. Choose Customers, the customer, Admin relationships.",
+        "Open the relationship. If it offers Auto extend, turn it on: it then goes on by six "
+        "months each time.",
+        "If it does not, request a new admin relationship with the same roles. The customer's "
+        "administrator approves it by the link that you send.",
+        "Assign your security groups to the new one, and sign in to the customer once to test it.",
+    ),
+)
+
+
 def guide(tenant: Tenant | None, credential: Credential) -> Guide:
     """The renewal steps for this credential; no tenant where the mail is about several."""
+    if credential.kind is Kind.GDAP:
+        return _GDAP
     service = credential.object_type is ObjectType.SERVICE_PRINCIPAL
     word = kind_word(credential.kind)
     place = "a service principal" if service else "an app registration"

@@ -13,6 +13,7 @@ from monitor.model import (
     Cloud,
     Credential,
     CredentialState,
+    Kind,
     MailKind,
     Notice,
     ObjectType,
@@ -159,7 +160,7 @@ def _view(
         when=when,
         date=frame.date(credential.end),
         app=words.defang(credential.app_name) or "(no name)",
-        app_id=words.defang(credential.app_id or "none"),
+        app_id=words.defang(credential.app_id or _no_app(credential)),
         what=f"{_what(credential)} in {words.defang(tenant.name)}",
         facts=facts,
         link=guides.portal_link(cloud, tenant, credential) if cloud else "",
@@ -167,8 +168,14 @@ def _view(
     )
 
 
+def _no_app(credential: Credential) -> str:
+    return "none, this is no app" if credential.kind is Kind.GDAP else "none"
+
+
 def _what(credential: Credential) -> str:
     name = words.defang(credential.name or "", 60)
+    if credential.kind is Kind.GDAP:
+        return f'{words.kind_word(credential.kind)} with "{name}"'
     shown = (
         f'{words.kind_word(credential.kind)} "{name}"'
         if name
@@ -195,6 +202,8 @@ def _newer(new: Credential, frame: Frame) -> str:
 
 def _identity(credential: Credential) -> tuple[Fact, ...]:
     """The ids of what the portal cannot find by app id; names can be faked, ids cannot."""
+    if credential.kind is Kind.GDAP:
+        return (Fact("Relationship id", words.defang(credential.object_id), code=True),)
     if credential.object_type is ObjectType.SERVICE_PRINCIPAL:
         return (Fact("Object id", words.defang(credential.object_id), code=True),)
     return ()
@@ -230,7 +239,20 @@ def _next_reminder(item: DigestItem, frame: Frame) -> str:
 
 
 def next_day(item: DigestItem, frame: Frame) -> date | None:
-    """The local date of the next reminder if nothing changes; None after the last one."""
+    """The local date of the next reminder if nothing changes; None after the last one.
+
+    What comes due while its tenant is in shadow is told by the first run after that.
+    """
+    due, until = _next_stage(item, frame), item.tenant.shadow_until
+    if due is None or until is None or not item.tenant.in_shadow(frame.now):
+        return due
+    end = words.local(until, frame.zone)
+    late = end.time() > words.local(frame.next_run or frame.now, frame.zone).time()
+    return max(due, end.date() + timedelta(days=1) if late else end.date())
+
+
+def _next_stage(item: DigestItem, frame: Frame) -> date | None:
+    """The local date of the next stage; None after the last one."""
     notice, tenant = item.notice, item.tenant
     if notice.credential.end is None:
         return None

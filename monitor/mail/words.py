@@ -21,6 +21,7 @@ KIND_WORDS = {
     Kind.SAML_SIGNING: ("SAML certificate", "SAML certificates"),
     Kind.TOKEN_ENCRYPTION: ("token-encryption certificate", "token-encryption certificates"),
     Kind.SYMMETRIC_KEY: ("symmetric key", "symmetric keys"),
+    Kind.GDAP: ("GDAP relationship", "GDAP relationships"),
 }
 
 # Only where the id of a cause does not read as words by itself.

@@ -1,6 +1,7 @@
 """The nouns every room shares: frozen, without behaviour that needs a clock or the outside."""
 
 from monitor.model.drafts import Confirmation, Draft
+from monitor.model.examined import Examination, ExchangePoint, ExchangeResult, Finding, Side
 from monitor.model.facts import (
     CLOCK_SLACK,
     DEFAULT_SCAN_INTERVAL,
@@ -16,6 +17,7 @@ from monitor.model.facts import (
     credential_uid,
 )
 from monitor.model.mails import (
+    DIGESTS,
     OVERDUE_AFTER,
     OVERDUE_TRIES,
     Mail,
@@ -41,6 +43,7 @@ from monitor.model.watched import (
     OPERATOR,
     Cloud,
     CredentialRef,
+    PurgedTenant,
     Recipient,
     Relay,
     SealedValue,
@@ -62,6 +65,7 @@ from monitor.model.words import (
 __all__ = [
     "CLOCK_SLACK",
     "DEFAULT_SCAN_INTERVAL",
+    "DIGESTS",
     "IDLE",
     "OPERATOR",
     "OVERDUE_AFTER",
@@ -76,7 +80,11 @@ __all__ = [
     "CredentialRef",
     "CredentialState",
     "Draft",
+    "Examination",
+    "ExchangePoint",
+    "ExchangeResult",
     "FederatedCredential",
+    "Finding",
     "HeldSlot",
     "Kind",
     "Mail",
@@ -90,6 +98,7 @@ __all__ = [
     "OutboxMail",
     "OutboxState",
     "Probe",
+    "PurgedTenant",
     "Receipt",
     "Recipient",
     "Relay",
@@ -99,6 +108,7 @@ __all__ = [
     "Sender",
     "SenderHealth",
     "SharedApp",
+    "Side",
     "Slot",
     "Snooze",
     "Stage",

@@ -73,7 +73,9 @@ class ScanRecord:
     """The ledger row of one attempt to read a tenant.
 
     `complete` is True only when the last page of every collection was read and nothing was
-    left out. `problem` is the sentence people read; `notes` name what was odd but kept.
+    left out. `problem` is the sentence people read; `notes` name what was odd but kept. `unseen`
+    says what lies outside of that and could not be looked at, and why: the ends of a partner's
+    GDAP relationships, which need a permission of their own.
     """
 
     tenant: str
@@ -89,6 +91,7 @@ class ScanRecord:
     calls: Mapping[str, int] = field(default_factory=dict)  # HTTP status -> how often
     request_ids: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    unseen: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +100,13 @@ class Scan:
 
     A scan that broke off has no objects. One that read every page, but could not make out some
     entry, has the others: what is new among them is worth a warning, but nothing is proven.
+    Of the types in `unread` not all was looked at: what is known of them stays, and is not proven
+    anew.
     """
 
     record: ScanRecord
     objects: tuple[ObservedObject, ...] = ()
+    unread: frozenset[ObjectType] = frozenset()
 
 
 def credential_uid(object_id: str, kind: Kind, slot: str) -> str:

@@ -12,7 +12,8 @@ OVERDUE_AFTER = timedelta(hours=1)  # a mail that has a path goes within minutes
 OVERDUE_TRIES = 3  # so many refusals are no passing hitch
 
 
-DIGESTS = (MailKind.REMINDER, MailKind.LAPSED, MailKind.COVERED)  # the kinds of a daily run
+# The kinds of a daily run.
+DIGESTS = (MailKind.REMINDER, MailKind.LAPSED, MailKind.COVERED, MailKind.WELCOME)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -143,13 +144,17 @@ class OutboxCounts:
 
 @dataclass(frozen=True, slots=True)
 class WaitingMail:
-    """A mail that no server accepted yet, without its words: whom it is for, and about what."""
+    """A mail that no server accepted yet, without its words: whom it is for, and about what.
+
+    With `possible_duplicate` an earlier try may have been accepted after all.
+    """
 
     id: str
     recipient: str
     tenants: tuple[str, ...]
     kind: MailKind
     state: OutboxState = OutboxState.PENDING
+    possible_duplicate: bool = False
 
     @property
     def digest(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -90,7 +91,8 @@ class Sender:
 class Cloud:
     """Addresses of one Microsoft cloud, or of servers that speak its protocols.
 
-    `keyvault` is the address of a Key Vault, with {vault} for its name.
+    `keyvault` is the address of a Key Vault, with {vault} for its name. `partner_center` is where
+    partners find their customers.
     Facts: https://learn.microsoft.com/graph/deployments (login, Graph and portal hosts);
     https://learn.microsoft.com/azure/key-vault/general/about-keys-secrets-certificates (vaults).
     """
@@ -105,6 +107,23 @@ class Cloud:
     portal: str
     ca_file: str | None = None
     keyvault: str = "https://{vault}.vault.azure.net"
+    partner_center: str = "https://partner.microsoft.com/dashboard"
+
+
+@dataclass(frozen=True, slots=True)
+class PurgedTenant:
+    """What deleting a tenant for good came to.
+
+    `counts` are rows deleted, by sort; `stripped` the sent mails that also named others and lost
+    their words; `named_by` the tenants whose own sender is in that directory, and whose entries
+    go on saying so.
+    """
+
+    name: str
+    directory_id: str
+    counts: Mapping[str, int]
+    stripped: int = 0
+    named_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +137,15 @@ class SharedApp:
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """One watched directory, with every default already filled in."""
+    """One watched directory, with every default already filled in.
+
+    `partner` marks the directory of a Microsoft partner: its customers can be discovered, and the
+    ends of its GDAP relationships are watched. `pending` marks a discovered customer whose consent
+    is still to come; `discovered_from` is the name of the partner tenant that it was found in.
+
+    A tenant that many credentials have lapsed in is taken over in shadow: until `shadow_until`
+    (aware UTC; None: live) each recipient gets one `welcome` about it, and no reminders.
+    """
 
     name: str
     directory_id: str
@@ -134,3 +161,16 @@ class Tenant:
     sender: Sender | None = None
     app: str | None = None
     paused: bool = False
+    partner: bool = False
+    pending: bool = False
+    discovered_from: str | None = None
+    shadow_until: datetime | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether it is read, sends and is mailed about: neither paused nor pending."""
+        return not (self.paused or self.pending)
+
+    def in_shadow(self, now: datetime) -> bool:
+        """Whether reminders about it are held back at `now` (aware UTC); it ends by itself."""
+        return self.shadow_until is not None and now < self.shadow_until

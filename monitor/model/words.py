@@ -10,6 +10,7 @@ class ObjectType(StrEnum):
 
     APPLICATION = "application"
     SERVICE_PRINCIPAL = "service_principal"
+    RELATIONSHIP = "relationship"  # delegatedAdminRelationship: a partner's access to a customer
 
 
 class Kind(StrEnum):
@@ -20,6 +21,7 @@ class Kind(StrEnum):
     SAML_SIGNING = "saml_signing"
     TOKEN_ENCRYPTION = "token_encryption"  # noqa: S105
     SYMMETRIC_KEY = "symmetric_key"
+    GDAP = "gdap"  # no credential, but it ends like one: a partner's access to a customer
 
 
 class CredentialState(StrEnum):

@@ -38,8 +38,8 @@ _NO_RELAY = (
 Problem = tuple[str, str]  # the dotted path of the key, and what is wrong
 
 
-def _short_name(value: str) -> str:
-    if not _NAME.fullmatch(value):
+def _short_name(value: str | None) -> str | None:
+    if value is not None and not _NAME.fullmatch(value):
         raise ValueError("must be short: letters, digits, dot, dash, underscore; at most 64")
     return value
 
@@ -70,9 +70,12 @@ class TenantTable(Strict):
     weekly_after_lapse: Weeks | None = None
     tags: tuple[Tag, ...] = ()
     paused: bool = False
+    partner: bool = False
+    pending: bool = False
+    discovered_from: str | None = None
     sender: SenderTable | None = None
 
-    _check_name = field_validator("name")(_short_name)
+    _check_name = field_validator("name", "discovered_from")(_short_name)
 
     @model_validator(mode="after")
     def _one_source_of_credentials(self) -> TenantTable:
@@ -92,6 +95,24 @@ class Roster:
     tenants: tuple[Tenant, ...] = ()
     errors: tuple[ImportRowError, ...] = ()
     warnings: tuple[str, ...] = ()
+
+
+def blank_tenant(configuration: Configuration, app: SharedApp, cloud: str) -> Tenant:
+    """A tenant without a name or a directory that is read with a shared app, all else by default.
+
+    Args:
+        configuration: gives the defaults.
+        app: what it is read with.
+        cloud: the name of the cloud it lives in.
+    """
+    defaults = configuration.settings.defaults
+    return Tenant(
+        name="", directory_id="", cloud=cloud, client_id=app.client_id,
+        credential=app.credential, recipients=defaults.recipients,
+        time_zone=configuration.default_zone, send_hour=configuration.default_send_hour,
+        thresholds=defaults.thresholds, weekly_after_lapse=defaults.weekly_after_lapse,
+        app=app.name,
+    )  # fmt: skip
 
 
 def read(
@@ -152,7 +173,7 @@ def read_row(
 
 def _columns() -> set[str]:
     """What a CSV column may be called, in the form with underscores."""
-    secrets = ("secret", "certificate", "managed_identity")
+    secrets = ("secret", "certificate", "managed_identity", "federated", "password")
     senders = {f"sender_{name}" for name in (*SenderTable.model_fields, *secrets)}
     own = {*TenantTable.model_fields, *secrets}
     return (own | senders) - {"sender", "sender_smtp"}
@@ -249,6 +270,9 @@ class _Reader:
             sender=sender.noun() if sender else None,
             app=table.app,
             paused=table.paused,
+            partner=table.partner,
+            pending=table.pending,
+            discovered_from=table.discovered_from,
         )
 
     def _locate(self, credential: CredentialRef, row: Row) -> CredentialRef:

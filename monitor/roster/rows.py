@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from monitor.fields.problems import nearest, printable, unknown_key
 _LISTS = ("recipients", "thresholds", "tags", "canary_to")
 _NUMBERS = ("send_hour", "weekly_after_lapse", "smtp_port")
 _TOO_MANY = "(too many cells)"
+# What a spreadsheet runs, behind any apostrophes that keep it from doing so.
+_FORMULA = re.compile(r"'*[=+\-@\t\r＝＋－＠]")
 
 
 @dataclass(slots=True)
@@ -64,6 +67,16 @@ def rows_of(
     if file.suffix.lower() == ".csv":
         return [], *_csv_rows(text, columns)
     return _toml_rows(file, text)
+
+
+def guarded(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula: one more apostrophe before what looks so."""
+    return f"'{cell}" if _FORMULA.match(cell) else cell
+
+
+def _unguarded(cell: str) -> str:
+    """What `guarded` was given."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def _toml_rows(file: Path, text: str) -> tuple[list[Row], list[Row], list[ImportRowError]]:
@@ -157,7 +170,7 @@ def _csv_row(
     """One CSV line; what stands under no known column name is left for the checks to refuse."""
     names = [*header, *[_TOO_MANY] * (len(cells) - len(header))]
     numbered = enumerate(zip(names, cells, strict=False), start=1)
-    filled = [(number, name, cell) for number, (name, cell) in numbered if cell.strip()]
+    filled = [(n, name, _unguarded(cell.strip())) for n, (name, cell) in numbered if cell.strip()]
     row = Row(_csv_table([(name, cell) for _, name, cell in filled]), line)
     for number, name, cell in filled:
         plain = name.replace(".", "_")
@@ -193,6 +206,8 @@ def _csv_table(cells: Sequence[tuple[str, str]]) -> dict[str, Any]:
             # Two credentials in one row are refused later; here neither may hide the other.
             known = held if isinstance(held, dict) else {"credential": held}
             target["credential"] = {**known, name: value.strip()}
+        elif name in _LISTS and value.startswith("["):
+            target[name] = _json_list(value)
         elif name in _LISTS:
             items = [item.strip() for item in re.split(r"[;|, ]", value) if item.strip()]
             target[name] = [whole_number(i) for i in items] if name == "thresholds" else items
@@ -201,3 +216,11 @@ def _csv_table(cells: Sequence[tuple[str, str]]) -> dict[str, Any]:
     if sender:
         table["sender"] = sender
     return table
+
+
+def _json_list(text: str) -> Any:
+    """A list as JSON writes it, for items with spaces or with keys of their own."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return [text]  # which the checks refuse

@@ -5,6 +5,7 @@ from .cloud import Cloud
 from .faults import Fault, SmtpFault, Twist
 from .mailroom import Inbox, InboxMessage
 from .oracle import Expected, ExpectedCredential, ExpectedMail
+from .partner_stories import partner_world
 from .stories import crowd, demo_world
 from .world import Relay, World
 
@@ -23,4 +24,5 @@ __all__ = [
     "World",
     "crowd",
     "demo_world",
+    "partner_world",
 ]

@@ -6,7 +6,7 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -26,6 +26,7 @@ from .pages import (
     read_query,
     show_object,
 )
+from .partners import LISTS, context, entries, entry_json
 from .replies import HttpRoom, Reply, from_fault, json_reply
 from .tokens import GRAPH, BadTokenError, TokenDesk
 from .wire import federated_json, organization_json, owner_json, password_json, policy_json
@@ -115,6 +116,8 @@ class Graph(HttpRoom):
             return _whole([organization_json(tenant)], "organization")
         if path == "/policies/defaultAppManagementPolicy":
             return json_reply(policy_json(tenant))
+        if path in LISTS:
+            return self._partner_list(request, tenant, path, options, fault)
         if found := _COLLECTION.fullmatch(path):
             return self._collection(request, tenant, found["set"], options, fault)
         found = _OBJECT.fullmatch(path)
@@ -150,6 +153,24 @@ class Graph(HttpRoom):
             base, query, tenant, chosen, lambda item: show_object(item, tenant, query), fault
         )
         return json_reply({"@odata.context": _context(name, query, False), **page})
+
+    def _partner_list(
+        self,
+        request: Request,
+        tenant: Tenant,
+        path: str,
+        options: dict[str, str],
+        fault: Fault | None,
+    ) -> Reply:
+        """What a partner has of its customers; another tenant's lists are empty."""
+        about = LISTS[path]
+        query = read_query(options, tenant, about.known, longest=about.longest_page)
+        base = f"{request.url.scheme}://{request.url.netloc}/v1.0{path}"
+        page = one_page(
+            base, query, tenant, entries(tenant, path),
+            lambda entry: entry_json(entry, query.select), fault,
+        )  # fmt: skip
+        return json_reply({"@odata.context": context(path, query.select), **page})
 
     async def _change(
         self, request: Request, tenant: Tenant, item: App | ServicePrincipal, rest: str
@@ -247,7 +268,9 @@ def _no_segment(name: str) -> _GraphError:
 
 
 def _allow(method: str, path: str, roles: set[str]) -> None:
-    readers = _POLICY_READERS if path.startswith("/policies/") else _READERS
+    readers: Set[str] = _POLICY_READERS if path.startswith("/policies/") else _READERS
+    if path in LISTS:
+        readers = LISTS[path].readers
     if not roles & (readers if method == "GET" else _WRITERS):
         message = "Insufficient privileges to complete the operation."
         raise _GraphError(403, "Authorization_RequestDenied", message)
@@ -276,7 +299,7 @@ def _context(name: str, query: Query, single: bool) -> str:
 
 def _cost(path: str, options: dict[str, str]) -> int:
     """Resource units of a call, by the published table."""
-    units = 2 if path == "/applications" else 1
+    units = 2 if path == "/applications" else LISTS[path].units if path in LISTS else 1
     units -= "$select" in options
     units += "$expand" in options
     units -= options.get("$top", "").isdigit() and int(options["$top"]) < 20

@@ -59,8 +59,10 @@ def page_number(raw: Mapping[str, str]) -> int:
         return 1
 
 
-def read_query(raw: Mapping[str, str], tenant: Tenant, known: frozenset[str]) -> Query:
-    """Check the options as Graph does."""
+def read_query(
+    raw: Mapping[str, str], tenant: Tenant, known: frozenset[str], *, longest: int = LONGEST_PAGE
+) -> Query:
+    """Check the options as Graph does; a page has no more than `longest` entries."""
     select = tuple(s.strip() for s in raw.get("$select", "").split(",") if s.strip())
     for name in select:
         if name not in known:
@@ -70,8 +72,10 @@ def read_query(raw: Mapping[str, str], tenant: Tenant, known: frozenset[str]) ->
         e.partition("(")[0].strip() for e in raw.get("$expand", "").split(",") if e.strip()
     )
     top = raw.get("$top", str(DEFAULT_PAGE))
-    if not top.isdigit() or not 1 <= int(top) <= LONGEST_PAGE:
-        message = f"Invalid page size specified: '{top}'. Must be between 1 and 999 inclusive."
+    if not top.isdigit() or not 1 <= int(top) <= longest:
+        message = (
+            f"Invalid page size specified: '{top}'. Must be between 1 and {longest} inclusive."
+        )
         raise BadQueryError("Request_BadRequest", message)
     place: dict[str, Any] = {"offset": 0, "page": 1, "tid": tenant.directory_id}
     if "$skiptoken" in raw:

@@ -89,14 +89,19 @@ def _tenant(folder: Path, tenant: Tenant) -> str:
         "name": tenant.name,
         "directory_id": tenant.directory_id,
         "cloud": CLOUD,
-        "client_id": monitor.client_id if monitor else "",
+        **({"partner": True} if tenant.partner else {}),
+        **({"app": tenant.shared_app} if tenant.shared_app else {}),
+        **({"client_id": monitor.client_id} if monitor and not tenant.shared_app else {}),
         "recipients": list(tenant.recipients),
         "time_zone": tenant.zone,
         "thresholds": list(tenant.thresholds),
         "tags": list(tenant.tags),
     }
     text = _table("[tenant]", fields)
-    if monitor is not None:
+    if tenant.shared_app and monitor is not None:
+        app: dict[str, _Value] = {"name": tenant.shared_app, "client_id": monitor.client_id}
+        text = _table("[app]", app) + _credential(folder, tenant.shared_app, monitor) + text
+    elif monitor is not None:
         text += _credential(folder, tenant.name, monitor)
     if tenant.sender is not None:
         text += _sender(folder, "tenant", tenant.sender, {}, tenant.name)

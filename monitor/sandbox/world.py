@@ -80,6 +80,41 @@ class Owner:
     type: str = "#microsoft.graph.user"
 
 
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """A reseller's contract with a customer."""
+
+    id: str
+    customer_id: str
+    name: str
+    domain: str
+    type: str = "ResellerPartner"
+
+
+@dataclass(frozen=True, slots=True)
+class DelegatedCustomer:
+    """A customer that a partner has, or had, delegated access to."""
+
+    customer_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Relationship:
+    """A GDAP relationship; without an approval it has neither a beginning nor an end."""
+
+    id: str
+    name: str
+    customer_id: str
+    customer_name: str
+    created: datetime
+    activated: datetime | None
+    end: datetime | None
+    status: str = "active"
+    auto_extend: str = "PT0S"
+    duration: str = "P730D"
+
+
 @dataclass(slots=True)
 class App:
     """An app registration."""
@@ -183,6 +218,11 @@ class Tenant:
     resource_units: int | None = None  # allowed in 10 seconds; None: no limit
     secret_lifetime: str | None = None  # of the app management policy, such as P180D
     refusals_after_add: int = 0  # how often a new secret is refused before it works
+    partner: bool = False
+    shared_app: str | None = None  # the [[app]] that its monitor is written as
+    contracts: list[Contract] = field(default_factory=list)
+    customers: list[DelegatedCustomer] = field(default_factory=list)
+    relationships: list[Relationship] = field(default_factory=list)
 
     def principal(self, app_id: str) -> ServicePrincipal | None:
         """The service principal of an app in this tenant."""
@@ -232,15 +272,17 @@ class ExchangeSwitches:
 
 @dataclass(slots=True)
 class World:
-    """Everything that exists in the simulated cloud."""
+    """Everything that exists in the simulated cloud; of `strangers` nobody told Lapsewatch."""
 
     tenants: list[Tenant]
     operator: Operator | None = None
     exchange: ExchangeSwitches = field(default_factory=ExchangeSwitches)
+    strangers: list[Tenant] = field(default_factory=list)
 
     def every_tenant(self) -> list[Tenant]:
-        """The customers' tenants and the operator's own."""
-        return [*self.tenants, self.operator.tenant] if self.operator else list(self.tenants)
+        """The customers' tenants, those of strangers, and the operator's own."""
+        known = [*self.tenants, *self.strangers]
+        return [*known, self.operator.tenant] if self.operator else known
 
     def tenant(self, name: str) -> Tenant:
         """A tenant by its short name."""

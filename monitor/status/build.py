@@ -16,8 +16,10 @@ from monitor.model import (
     UNKNOWN_AFTER,
     CanaryResult,
     CredentialState,
+    Examination,
     Probe,
     SenderHealth,
+    Side,
     Tenant,
     TenantHealth,
     TenantState,
@@ -47,11 +49,11 @@ def build_report(facts: Facts, *, now: datetime) -> StatusReport:
         for name, tenant in tenants.items()
     }
     rows = _credential_rows(facts, tenants, states, now)
-    tenant_rows = _tenant_rows(facts, states, rows)
+    tenant_rows = _tenant_rows(facts, states, rows, now)
     unheard = tuple(
         tenant.name
         for tenant in facts.tenants
-        if not (tenant.recipients or facts.operator_listens or tenant.paused)
+        if not (tenant.recipients or facts.operator_listens or not tenant.active)
     )
     attempts = [row.last_attempt for row in tenant_rows if row.last_attempt]
     found = StatusReport(
@@ -118,7 +120,10 @@ def _credential_order(row: CredentialRow) -> tuple[bool, bool, float, str, str, 
 
 
 def _tenant_rows(
-    facts: Facts, states: Mapping[str, TenantState], rows: Sequence[CredentialRow]
+    facts: Facts,
+    states: Mapping[str, TenantState],
+    rows: Sequence[CredentialRow],
+    now: datetime,
 ) -> tuple[TenantRow, ...]:
     held = Counter(row.tenant.name for row in rows if row.state is not CredentialState.REMOVED)
     action = Counter(row.tenant.name for row in rows if row.needs_action)
@@ -128,6 +133,7 @@ def _tenant_rows(
         state = states[tenant.name]
         untried = health is None or health.last_attempt is None
         never = "Never read." if state is TenantState.UNKNOWN and untried else None
+        lost = facts.lost.get(tenant.name)
         result.append(
             TenantRow(
                 tenant=tenant,
@@ -135,11 +141,16 @@ def _tenant_rows(
                 last_complete=health.last_complete if health else None,
                 last_attempt=health.last_attempt if health else None,
                 problem=(health.problem if health and health.failures else never)
-                or _age_problem(state, health),
+                or _age_problem(state, health)
+                or (lost.problem if lost else None)
+                or _other_problem(tenant, state, health),
                 cause=health.cause if health and health.failures else None,
                 failures=health.failures if health else 0,
                 credentials=held[tenant.name],
                 needs_action=action[tenant.name],
+                lost=lost.problem if lost else None,
+                shadow_until=tenant.shadow_until if tenant.in_shadow(now) else None,
+                examination=_examination(facts, tenant.name, "reading"),
             )
         )
     result.sort(key=lambda row: (_TENANT_ORDER.index(row.state), row.tenant.name))
@@ -150,6 +161,14 @@ def _age_problem(state: TenantState, health: TenantHealth | None) -> str | None:
     if state in (TenantState.STALE, TenantState.UNKNOWN) and health and health.last_complete:
         return f"Not read since {health.last_complete:%Y-%m-%d %H:%M} UTC."
     return None
+
+
+def _other_problem(tenant: Tenant, state: TenantState, health: TenantHealth | None) -> str | None:
+    """What is missing although nothing failed."""
+    if state is TenantState.PENDING:
+        show = f"lapsewatch tenant show {tenant.name}"
+        return f"Its administrator has not consented yet. The link for that: {show}"
+    return health.record.unseen if health and health.record else None
 
 
 def _canary_row(facts: Facts, key: tuple[str, str], now: datetime) -> CanaryRow:
@@ -170,6 +189,7 @@ def _canary_row(facts: Facts, key: tuple[str, str], now: datetime) -> CanaryRow:
         evidence=doubt if result is CanaryResult.UNCONFIRMED else told,
         seconds=(last.finished_at - last.started_at).total_seconds() if last else None,
         stale=_is_unproven(facts, key[0], health, now),
+        examination=_examination(facts, key[0], "sending"),
     )
 
 
@@ -178,6 +198,12 @@ def _result(last: Probe | None, doubt: str) -> CanaryResult:
         return CanaryResult.NEVER
     accepted = last.result is CanaryResult.OK
     return CanaryResult.UNCONFIRMED if accepted and doubt else last.result
+
+
+def _examination(facts: Facts, name: str, side: Side) -> Examination | None:
+    """What the doctor found, as long as that side of the tenant fails."""
+    found = facts.examinations.get(name)
+    return found if found is not None and side in found.sides else None
 
 
 def _is_unproven(facts: Facts, tenant: str, health: SenderHealth | None, now: datetime) -> bool:

@@ -11,6 +11,7 @@ from monitor.model import (
     CanaryResult,
     Credential,
     CredentialState,
+    Examination,
     ObservedObject,
     OutboxCounts,
     OutboxMail,
@@ -21,13 +22,19 @@ from monitor.model import (
     TenantHealth,
     TenantState,
 )
+from monitor.model.customers import LostAccess
 
 NEEDS_ACTION = (CredentialState.LAPSED, CredentialState.CRITICAL, CredentialState.WARNING)
 
 
 @dataclass(frozen=True, slots=True)
 class TenantRow:
-    """One tenant as the report shows it. `problem` is None when there is none."""
+    """One tenant as the report shows it. `problem` is None when there is none.
+
+    `lost` is what became of a discovered customer who is none of the partner's any more.
+    `shadow_until` is set while no reminders go out about it, whatever is lapsed or due.
+    `examination` is the doctor's, made right after the last scan failed.
+    """
 
     tenant: Tenant
     state: TenantState
@@ -38,6 +45,9 @@ class TenantRow:
     failures: int
     credentials: int
     needs_action: int
+    lost: str | None = None
+    shadow_until: datetime | None = None
+    examination: Examination | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,7 @@ class CanaryRow:
     """One sender and what its last test mail proved.
 
     `stale`: no good proof for 26 hours, or none since the tenant has been known for so long.
+    `examination` is the doctor's, made right after the last test mail failed.
     """
 
     tenant: str
@@ -76,6 +87,7 @@ class CanaryRow:
     evidence: str | None
     seconds: float | None
     stale: bool
+    examination: Examination | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,4 +173,6 @@ class Facts:
     unfinished: Sequence[Slot] = ()  # slots that were taken and not finished
     runs: Collection[str] = ()  # the scopes of the daily runs there are now
     federated: Sequence[tuple[str, ObservedObject]] = ()
+    lost: Mapping[str, LostAccess] = field(default_factory=dict)  # customers who are none any more
+    examinations: Mapping[str, Examination] = field(default_factory=dict)  # of what fails now
     operator_listens: bool = True  # whether the operator has recipients for what has none

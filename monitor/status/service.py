@@ -71,7 +71,7 @@ def _name(slot: Slot, facts: Facts) -> str | None:
 
 
 def _unread(slot: Slot, facts: Facts) -> str | None:
-    watched = {tenant.name for tenant in facts.tenants if not tenant.paused}
+    watched = {tenant.name for tenant in facts.tenants if tenant.active}
     health = facts.health.get(slot.scope)
     done = health is not None and health.last_attempt and health.last_attempt >= slot.taken_at
     return slot.scope if slot.scope in watched and not done else None

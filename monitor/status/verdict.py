@@ -9,7 +9,7 @@ from monitor.model import CanaryResult, CredentialState, TenantState
 from monitor.status.rows import StatusReport
 
 EXIT_FINE, EXIT_ACTION, EXIT_LAPSED, EXIT_UNKNOWN, EXIT_CANARY = 0, 3, 4, 5, 6
-_EMPTY = "No tenant is watched yet. Add some with: lapsewatch tenant import FILE"
+_EMPTY = "No tenant is watched yet. Add one with: lapsewatch tenant add"
 
 
 def exit_code(report: StatusReport) -> int:
@@ -25,17 +25,38 @@ def exit_code(report: StatusReport) -> int:
 
 
 def verdict(report: StatusReport) -> str:
-    """All that is the matter in words, gravest first; or that nothing is."""
-    troubles = _troubles(report)
+    """All that is the matter in words, gravest first; or that nothing is.
+
+    Tenants in shadow are named as well: no mail about them is no proof that all is well there.
+    """
+    troubles, shadow = _troubles(report), _shadow(report)
     if not report.tenants:
         return "; ".join([_EMPTY, *troubles])
     if troubles:
-        text = "; ".join(troubles)
+        text = "; ".join([*troubles, *shadow])
         return f"{text[0].upper()}{text[1:]}."
     read = sum(row.state is TenantState.OK for row in report.tenants)
     if not read:
         return "Nothing is read: every tenant is paused or waits for consent."
-    return f"All is well: {_count(read, 'tenant')} read, nothing needs action.{_proof(report)}"
+    proof = "".join([_proof(report), *(f" {words}." for words in shadow)])
+    return f"All is well: {_count(read, 'tenant')} read, nothing needs action.{proof}"
+
+
+def _shadow(report: StatusReport) -> list[str]:
+    """How many tenants are in shadow and until when; paused ones are silent anyway."""
+    ends = [
+        row.shadow_until
+        for row in report.tenants
+        if row.shadow_until is not None and row.state is not TenantState.PAUSED
+    ]
+    if not ends:
+        return []
+    verb = "is" if len(ends) == 1 else "are"
+    last = "the last of them " if len(set(ends)) > 1 else ""
+    return [
+        f"{_count(len(ends), 'tenant')} {verb} in shadow, without reminders, "
+        f"{last}until {_at(max(ends))}"
+    ]
 
 
 def _proof(report: StatusReport) -> str:
@@ -78,8 +99,10 @@ def _tenant_troubles(report: StatusReport) -> list[str]:
     unknown = sum(row.state is TenantState.UNKNOWN for row in report.tenants)
     stale = sum(row.state is TenantState.STALE for row in report.tenants)
     verb = "is" if unknown == 1 else "are"
+    lost = sum(row.lost is not None for row in report.tenants)
     parts = [f"{_count(unknown, 'tenant')} {verb} unknown (not fully read)"] if unknown else []
-    return [*parts, f"{_count(stale, 'tenant')} not read recently"] if stale else parts
+    parts += [f"{_count(stale, 'tenant')} not read recently"] if stale else []
+    return [*parts, f"access to {_count(lost, 'customer')} lost"] if lost else parts
 
 
 def _path_troubles(report: StatusReport) -> list[str]:

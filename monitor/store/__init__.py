@@ -8,11 +8,14 @@ from typing import Self
 from monitor.model import credential_uid
 from monitor.store import schema
 from monitor.store.alarms import Alarms, AlarmWrite
+from monitor.store.customers import Customers
 from monitor.store.drafts import Drafts
 from monitor.store.engine import BUSY_SECONDS, Database
+from monitor.store.examinations import Examinations
 from monitor.store.facts import Facts
 from monitor.store.outbox import Outbox
 from monitor.store.probes import Probes
+from monitor.store.purge import Purge
 from monitor.store.roster import Roster
 from monitor.store.runs import Runs, Told
 from monitor.store.sealed import SealedSecrets
@@ -24,7 +27,20 @@ __all__ = ["AlarmWrite", "Store", "Told", "credential_uid"]
 
 
 class Store(
-    Roster, Facts, Runs, Outbox, Alarms, Slots, Probes, Snoozes, SealedSecrets, Drafts, Visits
+    Roster,
+    Customers,
+    Purge,
+    Facts,
+    Runs,
+    Outbox,
+    Alarms,
+    Slots,
+    Probes,
+    Snoozes,
+    SealedSecrets,
+    Drafts,
+    Examinations,
+    Visits,
 ):
     """Everything Lapsewatch remembers. Safe to use from several threads.
 

@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Row, Select, Table, bindparam, select, update
+from sqlalchemy import Connection, Row, Select, Table, and_, bindparam, select, update
 
 from monitor.model import (
     Credential,
+    Examination,
     FederatedCredential,
     Kind,
     ObjectType,
@@ -25,6 +26,7 @@ from monitor.model import (
 from monitor.store import fold
 from monitor.store.alarms import AlarmWrite, apply_alarm
 from monitor.store.engine import Database, upsert
+from monitor.store.examinations import keep_examination
 from monitor.store.ledger import all_health, last_complete_scans, record_attempt, scan_records
 from monitor.store.roster import hold_tenant
 from monitor.store.tables import CREDENTIAL, OBJECT, TENANT
@@ -46,6 +48,7 @@ class Facts:
         own: frozenset[str] = frozenset(),
         alarm: AlarmWrite | None = None,
         watched: Tenant | None = None,
+        examination: Examination | None = None,
     ) -> None:
         """Write the outcome of one attempt in one transaction.
 
@@ -62,6 +65,7 @@ class Facts:
             alarm: an alarm to open or close together with it.
             watched: the tenant as it was when the scan began, to refuse the outcome should the
                 name stand for another directory by now.
+            examination: what the doctor found after a failure; one of an earlier failure goes.
 
         Raises:
             StoreError: the tenant is gone or another, or the database cannot be used. Nothing
@@ -71,10 +75,12 @@ class Facts:
         with self._database.write() as connection:
             hold_tenant(connection, record.tenant, watched)
             facts = record.complete or bool(scan.objects)
+            proven = last_complete_scans(connection, record.tenant).get(record.tenant)
             if not record_attempt(connection, record, facts=facts):
                 return
+            keep_examination(connection, record.tenant, "reading", examination)
             if facts:
-                _record_facts(connection, scan, zone, own)
+                _record_facts(connection, scan, zone, own, proven)
             # A failure with an entry that was corrected meanwhile alarms nobody.
             corrected = (
                 watched is not None and not record.complete and _changed(connection, watched)
@@ -169,7 +175,13 @@ def _changed(connection: Connection, watched: Tenant) -> bool:
     return bool(connection.execute(query).scalar_one_or_none() != dump(watched))
 
 
-def _record_facts(connection: Connection, scan: Scan, zone: ZoneInfo, own: frozenset[str]) -> None:
+def _record_facts(
+    connection: Connection,
+    scan: Scan,
+    zone: ZoneInfo,
+    own: frozenset[str],
+    proven: datetime | None,
+) -> None:
     tenant, at = scan.record.tenant, scan.record.finished_at
     objects = {seen.object_id: seen for seen in scan.objects}  # one listed twice counts once
     seen_objects: set[str] = set()
@@ -182,8 +194,46 @@ def _record_facts(connection: Connection, scan: Scan, zone: ZoneInfo, own: froze
         seen_uids.update(row["uid"] for row in held)
     if not scan.record.complete:
         return
-    _remove_missing(connection, CREDENTIAL, "uid", tenant, seen_uids, at)
-    _remove_missing(connection, OBJECT, "object_id", tenant, seen_objects, at)
+    kept = _not_looked_at(connection, scan, seen_objects)
+    _leave_unproven(connection, tenant, kept, proven or at)
+    seen_objects |= kept
+    for table, key, seen in (
+        (CREDENTIAL, "uid", seen_uids | _uids_on(connection, tenant, kept)),
+        (OBJECT, "object_id", seen_objects),
+    ):
+        _remove_missing(connection, table, key, tenant, seen, at)
+
+
+def _not_looked_at(connection: Connection, scan: Scan, seen: set[str]) -> set[str]:
+    """The known objects of the types that this scan could not read, those it saw left out."""
+    if not scan.unread:
+        return set()
+    types = OBJECT.c.object_type.in_([one.value for one in scan.unread])
+    query = select(OBJECT.c.object_id).where(OBJECT.c.tenant == scan.record.tenant, types)
+    there = connection.execute(query.where(OBJECT.c.removed_at.is_(None))).scalars()
+    return set(there) - seen
+
+
+def _uids_on(connection: Connection, tenant: str, object_ids: set[str]) -> set[str]:
+    """The credentials that hang on these objects."""
+    if not object_ids:
+        return set()
+    query = select(CREDENTIAL.c.uid, CREDENTIAL.c.object_id).where(CREDENTIAL.c.tenant == tenant)
+    return {row.uid for row in connection.execute(query) if row.object_id in object_ids}
+
+
+def _leave_unproven(
+    connection: Connection, tenant: str, object_ids: set[str], since: datetime
+) -> None:
+    """Let what was not looked at stay as of the last scan that did look."""
+    these = and_(
+        CREDENTIAL.c.tenant == tenant,
+        CREDENTIAL.c.object_id == bindparam("kept"),
+        CREDENTIAL.c.unproven_since.is_(None),
+    )
+    if object_ids:
+        statement = update(CREDENTIAL).where(these).values(unproven_since=since)
+        connection.execute(statement, [{"kept": one} for one in sorted(object_ids)])
 
 
 def _fold_in(

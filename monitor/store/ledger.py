@@ -144,6 +144,7 @@ def _scan_row(record: ScanRecord) -> dict[str, Any]:
         "calls": dump(record.calls),
         "request_ids": dump(record.request_ids),
         "notes": dump(record.notes),
+        "unseen": record.unseen,
     }
 
 
@@ -162,4 +163,5 @@ def _record(row: Row[Any]) -> ScanRecord:
         calls=load(row.calls, dict[str, int]),
         request_ids=load(row.request_ids, tuple[str, ...]),
         notes=load(row.notes, tuple[str, ...]),
+        unseen=row.unseen,
     )

@@ -8,10 +8,18 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, select
 
 from monitor.canary import counted
-from monitor.model import CanaryResult, Confirmation, Probe, SenderHealth, StageTiming
+from monitor.model import (
+    CanaryResult,
+    Confirmation,
+    Examination,
+    Probe,
+    SenderHealth,
+    StageTiming,
+)
 from monitor.routes import sender_scope
 from monitor.store.alarms import AlarmWrite, apply_alarm, standing_alarms
 from monitor.store.engine import Database, add, upsert
+from monitor.store.examinations import keep_examination
 from monitor.store.roster import hold_tenant
 from monitor.store.tables import CONFIRMATION, PROBE, SENDER_HEALTH
 from monitor.store.text import dump, load
@@ -22,12 +30,19 @@ class Probes:
 
     _database: Database
 
-    def record_probe(self, probe: Probe, alarm: AlarmWrite | None = None) -> None:
+    def record_probe(
+        self,
+        probe: Probe,
+        alarm: AlarmWrite | None = None,
+        *,
+        examination: Examination | None = None,
+    ) -> None:
         """Write a probe, the sender's health and its alarm in one transaction.
 
         Args:
             probe: what was tried and seen.
             alarm: an alarm to open or close together with it.
+            examination: what the doctor found after a failure; one of an earlier failure goes.
 
         Raises:
             StoreError: the database cannot be used; nothing was written.
@@ -37,6 +52,7 @@ class Probes:
             probe_id = add(connection, PROBE, _row(probe))
             old = connection.execute(query).one_or_none()
             upsert(connection, SENDER_HEALTH, [_health_row(probe, probe_id, old)])
+            keep_examination(connection, probe.tenant, "sending", examination)
             if alarm is not None:
                 apply_alarm(connection, alarm)
 

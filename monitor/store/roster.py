@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Column, ColumnElement, Connection, delete, func, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, delete, func, or_, select, update
 
 from monitor.errors import StoreError
 from monitor.model import SharedApp, Tenant
@@ -14,6 +15,8 @@ from monitor.routes import sender_scope
 from monitor.store.engine import Database, upsert
 from monitor.store.tables import (
     ALARM,
+    EXAMINATION,
+    EXCHANGE_RESULT,
     OUTBOX,
     PROBE,
     SEALED_SECRET,
@@ -26,6 +29,7 @@ from monitor.store.tables import NOTICE as NOTICES
 from monitor.store.text import dump, load
 
 Outcome = Literal["added", "updated", "unchanged", "replaced"]
+_CHUNK = 500
 
 
 class Roster:
@@ -58,7 +62,7 @@ class Roster:
     def known_since(self) -> dict[str, datetime]:
         """Since when each tenant has been known as it is now, by name.
 
-        That is when it was added or replaced, or when anything about it last changed.
+        That is when it was added or replaced, or when anything but its shadow last changed.
 
         Raises:
             StoreError: the database cannot be used.
@@ -67,7 +71,7 @@ class Roster:
             rows = connection.execute(select(TENANT.c.name, TENANT.c.changed_at))
             return {row.name: row.changed_at for row in rows}
 
-    def put_tenant(self, tenant: Tenant, *, now: datetime) -> Outcome:
+    def put_tenant(self, tenant: Tenant, *, now: datetime, keep_shadow: bool = False) -> Outcome:
         """Keep a tenant, in place of the one of that name.
 
         One that names another directory is another tenant: what was known about the old one
@@ -76,6 +80,7 @@ class Roster:
         Args:
             tenant: the tenant.
             now: the instant, aware UTC.
+            keep_shadow: the shadow of `tenant` is for a new one; a known one keeps its own.
 
         Returns:
             What that came to.
@@ -83,19 +88,69 @@ class Roster:
         Raises:
             StoreError: the database cannot be used.
         """
-        document = dump(tenant)
         with self._database.write() as connection:
-            old = _hold(connection, tenant.name)
-            if old == document:
-                return "unchanged"
-            replaced = old is not None and not _same_directory(load(old, Tenant), tenant)
-            if replaced:
-                _forget(connection, tenant.name)
-            row = {"name": tenant.name, "document": document, "changed_at": now}
-            upsert(connection, TENANT, [row])
-        if old is None:
-            return "added"
-        return "replaced" if replaced else "updated"
+            return _put(connection, [tenant], now, keep_shadow=keep_shadow)[0]
+
+    def put_roster(
+        self,
+        apps: Sequence[SharedApp],
+        tenants: Sequence[Tenant],
+        *,
+        now: datetime,
+        live: bool = False,
+        dry_run: bool = False,
+    ) -> list[tuple[str, Outcome]]:
+        """Keep shared apps and tenants, all in one transaction: a thousand take no longer than one.
+
+        Args:
+            apps: kept first, as by `put_shared_app`.
+            tenants: kept as by `put_tenant`, known ones with their own shadow; no name twice.
+            now: the instant, aware UTC.
+            live: end the shadow of the known ones.
+            dry_run: only find out what it would come to.
+
+        Returns:
+            Each of the tenants and its outcome, then those that a changed app updated.
+
+        Raises:
+            StoreError: the database cannot be used; nothing was kept.
+        """
+        with self._database.write() as connection:
+            touched = {name for app in apps for name in _put_app(connection, app, now)}
+            outcomes = zip(
+                tenants, _put(connection, tenants, now, keep_shadow=True, live=live), strict=True
+            )
+            # Its app came first, so the tenant has what changed there already.
+            told: list[tuple[str, Outcome]] = [
+                (one.name, "updated" if what == "unchanged" and one.name in touched else what)
+                for one, what in outcomes
+            ]
+            others = touched - {tenant.name for tenant in tenants}
+            told += [(name, "updated") for name in sorted(others)]
+            if dry_run:
+                connection.rollback()
+        return told
+
+    def end_shadow(self, name: str, *, now: datetime) -> bool:
+        """Let the reminders about a tenant start. It is not read anew for that.
+
+        Args:
+            name: of the tenant.
+            now: the instant, aware UTC.
+
+        Returns:
+            Whether it was in shadow.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        with self._database.write() as connection:
+            document = hold(connection, name)
+            tenant = None if document is None else load(document, Tenant)
+            if tenant is None or not tenant.in_shadow(now):
+                return False
+            _put_document(connection, replace(tenant, shadow_until=None))
+            return True
 
     def remove_tenant(self, name: str) -> bool:
         """Forget a tenant: its facts, its history, its sealed values and the mails about it alone.
@@ -107,8 +162,8 @@ class Roster:
             StoreError: the database cannot be used.
         """
         with self._database.write() as connection:
-            _hold(connection, name)
-            return _forget(connection, name)
+            hold(connection, name)
+            return forget(connection, name)
 
     def shared_apps(self) -> list[SharedApp]:
         """All shared apps, by name.
@@ -136,13 +191,7 @@ class Roster:
             StoreError: the database cannot be used.
         """
         with self._database.write() as connection:
-            query = select(SHARED_APP.c.document).where(SHARED_APP.c.name == app.name)
-            old = connection.execute(query.with_for_update()).scalar_one_or_none()
-            if old == dump(app):
-                return ()
-            upsert(connection, SHARED_APP, [{"name": app.name, "document": dump(app)}])
-            # A tenant can only refer to an app that was there before it.
-            return () if old is None else _pass_on(connection, load(old, SharedApp), app, now)
+            return _put_app(connection, app, now)
 
 
 def hold_tenant(connection: Connection, name: str, watched: Tenant | None = None) -> None:
@@ -157,52 +206,117 @@ def hold_tenant(connection: Connection, name: str, watched: Tenant | None = None
         StoreError: there is no such tenant (any more), or the name stands for another directory
             than that of `watched` by now.
     """
-    found = _hold(connection, name)
+    found = hold(connection, name)
     if found is None:
         raise StoreError(
             f"There is no tenant named {name} in the store; it may have been removed meanwhile.",
             remedy="Nothing was recorded. `lapsewatch tenant list` shows which there are.",
         )
-    if watched is not None and not _same_directory(load(found, Tenant), watched):
+    if watched is not None and not same_directory(load(found, Tenant), watched):
         raise StoreError(
             f"The tenant {name} names another directory by now.",
             remedy="Nothing was recorded. The next scan reads the new one.",
         )
 
 
-def _hold(connection: Connection, name: str) -> str | None:
+def hold(connection: Connection, name: str) -> str | None:
     """The document of a tenant, locked until the end of the transaction."""
     return connection.execute(
         select(TENANT.c.document).where(TENANT.c.name == name).with_for_update()
     ).scalar_one_or_none()
 
 
-def _same_directory(one: Tenant, other: Tenant) -> bool:
+def _put_document(connection: Connection, tenant: Tenant) -> None:
+    """Write what a tenant is like, where nothing changed that it would have to be read for."""
+    connection.execute(
+        update(TENANT).where(TENANT.c.name == tenant.name).values(document=dump(tenant))
+    )
+
+
+def same_directory(one: Tenant, other: Tenant) -> bool:
+    """Whether two entries stand for one directory of one cloud."""
     return (one.directory_id.lower(), one.cloud) == (other.directory_id.lower(), other.cloud)
 
 
-def _forget(connection: Connection, name: str) -> bool:
+def forget(connection: Connection, name: str) -> bool:
     """Delete a tenant and what hangs on it; whether there was one."""
     # Mails that name others too stay, as evidence of what those were told; one that still waits
     # is replaced by its recipient's next run.
     only_it = OUTBOX.c.tenants == dump((name,))
-    connection.execute(delete(OUTBOX).where(or_(only_it, _is_about(OUTBOX.c.scope, name))))
+    connection.execute(delete(OUTBOX).where(or_(only_it, is_about(OUTBOX.c.scope, name))))
     connection.execute(delete(NOTICES).where(NOTICES.c.tenant == name))
-    connection.execute(delete(ALARM).where(_is_about(ALARM.c.scope, name)))
-    slots = or_(SLOT.c.scope == name, _is_about(SLOT.c.scope, name))
+    connection.execute(delete(ALARM).where(is_about(ALARM.c.scope, name)))
+    slots = or_(SLOT.c.scope == name, is_about(SLOT.c.scope, name))
     connection.execute(delete(SLOT).where(slots))
-    for table in (PROBE, SENDER_HEALTH):
+    for table in (PROBE, SENDER_HEALTH, EXAMINATION, EXCHANGE_RESULT):
         connection.execute(delete(table).where(table.c.tenant == name))
     connection.execute(delete(SEALED_SECRET).where(SEALED_SECRET.c.owner == name))
     gone = connection.execute(delete(TENANT).where(TENANT.c.name == name))
     return bool(gone.rowcount)  # facts, ledger and snoozes go with it, by foreign key
 
 
-def _is_about(scope: Column[Any], name: str) -> ColumnElement[bool]:
+def is_about(scope: Column[Any], name: str) -> ColumnElement[bool]:
     """Whether a scope is the tenant's, or that of one of its senders, whatever the mailbox."""
     prefix = sender_scope(name, "")
     # Not LIKE: an underscore would stand for any letter, and SQLite's takes Contoso for contoso.
     return or_(scope == f"tenant:{name}", func.substr(scope, 1, len(prefix)) == prefix)
+
+
+def _put(
+    connection: Connection,
+    tenants: Sequence[Tenant],
+    now: datetime,
+    *,
+    keep_shadow: bool,
+    live: bool = False,
+) -> list[Outcome]:
+    """Keep tenants; what that came to for each."""
+    held = _documents(connection, [tenant.name for tenant in tenants])
+    outcomes: list[Outcome] = []
+    rows = []
+    for tenant in tenants:
+        old, changed_at = held.get(tenant.name, (None, now))
+        replaced = old is not None and not same_directory(old, tenant)
+        if replaced:
+            forget(connection, tenant.name)
+        elif old is not None and keep_shadow:
+            ended = live and old.in_shadow(now)
+            tenant = replace(tenant, shadow_until=None if ended else old.shadow_until)
+        if old == tenant:
+            outcomes.append("unchanged")
+            continue
+        outcomes.append("added" if old is None else "replaced" if replaced else "updated")
+        # For a shadow alone it need not be read anew.
+        same = old is not None and replace(tenant, shadow_until=old.shadow_until) == old
+        at = changed_at if same else now
+        rows.append({"name": tenant.name, "document": dump(tenant), "changed_at": at})
+    upsert(connection, TENANT, rows)
+    return outcomes
+
+
+def _documents(connection: Connection, names: Sequence[str]) -> dict[str, tuple[Tenant, datetime]]:
+    """Those of the tenants that there are, locked in an order that cannot deadlock, by name.
+
+    With the instant of the last change.
+    """
+    found = {}
+    for start in range(0, len(names), _CHUNK):
+        chunk = TENANT.c.name.in_(names[start : start + _CHUNK])
+        query = select(TENANT).where(chunk).order_by(TENANT.c.name).with_for_update()
+        for row in connection.execute(query):
+            found[row.name] = (load(row.document, Tenant), row.changed_at)
+    return found
+
+
+def _put_app(connection: Connection, app: SharedApp, now: datetime) -> tuple[str, ...]:
+    """Keep a shared app; the names of the tenants that this changed."""
+    query = select(SHARED_APP.c.document).where(SHARED_APP.c.name == app.name)
+    old = connection.execute(query.with_for_update()).scalar_one_or_none()
+    if old == dump(app):
+        return ()
+    upsert(connection, SHARED_APP, [{"name": app.name, "document": dump(app)}])
+    # A tenant can only refer to an app that was there before it.
+    return () if old is None else _pass_on(connection, load(old, SharedApp), app, now)
 
 
 def _pass_on(

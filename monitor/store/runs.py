@@ -7,7 +7,15 @@ from datetime import datetime
 
 from sqlalchemy import Connection, and_, case, func, or_, select, update
 
-from monitor.model import HeldSlot, MailKind, NoticeKey, OutboxMail, OutboxState, WaitingMail
+from monitor.model import (
+    DIGESTS,
+    HeldSlot,
+    MailKind,
+    NoticeKey,
+    OutboxMail,
+    OutboxState,
+    WaitingMail,
+)
 from monitor.store.engine import Database, hold_name
 from monitor.store.mails import address_key, insert_mails, read_mails
 from monitor.store.slots import finish, is_held
@@ -15,7 +23,7 @@ from monitor.store.tables import NOTICE, OUTBOX
 from monitor.store.text import load
 
 Told = dict[tuple[str, str, int], tuple[int | None, bool]]
-_DIGESTS = tuple(kind.value for kind in (MailKind.REMINDER, MailKind.LAPSED, MailKind.COVERED))
+_DIGESTS = tuple(kind.value for kind in DIGESTS)
 _OPEN = (OutboxState.PENDING.value, OutboxState.DEAD.value)
 _CHUNK = 500
 
@@ -78,7 +86,7 @@ class Runs:
                 return None
             waiting = _waiting(connection, recipient)
             told = _told(connection, recipient, tenants)
-            if any(_is_told(notice, told) for mail in mails for notice in mail.notices):
+            if _is_overtaken(mails, told):
                 return None
             if _is_spoken_for(waiting, mails, set(tenants)):
                 return None
@@ -99,6 +107,7 @@ class Runs:
             OUTBOX.c.tenants,
             OUTBOX.c.kind,
             OUTBOX.c.state,
+            OUTBOX.c.possible_duplicate,
         )
         query = select(*columns).where(OUTBOX.c.state.in_(_OPEN)).order_by(OUTBOX.c.id)
         with self._database.read() as connection:
@@ -109,6 +118,7 @@ class Runs:
                     tenants=load(row.tenants, tuple[str, ...]),
                     kind=MailKind(row.kind),
                     state=OutboxState(row.state),
+                    possible_duplicate=row.possible_duplicate,
                 )
                 for row in connection.execute(query)
             ]
@@ -235,9 +245,23 @@ def _withdraw(connection: Connection, mail_ids: Sequence[str]) -> int:
     return taken
 
 
-def _gist(mail: OutboxMail) -> tuple[str, frozenset[NoticeKey] | str]:
-    """What makes two digests the same. One without notices is only ever itself."""
-    return mail.path, frozenset(mail.notices) or mail.id
+def _gist(mail: OutboxMail) -> tuple[str, bool, frozenset[NoticeKey] | str]:
+    """What makes two digests the same. One without notices is only ever itself.
+
+    A welcome promises silence, so it is never the same as a reminder.
+    """
+    welcome = mail.mail.kind is MailKind.WELCOME
+    return mail.path, welcome, frozenset(mail.notices) or mail.id
+
+
+def _is_overtaken(mails: Sequence[OutboxMail], told: Told) -> bool:
+    """Whether some of it was told meanwhile; a welcome, if anything was about its tenants."""
+    welcomed = {tenant for tenant, _, _ in told}
+    return any(
+        _is_told(notice, told) or (mail.mail.kind is MailKind.WELCOME and notice.tenant in welcomed)
+        for mail in mails
+        for notice in mail.notices
+    )
 
 
 def _is_told(notice: NoticeKey, told: Told) -> bool:

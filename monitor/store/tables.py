@@ -84,6 +84,7 @@ class ScanRow(Row, table=True):
     calls: str = _text()
     request_ids: str = _text()
     notes: str = _text()
+    unseen: str | None = _text()
 
 
 class TenantHealthRow(Row, table=True):
@@ -156,6 +157,15 @@ class CredentialRow(Row, table=True):
     first_seen: datetime
     unproven_since: datetime | None = None
     removed_at: datetime | None = None
+
+
+class LostAccessRow(Row, table=True):
+    """Discovered customers whom the last discovery did not find among the partner's any more."""
+
+    __tablename__ = "lost_access"
+    tenant: str = _tenant(primary_key=True)
+    since: datetime
+    problem: str = _text()
 
 
 class AlarmRow(Row, table=True):
@@ -315,6 +325,24 @@ class WebSessionRow(Row, table=True):
     expires_at: datetime
 
 
+class ExaminationRow(Row, table=True):
+    """What the doctor found after a failure. The operator's sender has no tenant row."""
+
+    __tablename__ = "examination"
+    tenant: str = _text(primary_key=True)
+    at: datetime
+    document: str = _text()
+
+
+class ExchangeResultRow(Row, table=True):
+    """What an administrator's run of the Exchange check script said, by the sender's tenant."""
+
+    __tablename__ = "exchange_result"
+    tenant: str = _text(primary_key=True)
+    at: datetime
+    document: str = _text()
+
+
 class SnoozeRow(Row, table=True):
     """Snoozes and acknowledgements; the newest of a credential's life holds."""
 
@@ -363,6 +391,7 @@ SCAN = _core(ScanRow)
 TENANT_HEALTH = _core(TenantHealthRow)
 OBJECT = _core(ObjectRow)
 CREDENTIAL = _core(CredentialRow)
+LOST_ACCESS = _core(LostAccessRow)
 ALARM = _core(AlarmRow)
 OUTBOX = _core(OutboxRow)
 NOTICE = _core(NoticeRow)
@@ -373,6 +402,8 @@ CONFIRMATION = _core(ConfirmationRow)
 DRAFT = _core(DraftRow)
 SETUP_LINK = _core(SetupLinkRow)
 WEB_SESSION = _core(WebSessionRow)
+EXAMINATION = _core(ExaminationRow)
+EXCHANGE_RESULT = _core(ExchangeResultRow)
 SNOOZE = _core(SnoozeRow)
 BEAT = _core(BeatRow)
 SEALED_SECRET = _core(SealedSecretRow)

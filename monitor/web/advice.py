@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 from functools import lru_cache
-from pathlib import Path
 
 from monitor import diagnose
-from monitor.diagnose import Cause, Rulebook
+from monitor.diagnose import Cause
 from monitor.export import visible
+from monitor.rulebooks import built_in
 
 LONGEST_NAME = 100  # a longer one is not for typing; all tenants are read instead
 
@@ -29,5 +29,4 @@ def rescan_command(tenant: str) -> str:
 
 @lru_cache(maxsize=1)
 def _causes() -> dict[str, Cause]:
-    rules = Path(diagnose.__file__).with_name("diagnose_rules.toml").read_text(encoding="utf-8")
-    return dict(Rulebook.parse(rules).causes)
+    return dict(built_in().causes)

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from monitor.export import visible
-from monitor.model import OPERATOR, Credential
+from monitor.findings import first_failed
+from monitor.model import OPERATOR, Credential, Kind
 from monitor.status import CredentialRow, StatusReport
 from monitor.web import advice, times, view
 
@@ -35,6 +36,7 @@ _KINDS = {
     "saml_signing": "SAML signing certificate",
     "token_encryption": "token encryption certificate",
     "symmetric_key": "symmetric key",
+    "gdap": "GDAP relationship",
 }
 
 
@@ -115,6 +117,7 @@ def environment() -> Environment:
         run_word=view.run_word,
         canary_word=view.canary_word,
         known_cause=advice.known_cause,
+        first_failed=first_failed,
         rescan_command=advice.rescan_command,
         code_parts=lambda text: text.split("`"),
         evidence_lines=lambda text: text.splitlines()[:EVIDENCE_LINES],
@@ -156,9 +159,11 @@ def _time_left(row: CredentialRow, report: StatusReport) -> str:
 
 
 def _key_label(credential: Credential | None) -> str:
-    """The start of the key's id, as the portal shows it; the thumbprint's where there is none."""
+    """The start of the key's (or relationship's) id; of the thumbprint where there is none."""
     if credential is None:
         return "another one"
     if credential.key_id:
         return credential.key_id[:8]
+    if credential.kind is Kind.GDAP:
+        return credential.object_id[:8]
     return credential.thumbprint[:8] if credential.thumbprint else "no key id"

@@ -79,7 +79,7 @@ class PageView:
 
 def arrange(report: StatusReport) -> PageView:
     """Sort the rows of a report into the parts of the page; decides no state itself."""
-    watched = [row for row in report.tenants if row.state is not TenantState.PAUSED]
+    watched = [row for row in report.tenants if row.tenant.active]
     read = [row.last_complete for row in watched if row.last_complete]
     verdict_head, _, verdict_rest = report.verdict.partition("; ")
     return PageView(

@@ -155,13 +155,13 @@ def row(draft: Draft) -> dict[str, Any]:
     elif draft.get("credential"):
         table["credential"] = _credential(draft)
     if draft.get("recipients"):
-        table["recipients"] = _several(draft, "recipients")
+        table["recipients"] = listed(draft.get("recipients"))
     if draft.get("mailbox"):
         sender: dict[str, Any] = {"mailbox": draft.get("mailbox")}
         if draft.get("enterprise_object_id"):
             sender["enterprise_object_id"] = draft.get("enterprise_object_id")
         if draft.get("canary_to") and draft.get("canary_to") != draft.get("mailbox"):
-            sender["canary_to"] = _several(draft, "canary_to")
+            sender["canary_to"] = listed(draft.get("canary_to"))
         table["sender"] = sender
     return table
 
@@ -174,8 +174,9 @@ def _credential(draft: Draft) -> dict[str, str]:
     return held
 
 
-def _several(draft: Draft, key: str) -> list[str]:
-    return [one for one in _LIST.split(draft.get(key)) if one]
+def listed(text: str) -> list[str]:
+    """The items of an answer that may be several."""
+    return [one for one in _LIST.split(text) if one]
 
 
 def reference_of(form: str, text: str) -> str | None:

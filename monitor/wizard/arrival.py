@@ -46,7 +46,19 @@ class Arrivals:
         # Before the mail: whatever happens, nobody takes the sender for confirmed.
         asked = Confirmation(entry.name, sender.mailbox, now, ", ".join(sender.canary_to))
         self._store.put_confirmation(asked)
-        return self._canaries.prove(sender, entry)
+        return self._prove(sender, entry)
+
+    def prove(self, entry: Tenant) -> Probe:
+        """Send a test mail as the daily one, without asking anybody about it.
+
+        Raises:
+            UsageError: there is no sender.
+            LapsewatchError: it could not be recorded.
+        """
+        sender = self._sender(entry)
+        if sender is None:
+            raise UsageError(f"{entry.name} has no mail path of its own, so there is no test mail.")
+        return self._prove(sender, entry)
 
     def confirm(self, entry: Tenant, *, arrived: bool, by: str, now: datetime) -> Confirmation:
         """Keep the answer whether the test mail arrived.
@@ -72,3 +84,8 @@ class Arrivals:
         )
         self._store.put_confirmation(told)
         return told
+
+    def _prove(self, sender: OAuthSender, entry: Tenant) -> Probe:
+        probe = self._canaries.probe(sender)
+        self._canaries.record(sender, entry, probe)
+        return probe

@@ -198,6 +198,15 @@ class Wizard:
 
         return self._change(draft, change, now)
 
+    def back(self, draft: Draft, step: Step, now: datetime) -> Draft:
+        """Go back to a step: it and all after it are to be done again; the answers stay."""
+
+        def change(stored: Draft) -> Draft:
+            still = tuple(one for one in stored.passed if _place([Step(one)]) < _place([step]))
+            return replace(stored, passed=still)
+
+        return self._change(draft, change, now)
+
     def _change(self, draft: Draft, change: Callable[[Draft], Draft], now: datetime) -> Draft:
         """Change what is stored, which the terminal and the page may do at the same time."""
         found = self._store.change_draft(draft.name, change, now=now)
@@ -305,4 +314,15 @@ def _place(steps: Iterable[Step]) -> int:
 
 
 def _told(report: Report, step: Step, model: str) -> tuple[Check, ...]:
-    return tuple(check for check in report.checks if is_told(check.name, step, model))
+    """The checks that concern a step, with what to do about them here and now."""
+    told = [check for check in report.checks if is_told(check.name, step, model)]
+    return tuple(_here(check, report) if check.status == "failed" else check for check in told)
+
+
+def _here(check: Check, report: Report) -> Check:
+    """A check whose fix is an answer of this set-up, and no line of a tenants file."""
+    if check.cause == "object_id_mismatch" and report.object_id:
+        return replace(check, fix=f"Answer with {report.object_id}.", command=None)
+    if check.cause == "wrong_cloud":
+        return replace(check, fix="Change the answers: take the cloud that knows it.", command=None)
+    return check

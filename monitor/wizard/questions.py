@@ -87,7 +87,7 @@ def _mailbox() -> list[Question]:
             "be watched here",
         ),
         Question(
-            "model", "How Exchange lets the app send", default=Model.MAILBOX,
+            "model", "How Exchange lets the app send", default=str(Model.MAILBOX),
             choices=[(str(model), words) for model, words in MODELS.items()],
         ),
     ]  # fmt: skip
@@ -106,8 +106,9 @@ def _credential(around: Surroundings) -> list[Question]:
     return [
         Question("form", "What the app signs in with", default=SECRET, choices=[*FORMS.items()]),
         Question(
-            "credential", "Client secret (the Value)", hidden=True,
-            why=f"it is {kept}. Or where to find it: file:/path, env:NAME, keyvault:VAULT/NAME",
+            "credential", "Client secret, its Value", hidden=True,
+            why=f"what you paste is {kept}. A reference does as well: file:/path, env:NAME, "
+            "keyvault:VAULT/NAME",
         ),
         Question("password", "Password of the certificate's file", optional=True, hidden=True),
     ]  # fmt: skip

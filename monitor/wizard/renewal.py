@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from monitor import references
 from monitor.config import Configuration
 from monitor.doctor.checks import Check
 from monitor.doctor.rounds import Doctor
-from monitor.model import CredentialRef, Tenant
-from monitor.references import looks_like_guid
+from monitor.fields import beside
+from monitor.model import CredentialRef, Recipient, Tenant
+from monitor.references import credential, foreign_owner, located
 from monitor.store import Store
-from monitor.wizard.answers import AnswerError, plain_secret, reference_of
+from monitor.wizard.answers import AnswerError, checked, listed, plain_secret, reference_of
 from monitor.wizard.keeping import Keeper
-from monitor.wizard.steps import CERTIFICATE, MANAGED, SECRET
+from monitor.wizard.steps import CERTIFICATE, SECRET, Surroundings
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,7 @@ class Renewals:
         checks = tuple(check for check in report.checks if check.name in names)
         statuses = {check.status for check in checks}
         if "failed" in statuses or "ok" not in statuses:
+            self.let_go(entry.name, credential)
             return Renewal(entry, checks, proven=False)
         self._store.put_tenant(new, now=now)
         old = entry.sender.credential if sending and entry.sender else entry.credential
@@ -83,46 +84,78 @@ class Renewals:
             self.let_go(entry.name, old)
         return Renewal(new, checks, proven=True)
 
-    def keep_secret(self, name: str, value: str) -> CredentialRef:
-        """Keep a client secret's value beside the older ones.
-
-        Raises:
-            AnswerError: it can be no value.
-            SecretError: it cannot be kept.
-        """
-        return CredentialRef("secret", self._keeper.keep(name, plain_secret(value)))
-
-    def taken(self, name: str, form: str, text: str, password: str = "") -> CredentialRef:
-        """A credential as somebody types it: a secret's value is kept, anything else is found.
+    def credential(
+        self,
+        name: str,
+        said: Mapping[str, str | None],
+        around: Surroundings,
+        *,
+        folder: Path | None = None,
+    ) -> CredentialRef:
+        """The credential that somebody typed or named; a secret's value is kept at once.
 
         Args:
-            name: the tenant's.
-            form: secret, certificate, federated or managed_identity.
-            text: a secret's value, or where to find the credential.
-            password: of a certificate's file, or where to find it.
+            name: of the tenant.
+            said: the answers `form`, `credential` and `password`.
+            around: what is configured.
+            folder: where a relative path begins; None takes the working folder.
 
         Raises:
-            AnswerError: it can be neither.
+            AnswerError: it cannot be one.
             SecretError: the value cannot be kept.
         """
+        form = said.get("form") or SECRET
+        text = reference_of(form, said.get("credential") or "")
+        if text is None:
+            kept = self._keeper.keep(name, plain_secret(said.get("credential") or ""))
+            return CredentialRef("secret", kept)
+        table = {form: checked("credential", text, around)}
+        if password := said.get("password"):
+            table["password"] = self._password(name, form, password, around)
         try:
-            held = {form: self._reference(name, form, text)}
-            if form == CERTIFICATE and password.strip():
-                opener = reference_of(SECRET, password)
-                held["password"] = opener or self._keeper.keep(name, password.strip())
-            found = references.credential(held)
+            found = credential(table)
         except ValueError as error:
             raise AnswerError("credential", f"It {error}.") from None
-        if owner := references.foreign_owner(found, name):
+        if owner := foreign_owner(found, name):
             raise AnswerError("credential", f"That is a secret of {owner}, not of {name}.")
-        folder = self._configuration.folder
-        return references.located(found, lambda path: str(folder / Path(path).expanduser()))
+        return located(found, lambda named: str(beside(folder or Path.cwd(), named)))
 
-    def _reference(self, name: str, form: str, text: str) -> str:
-        if looks_like_guid(text) and form != MANAGED:
-            plain_secret(text)  # a secret's ID: it says so
-        found = reference_of(form, text)
-        return self._keeper.keep(name, plain_secret(text)) if found is None else found
+    def _password(self, name: str, form: str, text: str, around: Surroundings) -> str:
+        """The reference of what opens a certificate's file; a password itself is kept at once."""
+        if form == CERTIFICATE and reference_of(SECRET, text) is None:
+            return self._keeper.keep(name, text.strip())
+        return checked("password", text, around)
+
+    def change(
+        self, entry: Tenant, said: Mapping[str, str], around: Surroundings, now: datetime
+    ) -> Tenant:
+        """Change who is warned, when, and where the test mail goes.
+
+        Args:
+            entry: the tenant.
+            said: the answers recipients, time_zone, canary_to and enterprise_object_id.
+            around: what is configured.
+            now: the instant.
+
+        Raises:
+            AnswerError: one cannot be right; nothing was changed.
+            StoreError: the database cannot be used.
+        """
+        sure = {key: checked(key, text, around) for key, text in said.items()}
+        new, sender = entry, entry.sender
+        if "recipients" in sure:
+            new = replace(
+                new, recipients=tuple(Recipient(one) for one in listed(sure["recipients"]))
+            )
+        if sure.get("time_zone"):
+            new = replace(new, time_zone=sure["time_zone"])
+        if sender is not None and "canary_to" in sure:
+            sender = replace(sender, canary_to=tuple(listed(sure["canary_to"])))
+        if sender is not None and "enterprise_object_id" in sure:
+            sender = replace(sender, enterprise_object_id=sure["enterprise_object_id"] or None)
+        new = replace(new, sender=sender)
+        self._store.put_tenant(new, now=now)
+        return new
 
     def let_go(self, name: str, credential: CredentialRef) -> None:
         """Delete a kept value that nothing refers to any more."""

@@ -82,5 +82,9 @@ function Write-Delay {
 {% else %}
     Write-Host '  mailbox permission: up to 1 hour'
 {% endif %}
+{% if operator %}
+    Write-Host 'Then prove it: lapsewatch run canary'
+{% else %}
     Write-Host ('Then prove it: lapsewatch run canary --tenant {0}' -f $TenantName)
+{% endif %}
 }

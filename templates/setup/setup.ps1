@@ -97,7 +97,7 @@ function Add-Role {
     }
     $known = @(Get-ManagementRole -ErrorAction Stop | Where-Object { [string]$_.Name -eq $RoleName })
     if (-not $known.Count) {
-        throw ('Exchange offers no role {0} here. Use the other model: lapsewatch tenant script {1} --model mailbox' -f $RoleName, $TenantName)
+        throw ('Exchange offers no role {0} here. Use the other model: lapsewatch tenant script "{1}" --model mailbox' -f $RoleName, $TenantName)
     }
     if (@(Get-OwnScope).Count) {
         Write-Line 'SAME' 'The management scope is there.'

@@ -186,6 +186,27 @@ def test_diagnose_reads_anything(
         assert command("diagnose", "--json", "-").json["cause"]
 
 
+def test_diagnose_asks_own_rules_first(command: Command, folder: Path) -> None:
+    """Those of --rules, else those of the settings; a mistake in the latter stops nothing."""
+    own = "[[rule]]\nid='ours'\ncause='quota'\nwords='budget is used up'\n"
+    (folder / "rules.toml").write_text(own)
+    text = "550 the budget is used up"
+    assert command("diagnose", text, "--json").json["cause"] == "unknown"
+    assert command("diagnose", "--rules", "rules.toml", text, "--json").json["rule"] == "ours"
+    assert command("init").code == 0
+    assert command("diagnose", text, "--json").json["cause"] == "unknown"
+    settings = folder / "lapsewatch.toml"
+    settings.write_text(settings.read_text() + '\n[diagnose]\nrules = "rules.toml"\n')
+    assert command("diagnose", text, "--json").json["rule"] == "ours"
+    (folder / "rules.toml").write_text(own.replace("quota", "nothing"))
+    said = command("diagnose", "535 5.7.3 no", "--json")
+    assert (said.code, said.json["cause"]) == (0, "generic_oauth_failure")
+    assert "rule 'ours' (number 1) in line 1" in said.err
+    refused = command("diagnose", "--rules", "rules.toml", text)
+    assert (refused.code, "rule 'ours'" in refused.err) == (1, True)
+    assert command("status").code == 1
+
+
 # --- secrets and speed ----------------------------------------------------------------------------
 
 

@@ -18,7 +18,9 @@ from tests import mail_samples as sample
 
 ROOT = Path(__file__).resolve().parents[2]
 MAILS = sample.every_mail()
-OURS = ("https://portal.azure.com/", "https://lapsewatch.msp.example/")
+OURS = (
+    "https://portal.azure.com/", "https://partner.microsoft.com/", "https://lapsewatch.msp.example/",
+)  # fmt: skip
 RULES = (*OURS, "https://admin.exchange.microsoft.com/", "https://learn.microsoft.com/")
 
 HOSTILE = [
@@ -317,11 +319,15 @@ def hostile_mails(name: str) -> list[Mail]:
         sample.digest(cards),
         sample.digest(*rows, still_lapsed=[(who, lapsed)], blind=[(who, health)]),
         sample.digest(sample.covered_item(who=who, app_name=name)),
+        sample.welcome(cards),
+        sample.welcome(*rows, still_lapsed=[(who, lapsed)], blind=[(who, health)]),
         sample.cannot_check(who, health=health),
         sample.canary(tenant_name=name, mailbox=name),
         sample.canary_failed(
             tenant_name=name, probe=replace(sample.failed_probe(), evidence=name or "x")
         ),
+        sample.cannot_check(who, finding=sample.finding(evidence=name)),
+        sample.canary_failed(finding=sample.finding(evidence=name)),
         sample.recovered_tenant(who),
         sample.recovered_sender(name, name),
     ]

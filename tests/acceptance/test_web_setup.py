@@ -30,7 +30,7 @@ from monitor.web.setup.pages import Pages
 from monitor.web.setup.routes import install
 from monitor.wizard.guided import Findings
 from monitor.wizard.steps import Step
-from tests.acceptance.newcomer import NAME, Browser, Newcomer, newcomer, served, words
+from tests.acceptance.setup_room import NAME, Browser, Newcomer, newcomer, served, words
 from tests.integration.test_no_secret_shows import logged
 
 __all__ = ["logged"]  # a fixture

@@ -13,7 +13,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from tests.acceptance.newcomer import NAME, Browser, Newcomer, newcomer, served, words
+from tests.acceptance.setup_room import NAME, Browser, Newcomer, newcomer, served, words
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 MINUTE = timedelta(minutes=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -39,6 +40,7 @@ class Plant:
     files: Callable[[Path, str, WorldTenant], None] = lambda *_: None
     send: bool = False
     sender_days: int = 310
+    reader_days: int = 320
 
 
 def _principal(draft: Draft, app: str = "Lapsewatch mail"):
@@ -91,6 +93,10 @@ def _smtp_auth_off_for_all(draft: Draft) -> None:
     draft.tenant.smtp_auth_disabled = True
 
 
+def _registered_under_another_id(draft: Draft) -> None:
+    draft.tenant.registered = {_app(draft).object_id}
+
+
 def _blocked(draft: Draft) -> None:
     _principal(draft).blocked_by_policy = True
 
@@ -115,6 +121,11 @@ def _secret_id(world: WorldTenant) -> str:
     return world.monitor.key_id
 
 
+def _sender_secret_id(world: WorldTenant) -> str:
+    assert world.sender is not None
+    return world.sender.sign_in.key_id
+
+
 _SEND_AS = NO_SEND_AS.format("a@x.example", "b@x.example", "host.example")
 _535 = "535 5.7.139 Authentication unsuccessful, "
 PLANTS = {
@@ -137,15 +148,20 @@ PLANTS = {
         "smtp.token", "wrong_secret", files=_writes("{}-sender", lambda _: "abc8Q~of-another-app")
     ),
     "secret-id": Plant("graph.credential", "wrong_secret", files=_writes("{}", _secret_id)),
+    "sender-secret-id": Plant(
+        "smtp.credential", "wrong_secret", files=_writes("{}-sender", _sender_secret_id)
+    ),
     "no-file": Plant(
         "graph.credential", "secret_missing",
         files=lambda folder, name, _: (folder / "secrets" / name).unlink(),
     ),
     "object-id": Plant("object_id", "object_id_mismatch", _object_of_the_registration),
     "expired": Plant("smtp.token", "expired_secret", sender_days=-3),
+    "expired-read": Plant("graph.token", "expired_secret", reader_days=-3),
     "off-mailbox": Plant("smtp.auth", "smtp_auth_disabled_mailbox", _smtp_auth_off),
     "off-tenant": Plant("smtp.auth", "smtp_auth_disabled_tenant", _smtp_auth_off_for_all),
     "not-in-exchange": Plant("smtp.auth", "sp_not_in_exchange", _nothing_registered),
+    "registered-wrong": Plant("smtp.auth", "sp_not_in_exchange", _registered_under_another_id),
     "no-enterprise-app": Plant("smtp.token", "missing_service_principal", _no_enterprise_app),
     "graph-permission": Plant("smtp.permissions", "wrong_api_permission", _graph_permission),
     "delegated": Plant("smtp.permissions", "delegated_permission", _delegated),
@@ -173,6 +189,9 @@ class Ward:
 
     app: App
     secrets: list[str]
+    cloud: Cloud
+    clock: SandboxClock
+    folder: Path
     reports: dict[str, Report] = field(default_factory=dict)
 
     def examine(self, only: str | None = None, *, send: bool = False) -> dict[str, Report]:
@@ -181,10 +200,10 @@ class Ward:
         return {report.target: report for report in found}
 
 
-def draft_of(name: str, clock: SandboxClock, days: int = 310) -> Draft:
+def draft_of(name: str, clock: SandboxClock, days: int = 310, reader_days: int = 320) -> Draft:
     """A tenant without a mistake."""
     draft = Draft(name, name.title(), clock.now())
-    draft.monitor()
+    draft.monitor(reader_days)
     draft.sender(days=days)
     return draft
 
@@ -192,7 +211,7 @@ def draft_of(name: str, clock: SandboxClock, days: int = 310) -> Draft:
 def _world(clock: SandboxClock) -> World:
     tenants = [draft_of("healthy", clock).tenant]
     for name, plant in PLANTS.items():
-        draft = draft_of(name, clock, plant.sender_days)
+        draft = draft_of(name, clock, plant.sender_days, plant.reader_days)
         plant.cloud(draft)
         tenants.append(draft.tenant)
     rbac = next(one for one in demo_world(clock.now()).tenants if one.name == "woodgrove")
@@ -211,7 +230,15 @@ def _secrets(world: World) -> list[str]:
 @pytest.fixture(scope="module")
 def ward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ward]:
     """All plants, examined once."""
-    folder, clock = tmp_path_factory.mktemp("ward"), SandboxClock()
+    with planted(tmp_path_factory.mktemp("ward")) as ward:
+        ward.reports = ward.examine()
+        yield ward
+
+
+@contextmanager
+def planted(folder: Path) -> Iterator[Ward]:
+    """The product over a world with all plants, in a folder of its own."""
+    clock = SandboxClock()
     world = _world(clock)
     with Cloud(world, clock) as cloud, Cloud(World([]), clock) as elsewhere:
         settings = cloud.write_settings(folder)
@@ -225,9 +252,7 @@ def ward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ward]:
             app.make_database()
             for tenant in read(folder / "tenants.toml", configuration).tenants:
                 _put(app, folder, tenant, world)
-            ward = Ward(app, _secrets(world))
-            ward.reports = ward.examine()
-            yield ward
+            yield Ward(app, _secrets(world), cloud=cloud, clock=clock, folder=folder)
 
 
 def _put(app: App, folder: Path, tenant: Tenant, world: World) -> None:

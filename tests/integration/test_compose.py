@@ -192,6 +192,45 @@ def test_without_anything_to_say_nothing_is_written() -> None:
     assert digests(BOTH, [], paths(OPERATOR)) == []
 
 
+SHADED = replace(BOTH[1], shadow_until=NOW + timedelta(days=14))
+
+
+def test_a_tenant_in_shadow_has_a_welcome_beside_the_digest_of_the_live_ones() -> None:
+    """By the same path, and neither names the other's tenant."""
+    rows = digests([BOTH[0], SHADED], SOON, paths(OPERATOR))
+    assert {(row.mail.kind, row.path, row.tenants) for row in rows} == {
+        (MailKind.REMINDER, OPERATOR, ("contoso",)), (MailKind.WELCOME, OPERATOR, ("fabrikam",)),
+    }  # fmt: skip
+    for row in rows:
+        other = "fabrikam" if row.tenants == ("contoso",) else "contoso"
+        assert other not in row.mail.text + row.mail.html + row.mail.subject
+        assert [notice.kind for notice in row.notices] == [MailKind.REMINDER]
+
+
+def test_tenants_in_shadow_share_a_welcome_where_digests_may_be_combined() -> None:
+    """By the operator's path; each by its own sender otherwise."""
+    shaded = [replace(one, shadow_until=NOW + timedelta(days=14)) for one in BOTH]
+    (row,) = digests(shaded, SOON, paths(OPERATOR))
+    assert (row.mail.kind, row.tenants) == (MailKind.WELCOME, ("contoso", "fabrikam"))
+    rows = digests(shaded, SOON, paths(CONTOSO, FABRIKAM, OPERATOR))
+    assert [(row.mail.kind, row.tenants) for row in rows] == [
+        (MailKind.WELCOME, ("contoso",)), (MailKind.WELCOME, ("fabrikam",)),
+    ]  # fmt: skip
+
+
+def test_a_welcomed_tenant_is_not_even_mentioned_beside_others() -> None:
+    """Neither as long lapsed, nor as what could not be read, nor in another's welcome."""
+    shaded = [replace(one, shadow_until=NOW + timedelta(days=14)) for one in BOTH]
+    old = replace(SOON[1], uid="old", end=NOW - timedelta(days=90))
+    told = {("fabrikam", "old", 1): (1, False), ("fabrikam", SOON[1].uid, 1): (-30, False)}
+    for others in (BOTH[:1], shaded[:1]):
+        (run,) = recipient_runs([*others, shaded[1]], NOC)
+        known = Knowledge({"contoso": SOON[:1], "fabrikam": [SOON[1], old]}, {}, told, {})
+        (row,) = composer().digests(run, known, paths(OPERATOR), NOW)[0]
+        assert row.tenants == ("contoso",)
+        assert "fabrikam" not in row.mail.text + row.mail.html
+
+
 def scan_alarm(
     change: AlarmChange, one: Tenant, there: Paths, audience: Audience = NOC
 ) -> list[OutboxMail]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from monitor.errors import StoreError
 from monitor.model import (
@@ -56,6 +56,40 @@ def test_putting_a_tenant_says_what_it_came_to(store: Store, make) -> None:
     assert store.put_tenant(make.tenant(send_hour=9), now=make.now) == "updated"
     assert store.put_tenant(make.tenant("adatum"), now=make.now) == "added"
     assert [tenant.name for tenant in store.tenants()] == ["adatum", "contoso"]
+
+
+def test_a_thousand_tenants_are_kept_in_one_transaction(store: Store, make) -> None:
+    """So that a slow disk is waited for once; one by one they would take one each."""
+    commits: list[object] = []
+    event.listen(store._database.engine, "commit", commits.append)
+    many = [make.tenant(f"t{number}", directory_id=str(number)) for number in range(1000)]
+    for outcome in ("added", "unchanged"):
+        told = store.put_roster([], many, now=make.now)
+        assert told == [(one.name, outcome) for one in many]
+    assert len(commits) == 2
+    for one in many[:3]:  # the known-bad variant
+        store.put_tenant(one, now=make.now)
+    assert len(commits) == 5
+
+
+def test_a_dry_run_tells_the_outcomes_and_keeps_nothing(store: Store, make) -> None:
+    """Neither the tenants, nor the apps, nor what a replacement would drop."""
+    old = SharedApp("msp", "client-1", CredentialRef("secret", "env:OLD"))
+    user = make.tenant("user", app="msp", client_id="client-1", credential=old.credential)
+    store.put_roster([old], [make.tenant(), user], now=make.now)
+    store.record_scan(make.scan(make.app("app-1", make.secret())), zone=make.zone)
+    before = store.tenants(), store.shared_apps(), store.known_since(), store.credentials()
+    new = replace(old, client_id="client-2")
+    moved, fresh = make.tenant(directory_id=OTHER), make.tenant("fresh")
+
+    told = store.put_roster([new], [moved, fresh], now=make.now, dry_run=True)
+
+    assert told == [("contoso", "replaced"), ("fresh", "added"), ("user", "updated")]
+    assert (
+        store.tenants(), store.shared_apps(), store.known_since(), store.credentials()
+    ) == before  # fmt: skip
+    assert store.put_roster([new], [moved, fresh], now=make.now) == told
+    assert len(store.tenants()) == 3
 
 
 def test_changing_a_tenant_keeps_its_facts(store: Store, make) -> None:
@@ -257,3 +291,54 @@ def _only_left(store: Store, name: str) -> None:
         alarms = connection.execute(select(ALARM.c.scope)).scalars().all()
     assert sorted(alarms) == sorted([f"tenant:{name}", *scopes])
     assert {notice.tenant for mail in store.outbox() for notice in mail.notices} == {name}
+
+
+def test_a_known_tenant_keeps_its_shadow_where_that_is_asked_for(store: Store, make) -> None:
+    """The shadow that comes along is for a new one, and for another directory."""
+    until, later = make.now + timedelta(days=14), make.now + timedelta(days=15)
+    first = make.tenant(shadow_until=until)
+    assert store.put_tenant(first, now=make.now, keep_shadow=True) == "added"
+    again = make.tenant(shadow_until=later)
+    assert store.put_tenant(again, now=make.now, keep_shadow=True) == "unchanged"
+    assert store.tenant("contoso") == first
+    changed = make.tenant(shadow_until=later, send_hour=9)
+    assert store.put_tenant(changed, now=make.now, keep_shadow=True) == "updated"
+    assert store.tenant("contoso") == make.tenant(shadow_until=until, send_hour=9)
+    moved = make.tenant(shadow_until=later, directory_id="another")
+    assert store.put_tenant(moved, now=make.now, keep_shadow=True) == "replaced"
+    assert store.tenant("contoso") == moved
+
+
+def test_importing_as_live_ends_the_shadow_of_those_that_are_known(store: Store, make) -> None:
+    """Which is a change, but none for which it is read anew; a shadow that is over stays as is."""
+    end = make.now + timedelta(days=14)
+    old = make.tenant(shadow_until=end), make.tenant("b", shadow_until=make.now)
+    store.put_roster([], old, now=make.now)
+    new = make.tenant(), make.tenant("b"), make.tenant("c")
+    told = store.put_roster([], new, now=end, live=True)
+    assert told == [("contoso", "unchanged"), ("b", "unchanged"), ("c", "added")]
+    later = make.now + timedelta(days=1)
+    told = store.put_roster([], new, now=later, live=True)
+    assert told == [("contoso", "updated"), ("b", "unchanged"), ("c", "unchanged")]
+    assert store.tenants() == [old[1], new[2], new[0]]
+    assert store.known_since()["contoso"] == make.now
+
+
+def test_ending_a_shadow_is_no_reason_to_read_the_tenant_anew(store: Store, make) -> None:
+    """A thousand tenants that go live would else be scanned at once."""
+    end = make.now + timedelta(days=14)
+    store.put_tenant(make.tenant(shadow_until=end), now=make.now)
+    later = make.now + timedelta(days=1)
+    assert store.put_tenant(make.tenant(shadow_until=later), now=later) == "updated"
+    assert store.end_shadow("contoso", now=make.now)
+    assert not store.end_shadow("contoso", now=make.now)
+    assert not store.end_shadow("fabrikam", now=make.now)
+    assert store.tenant("contoso") == make.tenant()
+    assert store.known_since() == {"contoso": make.now}
+
+
+def test_a_shadow_that_is_over_is_not_ended_again(store: Store, make) -> None:
+    """To the second: at its end it is over."""
+    store.put_tenant(make.tenant(shadow_until=make.now), now=make.now)
+    assert not store.end_shadow("contoso", now=make.now)
+    assert store.end_shadow("contoso", now=make.now - timedelta(seconds=1))

@@ -63,6 +63,26 @@ def test_a_notice_is_told_once_it_is_in_flight_and_not_before(store: Store, make
     assert store.told(ANN, ["contoso"]) == {KEY: (-7, False)}
 
 
+def test_a_waiting_welcome_gives_way_to_a_reminder_about_the_same(store: Store, make) -> None:
+    """Its words promise a silence that is over; a welcome about the same stays as it is."""
+    welcome = make.mail(make.notice(), kind=MailKind.WELCOME)
+    assert write(store, make, welcome) == [welcome.id]
+    assert write(store, make, make.mail(make.notice(), kind=MailKind.WELCOME)) == []
+    reminder = make.mail(make.notice())
+    assert write(store, make, reminder) == [reminder.id]
+    assert states(store)[welcome.id] is OutboxState.WITHDRAWN
+
+
+def test_a_second_welcome_is_refused_whatever_the_first_was_about(store: Store, make) -> None:
+    """Another replica had other facts; a reminder about another credential is no such thing."""
+    store.enqueue([make.mail(make.notice("gone"), kind=MailKind.WELCOME)])
+    send(store, make)
+    second = make.mail(make.notice(), kind=MailKind.WELCOME)
+    options = {"recipient": ANN, "tenants": ["contoso"], "at": make.now}
+    assert store.write_run([second], **options) is None
+    assert write(store, make, make.mail(make.notice())) != []
+
+
 def test_told_is_the_highest_level_and_covered_is_apart(store: Store, make) -> None:
     """A covered notice has no level of its own."""
     store.enqueue(

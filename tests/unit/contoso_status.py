@@ -19,11 +19,12 @@ def report(
     snoozes: Sequence[Snooze] = (),
     outbox: Sequence[OutboxMail] = (),
     paused: bool = False,
+    pending: bool = False,
     counted: OutboxCounts | None = None,
     **more: object,
 ) -> StatusReport:
     """The report about one tenant, contoso; keywords replace the facts."""
-    owner = tenant("contoso", paused=paused)
+    owner = tenant("contoso", paused=paused, pending=pending)
     known = facts([owner], credentials, healths, senders, snoozes, outbox, **more)
     known = replace(known, outbox=counted or known.outbox)
     return build_report(known, now=NOW)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-import monitor.diagnose
 from monitor.diagnose import Rulebook
 from tests.unit.replies_entra import ENTRA
 from tests.unit.replies_graph import GRAPH
 from tests.unit.replies_network import NETWORK
 from tests.unit.replies_smtp import SMTP
 
-RULES = Path(monitor.diagnose.__file__).with_name("diagnose_rules.toml").read_text("utf-8")
+ROOT = Path(__file__).parents[2]
+RULES = (ROOT / "monitor" / "diagnose_rules.toml").read_text("utf-8")
 BOOK = Rulebook.parse(RULES)
 
 IDS = """

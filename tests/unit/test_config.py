@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import time, timedelta
 from pathlib import Path
 
 import pytest
 
-from monitor.config import PRESETS, load
+from monitor.config import PRESETS, CloudTable, load
 from monitor.errors import SettingsError
 from monitor.model import CredentialRef, Recipient
 from tests.unit.settings_samples import EVERYTHING, GUID, PLANTED, plain_environment, read
@@ -82,6 +84,7 @@ def test_the_example_that_init_writes_is_valid_also_with_every_line_switched_on(
     text = (Path(__file__).parents[2] / "monitor" / "settings_example.toml").read_text()
     read(text, tmp_path)
     (tmp_path / "ca.pem").write_text("a CA")
+    (tmp_path / "my-rules.toml").touch()
     lines = []
     for line in text.splitlines():
         candidate = line.removeprefix("#")
@@ -107,6 +110,38 @@ def test_a_cloud_of_ones_own_may_replace_a_preset(tmp_path: Path) -> None:
     table = '[clouds.china]\nauthority="https://a.example"\ngraph="https://g.example"'
     found = read(table, tmp_path)
     assert found.clouds["china"].authority == "https://a.example"
+
+
+OTHER = {
+    "authority": "https://a.example", "graph": "https://g.example", "graph_scope": "g/.default",
+    "smtp_host": "m.example", "smtp_port": 2525, "smtp_scope": "m/.default",
+    "portal": "https://p.example", "keyvault": "https://{vault}.example",
+    "partner_center": "https://c.example",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("cloud", PRESETS)
+@pytest.mark.parametrize("key", OTHER)
+def test_each_address_of_a_preset_can_be_replaced_alone(
+    cloud: str, key: str, tmp_path: Path
+) -> None:
+    """What is left out stays the preset's, not the global cloud's."""
+    assert OTHER.keys() == CloudTable.model_fields.keys() - {"ca_file"}
+    found = read(f"[clouds.{cloud}]\n{key} = {json.dumps(OTHER[key])}", tmp_path).clouds
+    assert found[cloud] == replace(PRESETS[cloud], **{key: OTHER[key]})
+    assert {name: one for name, one in found.items() if name != cloud} == {
+        name: one for name, one in PRESETS.items() if name != cloud
+    }
+
+
+def test_a_preset_says_everything_and_trusts_public_authorities() -> None:
+    """No address is empty; sign-in, Graph and portal are https."""
+    for cloud in PRESETS.values():
+        told = {key: getattr(cloud, key) for key in OTHER}
+        assert all(told.values())
+        assert cloud.ca_file is None
+        for key in ("authority", "graph", "portal", "partner_center", "keyvault"):
+            assert str(told[key]).startswith("https://")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.replies import BOOK, CASES, VOCABULARY
+from tests.unit.replies_unseen import unseen
 
 
 @pytest.mark.parametrize(("rule", "text"), CASES)
@@ -178,3 +179,11 @@ def test_the_end_of_a_long_text_counts() -> None:
     """The innermost error of a long trace is seen."""
     text = "Traceback\n" * 100_000 + "535 5.7.139 basic authentication is disabled"
     assert BOOK.diagnose(text).cause == "basic_auth_off"
+
+
+@pytest.mark.parametrize(("cause", "stage", "text"), unseen())
+def test_wordings_that_no_rule_was_written_after_lead_to_the_right_cause(
+    cause: str, stage: str | None, text: str
+) -> None:
+    """The rules know the sense, and not only the samples that they were made of."""
+    assert BOOK.diagnose(text, stage=stage).cause == cause

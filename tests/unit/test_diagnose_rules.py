@@ -102,3 +102,69 @@ fix = "Ask Ann."
     assert (by_words.rule, by_words.fix, by_words.retry) == ("our_relay", "Ask Ann.", "after_fix")
     assert book.diagnose("599 5.5.942 x").rule == "our_relay"
     assert BOOK.diagnose("599 5.5.942 x").cause == "unknown"
+
+
+# --- an operator's own file -----------------------------------------------------------------------
+
+OWN = r"""
+[[rule]]
+id    = "our_relay_budget"
+cause = "quota"
+words = 'daily budget of relay \d{1,3} is used up'
+fix   = "Ask Ann."
+
+[cause.change_freeze]
+title       = "Change freeze"
+explanation = "The gateway is closed."
+fix         = "Wait until Monday."
+retry       = "later"
+
+[[rule]]
+id       = "gateway_freeze"
+cause    = "change_freeze"
+enhanced = ["5.7.3"]
+"""
+
+
+def test_own_rules_are_asked_before_the_built_in_ones() -> None:
+    """Even where a built-in rule fits better; and every other text is explained as before."""
+    book = BOOK.with_own(OWN)
+    taken = book.diagnose("535 5.7.3 Authentication unsuccessful", stage="auth")
+    assert (taken.cause, taken.rule, taken.fix) == (
+        "change_freeze", "gateway_freeze", "Wait until Monday.",
+    )  # fmt: skip
+    assert BOOK.diagnose("535 5.7.3 Authentication unsuccessful").cause == "generic_oauth_failure"
+    wordy = book.diagnose("550 Daily budget of relay 12 is used up; 535 5.7.139 x")
+    assert (wordy.rule, wordy.fix) == ("our_relay_budget", "Ask Ann.")
+    for _, text in CASES:
+        if "5.7.3" not in text:
+            assert book.diagnose(text) == BOOK.diagnose(text)
+
+
+def test_an_own_text_stands_in_place_of_the_built_in_one() -> None:
+    """For a built-in id; the rules that lead to it stay."""
+    own = '[cause.quota]\ntitle="Budget"\nexplanation="Used up."\nfix="Ask Ann."\nretry="later"\n'
+    book = BOOK.with_own(own)
+    found = book.diagnose("550 5.7.233 your tenant exceeded its daily limit")
+    assert (found.cause, found.fix) == ("quota", "Ask Ann.")
+    assert book.causes.keys() == BOOK.causes.keys()
+    assert BOOK.with_own("").causes == BOOK.causes
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[[rule", "not valid TOML"),
+        ("[rules]\nx = 1", "unknown field `rules`"),
+        ("# one\n\n[[rule]]\nid='a'\ncause='quota'\nwords='b'\n\n[[rule]]\nid='x'\ncause='none'",
+         r"rule 'x' \(number 2\) in line 8: there is no \[cause.none\]"),
+        ("[[rule]]\nid='oauth_generic'\ncause='quota'\nwords='b'",
+         r"rule 'oauth_generic' \(number 1\) in line 1: .*other than the built-in ones"),
+        ("\n[[rule]]\nid='a'\ncause='quota'\nwords='.*'", r"rule 'a' \(number 1\) in line 2.*long"),
+        ("[cause.new]\ntitle='t'", "cause 'new': .*`explanation`"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_an_own_file_is_told_with_its_rule_and_line(text: str, message: str) -> None:
+    """One clear message."""
+    with pytest.raises(ValueError, match=message):
+        BOOK.with_own(text)

@@ -235,6 +235,73 @@ def test_a_credential_whose_end_nobody_knows_is_a_warning() -> None:
     assert (found.status, "3 days" in found.evidence) == ("warning", True)
 
 
+@pytest.mark.parametrize(
+    ("days", "soon", "status"), [(45, 60, "warning"), (45, 30, "ok"), (61, 60, "ok")]
+)
+def test_an_end_within_the_largest_threshold_is_a_warning(
+    days: int, soon: int, status: str
+) -> None:
+    """The doctor's sense of soon is that of the tenant's own warnings."""
+    held = (Held("abc", NOW, NOW + timedelta(days=days)),)
+    target = seen(mail_in=signed(held=held), mail=mail(), soon=timedelta(days=soon))
+    assert check_of(target, "smtp.expiry").status == status
+
+
+def test_what_has_no_end_says_why() -> None:
+    """A workload identity's token is renewed by its platform; a relay's password has no date."""
+    for form in ("federated", "managed_identity"):
+        found = check_of(seen(mail_in=signed(form=form), mail=mail()), "smtp.expiry")
+        assert (found.status, "has no end" in found.evidence) == ("ok", True)
+    relay = seen(cloud=None, mail=mail(relay=True, password=True))
+    found = check_of(relay, "smtp.expiry")
+    assert (found.status, "no date" in found.evidence) == ("skipped", True)
+    open_relay = seen(cloud=None, mail=mail(relay=True))
+    assert "smtp.expiry" not in [one.name for one in judge(open_relay, RULES).checks]
+
+
+@pytest.mark.parametrize(
+    ("daily", "status"), [(None, "skipped"), (1.1, "ok"), (9.9, "ok"), (10, "warning")]
+)
+def test_copies_in_sent_items_are_counted_and_their_end_is_shown(
+    daily: float | None, status: str
+) -> None:
+    """Advice, never a failure: the mails a day, and the command that stops the copies."""
+    found = check_of(seen(mail_in=signed(), mail=mail(), daily_mails=daily), "mailbox.sent_items")
+    assert found.status == status
+    if daily is not None:
+        assert f"{round(daily)} mails a day" in found.evidence
+        assert found.command == (
+            "Set-Mailbox -Identity 'noreply@contoso.example' "
+            "-MessageCopyForSMTPClientSubmissionEnabled $false"
+        )
+
+
+def test_a_mailbox_is_proven_by_what_takes_mail_for_it() -> None:
+    """AUTH does not tell; RCPT does where the mail goes to the mailbox itself."""
+    own, refused = "noreply@contoso.example", "550 5.1.10 RESOLVER.ADR.RecipientNotFound"
+    late = probe("data", "451 4.7.500 Server busy")
+    taken = seen(mail_in=signed(), mail=mail(rcpt_to=own, probe=late))
+    assert check_of(taken, "mailbox").status == "ok"
+    gone = seen(mail_in=signed(), mail=mail(rcpt_to=own, probe=probe("rcpt", refused)))
+    found = check_of(gone, "mailbox")
+    assert (found.status, found.cause) == ("failed", "recipient_unknown")
+    assert own in found.fix
+    other = seen(mail_in=signed(), mail=mail(rcpt_to="it@x.example", probe=probe("rcpt", refused)))
+    assert check_of(other, "mailbox").status == "skipped"
+
+
+def test_a_consent_that_is_missing_shows_the_page_that_grants_it() -> None:
+    """For reading and for sending, in the cloud of the directory."""
+    url = f"https://login.microsoftonline.us/{TENANT}/adminconsent?client_id={CLIENT}"
+    sends = signed(claim={"roles": []}, consent_url=url)
+    reads = signed("graph", claim={"roles": []}, consent_url=url)
+    target = seen(mail_in=sends, mail=mail(), reader=reads)
+    for name in ("smtp.permissions", "smtp.auth", "graph.permissions"):
+        found = check_of(target, name)
+        assert found.cause == "consent_missing"
+        assert found.fix.splitlines()[-1].endswith(url)
+
+
 # --- the whole --------------------------------------------------------------------------------
 
 

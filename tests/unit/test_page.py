@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
+from monitor.model import Examination, Finding, Side
 from monitor.status import StatusReport, build_report
 from monitor.web.page import render_page
 from tests import status_samples as samples
@@ -203,3 +204,51 @@ def test_an_empty_store_says_how_to_begin() -> None:
     text = words(page(samples.empty_store()))
     assert "lapsewatch tenant import tenants.toml" in text
     assert "Needs action" not in text
+
+
+# --- what the doctor found ------------------------------------------------------------------------
+
+
+def examined(name: str, *sides: Side, **changes: object) -> StatusReport:
+    """A bad morning on which the doctor has looked at one tenant."""
+    found = Finding(
+        "object_id",
+        "Enterprise application object id",
+        "failed",
+        "1 is configured, 2 is right",
+        "object_id_mismatch",
+        fix="Set it.\nThen run `it`.",
+        command="New-ServicePrincipal -AppId 1",
+    )
+    report = Examination(name, samples.NOW - timedelta(minutes=4), sides, (found,))
+    rows = samples.bad_morning()
+    told = replace(report, **changes)  # type: ignore[arg-type]
+    side = {"sending": rows.canaries, "reading": rows.tenants}[sides[0]]
+    changed = tuple(replace(row, examination=told) for row in side)
+    where = {"sending": "canaries", "reading": "tenants"}[sides[0]]
+    return replace(rows, **{where: changed})  # type: ignore[arg-type]
+
+
+def test_what_the_doctor_found_stands_beside_the_problem() -> None:
+    """Cause, evidence, fix and command, with its age; beside a mail path that failed."""
+    told = section(page(examined("fabrikam", "sending")), "mail")
+    assert "Examined 4 min ago: Enterprise application object id object_id_mismatch" in told
+    assert "1 is configured, 2 is right" in told
+    assert "Set it. Then run it ." in told
+    assert "New-ServicePrincipal -AppId 1" in told
+
+
+def test_a_tenant_that_cannot_be_read_shows_what_concerns_reading() -> None:
+    """Exchange's object id is no reason why Graph cannot be read."""
+    told = section(page(examined("fabrikam", "reading")), "blind")
+    assert "nothing that the doctor looked at had failed" in told
+    assert "object_id_mismatch" not in told
+
+
+def test_hostile_evidence_of_the_doctor_stays_text() -> None:
+    """Servers choose what is seen of them."""
+    for bad in samples.HOSTILE_NAMES:
+        found = Finding("smtp.auth", bad, "failed", bad, "unknown", fix=bad, command=bad)
+        html = page(examined("fabrikam", "sending", findings=(found,), note=bad))
+        assert "<script>alert" not in html
+        assert "<img src=x" not in html

@@ -134,7 +134,28 @@ def test_what_would_not_be_written_today_is_stray(
     known = [tenant(name) for name in ("contoso", "fabrikam", "elsewhere")]
     known.append(tenant("paused", paused=True))
     noc = Audience(recipients=(Recipient("noc@m.example"),))
-    assert strays(waiting, [RUN], known, noc) == (waiting if stray else [])
+    assert strays(waiting, [RUN], known, noc, now=SLOT) == (waiting if stray else [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "minutes", "about", "duplicate", "stray"),
+    [
+        (MailKind.WELCOME, -1, ("contoso",), False, False),
+        (MailKind.WELCOME, 0, ("contoso",), False, True),  # the shadow ended by itself
+        (MailKind.WELCOME, -1, ("contoso", "fabrikam"), False, True),  # fabrikam is live
+        (MailKind.WELCOME, 0, ("contoso",), True, False),  # it may have been read already
+        (REMINDER, 0, ("contoso",), False, False),
+    ],
+)
+def test_a_welcome_that_promises_a_silence_which_is_over_is_stray(
+    kind: MailKind, minutes: int, about: tuple[str, ...], duplicate: bool, stray: bool
+) -> None:
+    """Its words would be wrong, and the reminder that takes its place is due."""
+    known = [tenant("contoso", shadow_until=SLOT), tenant("fabrikam")]
+    run = RecipientRun("it@x.example", "UTC", 7, tuple(known))
+    waiting = [WaitingMail("one", "it@x.example", about, kind, possible_duplicate=duplicate)]
+    now = SLOT + minutes * MINUTE
+    assert strays(waiting, [run], known, Audience(), now=now) == (waiting if stray else [])
 
 
 def test_without_an_operator_alarms_are_for_the_tenants_recipients() -> None:
@@ -144,7 +165,7 @@ def test_without_an_operator_alarms_are_for_the_tenants_recipients() -> None:
         for name in ("contoso", "fabrikam")
     )
     known = [tenant("contoso"), tenant("fabrikam")]
-    assert strays([mine, other], [], known, Audience()) == [other]
+    assert strays([mine, other], [], known, Audience(), now=SLOT) == [other]
 
 
 def test_a_waiting_digest_of_another_run_speaks_for_its_tenants() -> None:

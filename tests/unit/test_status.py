@@ -7,7 +7,15 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.model import CanaryResult, CredentialState, Snooze, TenantHealth, TenantState
+from monitor.model import (
+    CanaryResult,
+    CredentialState,
+    ScanRecord,
+    Snooze,
+    TenantHealth,
+    TenantState,
+)
+from monitor.model.customers import LostAccess
 from monitor.shape import as_json
 from tests import status_samples as samples
 from tests.status_samples import NOW, credential, health, sender
@@ -58,6 +66,34 @@ def test_a_paused_tenant_is_neither_well_nor_an_alarm() -> None:
     assert (found.tenants[0].state, found.exit_code) == (TenantState.PAUSED, 0)
     assert "paused" in found.verdict
     assert "All is well" not in found.verdict
+
+
+def test_a_pending_tenant_waits_and_is_no_alarm() -> None:
+    """Nobody has failed: its administrator has not consented yet, and that is said."""
+    found = report(pending=True, healths=[])
+    assert (found.tenants[0].state, found.exit_code) == (TenantState.PENDING, 0)
+    assert "has not consented yet" in str(found.tenants[0].problem)
+    assert found.unheard == ()
+
+
+def test_lost_access_needs_action_and_hides_no_failure() -> None:
+    """A tenant that is well is told as lost; one that fails is told as failed, and as lost."""
+    lost = {"contoso": LostAccess("contoso", NOW, "It is none of yours.")}
+    found = report(healths=[health("contoso", 1)], lost=lost)
+    [row] = found.tenants
+    assert (row.state, row.problem) == (TenantState.OK, "It is none of yours.")
+    assert found.exit_code == 3
+    assert found.verdict == "Access to 1 customer lost."
+    failed = report(healths=[broken()], lost=lost).tenants[0]
+    assert (failed.problem, failed.lost) == ("It failed.", "It is none of yours.")
+
+
+def test_what_could_not_be_looked_at_is_said_of_a_tenant_that_is_well() -> None:
+    """The ends of GDAP relationships need a permission of their own."""
+    record = ScanRecord("contoso", NOW, NOW, complete=True, unseen="They cannot be seen.")
+    found = report(healths=[health("contoso", 1, record=record)])
+    assert (found.tenants[0].state, found.exit_code) == (TenantState.OK, 0)
+    assert found.tenants[0].problem == "They cannot be seen."
 
 
 @pytest.mark.parametrize(
@@ -164,7 +200,7 @@ def test_the_verdict_names_all_that_is_the_matter() -> None:
     assert samples.quiet_morning().verdict == (
         "All is well: 3 tenants read, nothing needs action. 3 mail paths proven."
     )
-    assert "tenant import" in samples.empty_store().verdict
+    assert "tenant add" in samples.empty_store().verdict
 
 
 def test_the_json_has_the_keys_that_scripts_rely_on() -> None:

@@ -10,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.model import ScanRecord, TenantHealth
-from monitor.timetable import FIRST, daily_instant, latest_daily, next_daily, scan_due
+from monitor.timetable import (
+    FIRST,
+    consent_slot,
+    daily_instant,
+    latest_daily,
+    next_daily,
+    scan_due,
+)
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ZONES = [
@@ -174,3 +181,16 @@ def test_an_attempt_in_the_future_makes_the_tenant_due_now():
         assert now - timedelta(minutes=15) < scan_due(tried(), EVERY, now=now) <= now
     almost = AT - timedelta(minutes=4)  # another machine's clock
     assert scan_due(tried(), EVERY, now=almost) == AT + EVERY
+
+
+@given(instants, instants, st.integers(1, 7 * 24 * 60))
+def test_consent_is_looked_for_once_per_interval(
+    since: datetime, now: datetime, minutes: int
+) -> None:
+    """Every instant of one interval has the same slot, which is not in the future."""
+    every = timedelta(minutes=minutes)
+    slot = consent_slot(since, every, now)
+    assert slot <= now < slot + every
+    assert consent_slot(since, every, slot) == slot
+    assert consent_slot(since, every, slot + every) == slot + every
+    assert consent_slot(since, every, since) == since

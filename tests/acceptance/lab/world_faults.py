@@ -245,7 +245,7 @@ def build(folder: Path) -> Faults:
     product.write("lapsewatch.toml", lab.settings(operator(lab)))
     product.write("tenants.toml", lab.rows())
     product.run("init", code=0)
-    product.run("tenant", "import", "tenants.toml", code=0)
+    product.run("tenant", "import", "tenants.toml", "--live", code=0)
     world.scanned = product.run("run", "scan", code=0).text
     product.run("run", "warn", code=0)
     world.scan_mails = list(inbox)

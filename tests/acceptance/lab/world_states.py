@@ -214,7 +214,7 @@ def build(folder: Path) -> States:
     product.write("lapsewatch.toml", lab.settings())
     product.write("tenants.toml", lab.rows())
     product.run("init", code=0)
-    product.run("tenant", "import", "tenants.toml", code=0)
+    product.run("tenant", "import", "tenants.toml", "--live", code=0)
     product.run("run", "scan", code=0)
     report, table, page = product.status(), product.csv(), product.page()
     warned, counts = [], []

@@ -16,6 +16,8 @@ COUNTER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     _alarm()
     _beat()
+    _examination()
+    _exchange_result()
     _probe()
     _sealed_secret()
     _sender_health()
@@ -25,6 +27,7 @@ def upgrade() -> None:
     _set_up()
     _visits()
     _directory_object()
+    _lost_access()
     _outbox()
     _scan()
     _snooze()
@@ -103,6 +106,26 @@ def _beat() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_beat")),
+    )
+
+
+def _examination() -> None:
+    op.create_table(
+        "examination",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("at", INSTANT, nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", name=op.f("pk_examination")),
+    )
+
+
+def _exchange_result() -> None:
+    op.create_table(
+        "exchange_result",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("at", INSTANT, nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", name=op.f("pk_exchange_result")),
     )
 
 
@@ -214,6 +237,18 @@ def _directory_object() -> None:
     )
 
 
+def _lost_access() -> None:
+    op.create_table(
+        "lost_access",
+        sa.Column("tenant", sa.Text(), nullable=False), sa.Column("since", INSTANT, nullable=False),
+        sa.Column("problem", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant"], ["tenant.name"], name=op.f("fk_lost_access_tenant"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("tenant", name=op.f("pk_lost_access")),
+    )  # fmt: skip
+
+
 def _outbox() -> None:
     op.create_table(
         "outbox",
@@ -275,6 +310,7 @@ def _scan() -> None:
         sa.Column("calls", sa.Text(), nullable=False),
         sa.Column("request_ids", sa.Text(), nullable=False),
         sa.Column("notes", sa.Text(), nullable=False),
+        sa.Column("unseen", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(
             ["tenant"], ["tenant.name"], name=op.f("fk_scan_tenant"), ondelete="CASCADE"
         ),

@@ -1,0 +1,170 @@
+"""`tenant add`: from nothing to a proven tenant, asked step by step or said at once."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from monitor.cli import options
+from monitor.cli.tenants import tenant
+from monitor.cli.terminal import many, print_json, wired
+from monitor.errors import UsageError
+
+if TYPE_CHECKING:
+    from monitor.model import Tenant
+    from monitor.wiring import App
+
+EXIT_LEFT = 130
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module; `tenant` itself is in the tree already."""
+    del app
+    tenant.command("add")(add)
+
+
+def add(
+    context: typer.Context,
+    name: Annotated[
+        str | None, typer.Argument(help="What to call the tenant: short, unique.")
+    ] = None,
+    cloud: options.Cloud = None,
+    directory_id: options.Directory = None,
+    client_id: options.Client = None,
+    shared_app: options.SharedApp = None,
+    credential: options.Credential = None,
+    secret_stdin: options.SecretStdin = False,
+    certificate: options.Certificate = None,
+    password: options.Password = None,
+    federated: options.Federated = None,
+    managed_identity: options.ManagedIdentity = None,
+    mailbox: options.Mailbox = None,
+    model: options.ModelOption = None,
+    object_id: options.ObjectId = None,
+    recipient: options.Recipients = None,
+    time_zone: options.TimeZone = None,
+    canary_to: options.CanaryTo = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="Take the tenants of this tenants file instead, each proven first."),
+    ] = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Watch it even if something is wrong.")
+    ] = False,
+    no_test: Annotated[bool, typer.Option("--no-test", help="Send no test mail.")] = False,
+    no_input: Annotated[bool, typer.Option("--no-input", help="Ask nothing.")] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Set up a tenant step by step, from nothing to a proven mail path.
+
+    At a terminal it asks for what no option says. It may be left and gone on with: the answers
+    are kept. Without a terminal, or with --no-input, all has to be said; then exit code 1 means
+    that something is wrong and the tenant is not watched.
+    """
+    from monitor.cli.unattended import add_from_file, add_from_options
+
+    with wired(context) as app:
+        app.make_database()
+        app.sealed.check()
+        given = _given(
+            cloud=cloud, directory_id=directory_id, client_id=client_id, app=shared_app,
+            mailbox=mailbox, model=model, enterprise_object_id=object_id, time_zone=time_zone,
+            recipients=", ".join(recipient or []) or None, canary_to=canary_to,
+            **options.sign_in(credential, secret_stdin, certificate, password, federated,
+                       managed_identity),
+        )  # fmt: skip
+        if file is not None:
+            told = add_from_file(app, file, only=name, anyway=anyway, test=not no_test)
+        elif no_input or as_json or not sys.stdin.isatty():
+            told = [add_from_options(app, _needed(name), given, anyway=anyway, test=not no_test)]
+        else:
+            _add_at_terminal(app, name or _ask_name(app), given, test=not no_test)
+            return
+    if as_json:
+        print_json([one.as_json() for one in told])
+    else:
+        for one in told:
+            one.tell()
+    raise typer.Exit(max((one.exit_code for one in told), default=1))
+
+
+def _given(**said: str | None) -> dict[str, str]:
+    return {key: text for key, text in said.items() if text is not None}
+
+
+def _needed(name: str | None) -> str:
+    if name is None:
+        raise UsageError("What is the tenant called?", remedy="lapsewatch tenant add NAME …")
+    return name
+
+
+def _ask_name(app: App) -> str:
+    """The tenant's name; a set-up that was left is offered first."""
+    drafts = [draft.name for draft in app.wizard.drafts()]
+    if drafts:
+        print(f"Begun and not finished: {', '.join(drafts)}")
+    first = drafts[0] if drafts else None
+    said: str = typer.prompt("What to call the tenant (short, unique)", default=first)
+    return said.strip()
+
+
+def _add_at_terminal(app: App, name: str, given: dict[str, str], *, test: bool) -> None:
+    from monitor.cli.guide import Guide, LeftError
+    from monitor.cli.telling import tell_next
+
+    entry = app.store.tenant(name.strip())
+    guide = Guide(app, name, given)
+    try:
+        if entry is None:
+            entry = guide.lead()
+            read_once(app, entry)
+        else:
+            _only_unproven(app, entry)
+        if test:
+            guide.prove(entry)
+        tell_next(app, entry)
+    except (LeftError, typer.Abort, KeyboardInterrupt, EOFError):
+        print()
+        if entry is None:
+            print(f"Left. What you answered is kept; go on with: lapsewatch tenant add {name}")
+        else:
+            print(f"Left. {entry.name} is watched, and its mail path is not confirmed.")
+            print(f"Go on with: lapsewatch tenant verify {entry.name}")
+        raise typer.Exit(EXIT_LEFT) from None
+
+
+def _only_unproven(app: App, entry: Tenant) -> None:
+    """Go on with a tenant whose test mail is all that is missing.
+
+    Raises:
+        UsageError: nothing is missing.
+    """
+    sender = app.wizard.sender(entry)
+    health = app.store.health_of_sender(entry.name, sender.mailbox) if sender else None
+    if health is None or (health.last_ok is not None and not health.doubt):
+        raise UsageError(
+            f"{entry.name} is watched already.",
+            remedy=f"See: lapsewatch tenant show {entry.name}. To change it: tenant update.",
+        )
+    print(f"{entry.name} is watched already; only its mail path is not proven yet.")
+
+
+def read_once(app: App, entry: Tenant) -> None:
+    """Read the tenant now, and say what came of it."""
+    from jobs.scan_tenants import scan_tenants
+
+    records = asyncio.run(scan_tenants(app, only=entry.name))
+    print(f"\n{entry.name} is watched from now on.", end=" ")
+    if not records:
+        print("Another process is reading it just now.")
+    elif records[0].complete:
+        held = many(records[0].credentials, "credential")
+        rows = app.report().credentials
+        soon = sum(row.needs_action for row in rows if row.credential.tenant == entry.name)
+        print(f"Read: {held}, {soon} of them in need of action.")
+    else:
+        print(f"It could not be read: {records[0].problem}")

@@ -1,0 +1,97 @@
+"""The options by which a set-up is described; `tenant add` and `tenant update` share them."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from monitor.errors import UsageError
+
+_LARGEST = 20_000  # bytes of a secret on standard input
+
+Cloud = Annotated[str | None, typer.Option(help="global, gcc-high, dod, china, or your own.")]
+Directory = Annotated[str | None, typer.Option(help="Directory (tenant) ID, or a domain of it.")]
+Client = Annotated[str | None, typer.Option(help="Application (client) ID.")]
+SharedApp = Annotated[str | None, typer.Option("--app", help="A shared [[app]], by its name.")]
+Credential = Annotated[
+    str | None,
+    typer.Option(
+        "--credential",
+        help="Where the client secret is: file:PATH, env:NAME, keyvault:VAULT/NAME or "
+        "sealed:TENANT/FIELD. Never the value itself: other users see a command's arguments.",
+    ),
+]
+SecretStdin = Annotated[
+    bool, typer.Option("--secret-stdin", help="Read the client secret's value from standard input.")
+]
+Certificate = Annotated[
+    str | None, typer.Option(help="Certificate with its key: a PEM or PFX file.")
+]
+Password = Annotated[
+    str | None, typer.Option(help="Where the certificate's password is: file:PATH or env:NAME.")
+]
+Federated = Annotated[str | None, typer.Option(help="File with a workload identity's token.")]
+ManagedIdentity = Annotated[str | None, typer.Option(help="Client ID of a managed identity.")]
+Mailbox = Annotated[str | None, typer.Option(help='Sender mailbox; "" for none.')]
+ModelOption = Annotated[str | None, typer.Option(help="mailbox or rbac; see tenant script.")]
+ObjectId = Annotated[str | None, typer.Option(help="Object ID under Enterprise applications.")]
+Recipients = Annotated[
+    list[str] | None, typer.Option("--recipient", help="Who is warned; may be said again.")
+]
+TimeZone = Annotated[str | None, typer.Option(help="Time zone of their mornings.")]
+CanaryTo = Annotated[str | None, typer.Option(help="Where the daily test mail goes.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; asks nothing.")]
+
+
+def sign_in(
+    credential: str | None,
+    secret_stdin: bool,
+    certificate: str | None,
+    password: str | None,
+    federated: str | None,
+    managed_identity: str | None,
+) -> dict[str, str | None]:
+    """What the options say about the credential, as answers.
+
+    Raises:
+        UsageError: they say two things, or a secret's value stands among them.
+    """
+    from monitor.references import REFERENCE_FORMS
+
+    forms = {
+        "secret": credential or ("-" if secret_stdin else None),
+        "certificate": certificate,
+        "federated": federated,
+        "managed_identity": managed_identity,
+    }
+    said = [form for form, text in forms.items() if text is not None]
+    if len(said) > 1 or (credential and secret_stdin):
+        raise UsageError("Say one credential only.", remedy="A tenant signs in with one.")
+    if credential is not None and not credential.startswith(REFERENCE_FORMS):
+        raise UsageError(
+            "--credential takes a reference, never the secret itself: other users of this machine "
+            "see a command's arguments. If that was the real value, make a new secret.",
+            remedy="Put it into a file that only you can read and say --credential file:PATH, or "
+            "give it on standard input with --secret-stdin.",
+        )
+    if not said:
+        return {}
+    text = _from_stdin() if secret_stdin else forms[said[0]]
+    return {"form": said[0], "credential": text, "password": password}
+
+
+def _from_stdin() -> str:
+    """A secret's value, from a pipe or from a prompt without echo.
+
+    Raises:
+        UsageError: there is none, or too much.
+    """
+    if sys.stdin.isatty():
+        typed: str = typer.prompt("Client secret (the Value, not shown)", hide_input=True)
+        return typed
+    text = sys.stdin.buffer.read(_LARGEST + 1)
+    if not text.strip() or len(text) > _LARGEST:
+        raise UsageError("Standard input holds no secret's value.", remedy="One line of text.")
+    return text.decode("utf-8-sig", "replace")

@@ -1,0 +1,182 @@
+"""`tenant verify` and `tenant update`: prove a mail path, and give a tenant its next secret."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from monitor.cli import options
+from monitor.cli.telling import ask_arrival, keep_arrival, say, tell_checks, tell_probe
+from monitor.cli.tenants import named, tenant
+from monitor.cli.terminal import print_json, wired
+from monitor.errors import UsageError
+
+if TYPE_CHECKING:
+    from monitor.model import CredentialRef, Probe, Tenant
+    from monitor.wiring import App
+    from monitor.wizard.renewal import Renewal
+
+EXIT_NOT_PROVEN, EXIT_CANARY = 1, 6
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module; `tenant` itself is in the tree already."""
+    del app
+    tenant.command("verify")(verify)
+    tenant.command("update")(update)
+
+
+def verify(
+    context: typer.Context,
+    name: str,
+    arrived: Annotated[bool, typer.Option("--arrived", help="The test mail was seen.")] = False,
+    lost: Annotated[bool, typer.Option("--lost", help="It did not arrive.")] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Send a test mail by a tenant's sender, and ask whether it arrived.
+
+    With --arrived or --lost nothing is sent: that is the answer about the last one. Exit code: 0
+    accepted or confirmed, 6 the test mail failed.
+    """
+    from monitor.model import CanaryResult
+
+    if arrived and lost:
+        raise typer.BadParameter("says the contrary of --lost", param_hint="--arrived")
+    with wired(context, works=True) as app:
+        entry = named(app, name)
+        probe = None
+        if arrived or lost:
+            keep_arrival(app, entry, arrived=arrived, quiet=as_json)
+        else:
+            probe = app.wizard.arrivals.send_test(entry, app.clock())
+            _tell_test(app, entry, probe, quiet=as_json)
+        doubt = _doubt(app, entry)
+    failed = probe is not None and probe.result is CanaryResult.FAILED
+    if as_json:
+        result = "failed" if failed else "unconfirmed" if doubt else "ok"
+        print_json({"tenant": name, "result": result, **_told(probe)})
+    raise typer.Exit(EXIT_CANARY if failed else 0)
+
+
+def _told(probe: Probe | None) -> dict[str, Any]:
+    if probe is None:
+        return {}
+    return {"stage": probe.stage, "cause": probe.cause, "reply": probe.evidence}
+
+
+def _tell_test(app: App, entry: Tenant, probe: Probe, *, quiet: bool) -> None:
+    from monitor.model import CanaryResult
+
+    if quiet:
+        return
+    tell_probe(probe)
+    sender = app.wizard.sender(entry)
+    if probe.result is CanaryResult.OK and sender is not None:
+        if sys.stdin.isatty():
+            ask_arrival(app, entry, probe, ", ".join(sender.canary_to))
+        else:
+            say(f"If it arrived: lapsewatch tenant verify {entry.name} --arrived", indent=2)
+        return
+    told = app.diagnose(probe.evidence, probe.stage)
+    say(f"{told.explanation} [{probe.cause}]", indent=4)
+    say(f"Fix: {told.fix}", indent=4)
+
+
+def _doubt(app: App, entry: Tenant) -> str:
+    sender = app.wizard.sender(entry)
+    return app.store.health_of_sender(entry.name, sender.mailbox).doubt if sender else ""
+
+
+def update(
+    context: typer.Context,
+    name: str,
+    credential: options.Credential = None,
+    secret_stdin: options.SecretStdin = False,
+    certificate: options.Certificate = None,
+    password: options.Password = None,
+    federated: options.Federated = None,
+    managed_identity: options.ManagedIdentity = None,
+    sending: Annotated[
+        bool, typer.Option("--sender", help="The credential is the sender's own.")
+    ] = False,
+    object_id: options.ObjectId = None,
+    recipient: options.Recipients = None,
+    time_zone: options.TimeZone = None,
+    canary_to: options.CanaryTo = None,
+    no_test: Annotated[bool, typer.Option("--no-test", help="Send no test mail.")] = False,
+) -> None:
+    """Give a tenant a new secret, or change who is warned.
+
+    A new secret is tried first: only when a fresh token was given with it does it take the place
+    of the old one, and then the test mail goes out. Without any option it asks for the new
+    secret. Exit code: 0 done, 1 not proven (the old one stays), 6 the test mail failed.
+    """
+    from monitor.model import CanaryResult
+
+    with wired(context, works=True) as app:
+        entry = named(app, name)
+        said = options.sign_in(
+            credential, secret_stdin, certificate, password, federated, managed_identity
+        )
+        changes = {
+            "enterprise_object_id": object_id,
+            "recipients": ", ".join(recipient) if recipient is not None else None,
+            "time_zone": time_zone,
+            "canary_to": canary_to,
+        }
+        given = {key: text for key, text in changes.items() if text is not None}
+        if not said and not given:
+            said = _ask_secret(name)
+        if said:
+            entry = _renewed(app, entry, said, sending=sending)
+        if given:
+            entry = app.wizard.renewals.change(entry, given, app.wizard.around(), app.clock())
+            print(f"{entry.name} is updated.")
+        if no_test or app.wizard.sender(entry) is None:
+            return
+        probe = app.wizard.arrivals.prove(entry)
+        tell_probe(probe)
+    raise typer.Exit(EXIT_CANARY if probe.result is CanaryResult.FAILED else 0)
+
+
+def _ask_secret(name: str) -> dict[str, str | None]:
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "What is to be changed?", remedy="Say --secret-stdin, --credential or another option."
+        )
+    typed: str = typer.prompt(
+        f"New client secret of {name} (the Value, not shown)", hide_input=True
+    )
+    return {"form": "secret", "credential": typed, "password": None}
+
+
+def _renewed(app: App, entry: Tenant, said: dict[str, str | None], *, sending: bool) -> Tenant:
+    """The tenant with its new credential; ends the command where that is not proven."""
+    _refuse_what_is_not_there(entry, sending=sending)
+    renewals = app.wizard.renewals
+    new = renewals.credential(entry.name, said, app.wizard.around())
+    print("Trying the new credential …")
+    done: Renewal = renewals.renew(entry, new, sending=sending, now=app.clock())
+    tell_checks(done.checks)
+    if not done.proven:
+        say("The old credential stays in use; the new one was let go.")
+        raise typer.Exit(EXIT_NOT_PROVEN)
+    print(f"{entry.name} signs in with the new credential from now on.")
+    return done.entry
+
+
+def _refuse_what_is_not_there(entry: Tenant, *, sending: bool) -> None:
+    own: CredentialRef | None = entry.sender.credential if entry.sender else None
+    if sending and own is None:
+        raise UsageError(
+            f"The sender of {entry.name} has no credential of its own; it uses the tenant's.",
+            remedy="Leave --sender out.",
+        )
+    if not sending and entry.app is not None:
+        raise UsageError(
+            f"{entry.name} signs in with the shared app {entry.app}.",
+            remedy="Change that app's credential in the tenants file, and import it: it is then "
+            "used for all its tenants.",
+        )

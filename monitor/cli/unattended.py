@@ -1,0 +1,187 @@
+"""`tenant add` without a terminal: from options or a file, each step looked at, nothing asked."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from monitor.cli.doctor import check_json
+from monitor.cli.telling import say, tell_checks, tell_next, tell_probe
+from monitor.errors import UsageError
+from monitor.model import CanaryResult, Draft, Probe, Tenant
+from monitor.wizard.questions import applies
+from monitor.wizard.steps import FOUND, OWN, SECRET, Step, way
+
+if TYPE_CHECKING:
+    from monitor.doctor.checks import Check
+    from monitor.wiring import App
+
+EXIT_WRONG, EXIT_CANARY = 1, 6
+_OPTIONS = {
+    "directory_id": "--directory-id",
+    "client_id": "--client-id (or --app)",
+    "credential": "--credential, --secret-stdin, --certificate, --federated or --managed-identity",
+    "mailbox": '--mailbox ("" for none)',
+    "recipients": "--recipient",
+    "enterprise_object_id": "--object-id",
+}
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of one tenant.
+
+    Args:
+        name: of the tenant.
+        stored: whether it is watched now.
+        checks: what was looked at.
+        probe: the test mail, if one was sent.
+        app: to say what comes next.
+        entry: the tenant, if it is watched.
+    """
+
+    name: str
+    app: App
+    stored: bool = False
+    checks: list[Check] = field(default_factory=list)
+    probe: Probe | None = None
+    entry: Tenant | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0 watched, 1 not watched, 6 watched but its test mail failed."""
+        if not self.stored:
+            return EXIT_WRONG
+        failed = self.probe is not None and self.probe.result is CanaryResult.FAILED
+        return EXIT_CANARY if failed else 0
+
+    def as_json(self) -> dict[str, Any]:
+        """The outcome for scripts."""
+        probe = self.probe
+        return {
+            "tenant": self.name,
+            "stored": self.stored,
+            "checks": [check_json(check) for check in self.checks],
+            "test": None if probe is None else {
+                "result": "failed" if probe.result is CanaryResult.FAILED else "unconfirmed",
+                "stage": probe.stage, "cause": probe.cause, "reply": probe.evidence,
+            },
+        }  # fmt: skip
+
+    def tell(self) -> None:
+        """The outcome for people."""
+        say(self.name, bold=True)
+        tell_checks([check for check in self.checks if check.status != "ok"])
+        if not self.stored:
+            say(
+                "It is not watched, because something is wrong. Mend it and say the same again; "
+                "--anyway watches it as it is.",
+                indent=2,
+            )
+            return
+        if self.probe is not None:
+            tell_probe(self.probe)
+            if self.probe.result is CanaryResult.OK:
+                say(f"If the test mail arrived: lapsewatch tenant verify {self.name} --arrived",
+                    indent=2)  # fmt: skip
+        if self.entry is not None:
+            tell_next(self.app, self.entry)
+
+
+def add_from_options(
+    app: App, name: str, given: dict[str, str], *, anyway: bool, test: bool
+) -> Outcome:
+    """Set a tenant up from answers that are all given.
+
+    Raises:
+        UsageError: one is missing or cannot be right.
+        LapsewatchError: the database cannot be used.
+    """
+    wizard, outcome = app.wizard, Outcome(name, app)
+    draft = _answered(app, wizard.begin(name, app.clock()), given)
+    for step in way(draft):
+        found = wizard.look(draft, step, app.clock())
+        draft = found.draft
+        if step is Step.ENTERPRISE and not draft.get("enterprise_object_id") and draft.get(FOUND):
+            draft = wizard.answer(draft, {"enterprise_object_id": draft.get(FOUND)}, app.clock())
+        outcome.checks += [one for one in found.checks if one not in outcome.checks]
+        if found.wrong and not anyway:
+            return outcome
+    outcome.entry = wizard.finish(draft, app.clock())
+    outcome.stored = True
+    return _end(app, outcome, test=test)
+
+
+def _answered(app: App, draft: Draft, given: dict[str, str]) -> Draft:
+    """The set-up with all answers, defaults filled in where nothing is said.
+
+    Raises:
+        UsageError: something is missing or cannot be right.
+    """
+    wizard, missing = app.wizard, []
+    for step in Step:
+        if step not in way(draft):
+            continue
+        page = wizard.page(draft, step)
+        said: dict[str, str] = {}
+        for question in page.questions:
+            key = question.key
+            if not applies(key, said):
+                continue
+            default = SECRET if key == "form" else OWN if key == "app" else question.default
+            said[key] = given.get(key) or draft.get(key) or default
+            # The object id is told by the token, which is asked for later.
+            if not said[key] and not question.optional and key != "enterprise_object_id":
+                missing.append(_OPTIONS.get(key, key))
+        if said and not missing:
+            draft = wizard.answer(draft, said, app.clock())
+    if missing:
+        raise UsageError(f"Not enough is said: {'; '.join(missing)}.")
+    return draft
+
+
+def add_from_file(
+    app: App, file: Path, *, only: str | None, anyway: bool, test: bool
+) -> list[Outcome]:
+    """Prove and store the tenants of a file that are not watched yet.
+
+    Raises:
+        SettingsError: the file cannot be read.
+        UsageError: a row is bad, or nothing in it is new.
+    """
+    from monitor.roster import read
+
+    known = app.store.tenants()
+    found = read(file, app.configuration, known=known, known_apps=app.store.shared_apps())
+    if found.errors:
+        raise UsageError(" ".join(f"line {bad.line}: {bad}" for bad in found.errors))
+    watched = {entry.name for entry in known}
+    new = [one for one in found.tenants if one.name not in watched and only in (None, one.name)]
+    if not new:
+        raise UsageError(f"{file.name} holds no tenant that is not watched already.")
+    for shared in found.apps:
+        app.store.put_shared_app(shared, now=app.clock())
+    return [_from_entry(app, entry, anyway=anyway, test=test) for entry in new]
+
+
+def _from_entry(app: App, entry: Tenant, *, anyway: bool, test: bool) -> Outcome:
+    report = asyncio.run(app.doctor.look_at(entry))
+    outcome = Outcome(entry.name, app, checks=list(report.checks))
+    if report.status == "failed" and not anyway:
+        return outcome
+    app.store.put_tenant(entry, now=app.clock())
+    outcome.stored, outcome.entry = True, entry
+    return _end(app, outcome, test=test)
+
+
+def _end(app: App, outcome: Outcome, *, test: bool) -> Outcome:
+    from jobs.scan_tenants import scan_tenants
+
+    entry = outcome.entry
+    if entry is not None:
+        asyncio.run(scan_tenants(app, only=entry.name))
+        if test and app.wizard.sender(entry) is not None:
+            outcome.probe = app.wizard.arrivals.send_test(entry, app.clock())
+    return outcome

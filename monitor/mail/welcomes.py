@@ -1,0 +1,70 @@
+"""What a `welcome` adds to a digest: which tenants are new, until when it is quiet, what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from monitor.mail import words
+from monitor.mail.views import DigestItem, Frame, is_lapsed
+from monitor.model import Tenant
+
+NAMED = 5  # so many tenants are named one by one; more make a list that nobody reads
+FORESEEN_DAYS = 60
+_TYPED = re.compile(r"(?!www\.)[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.IGNORECASE)
+
+
+def verdict(items: Sequence[DigestItem], where: str) -> str:
+    """The first sentence: who is new, and how much is lapsed and due there."""
+    verb = "is" if len(_tenants(items)) == 1 else "are"
+    return f"{words.defang(where)} {verb} newly watched: {counted(items)}."
+
+
+def counted(items: Sequence[DigestItem]) -> str:
+    """How many have expired and how many need renewal, in words."""
+    lapsed = [item.notice.credential.kind for item in items if is_lapsed(item.notice)]
+    due = [item.notice.credential.kind for item in items if not is_lapsed(item.notice)]
+    parts = []
+    if lapsed:
+        parts.append(f"{words.counted(lapsed)} expired")
+    if due:
+        parts.append(f"{words.counted(due)} {'needs' if len(due) == 1 else 'need'} renewal")
+    return ", ".join(parts)
+
+
+def quiet_until(items: Sequence[DigestItem], frame: Frame) -> str:
+    """The second sentence: how long nothing more is said, in the recipient's zone."""
+    tenants = _tenants(items)
+    about = "it" if len(tenants) == 1 else "them"
+    ends = sorted({tenant.shadow_until or frame.now for tenant in tenants})
+    until = words.long_date(ends[0], frame.zone)
+    if len(ends) > 1:
+        until += f" (the last of them: {words.long_date(ends[-1], frame.zone)})"
+    return f"No further reminders about {about} come until {until}. Then they start by themselves."
+
+
+def next_steps(items: Sequence[DigestItem]) -> tuple[str, ...]:
+    """What an admin can do about the silence, each with the command for it."""
+    tenants = _tenants(items)
+    names = [_typed(tenant.name) for tenant in tenants]
+    one = names[0] if len(names) == 1 else "NAME"
+    steps = [
+        f"Known already? This keeps it quiet for everybody until it gets more urgent: "
+        f"lapsewatch ack --tenant {one}",
+        f"See what would follow: lapsewatch forecast --days {FORESEEN_DAYS} --tenant {one}",
+        f"Start the reminders now: lapsewatch tenant live {one}",
+    ]
+    if len(names) > 1:
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        shown = [words.defang(tenant.name) for tenant in tenants[:NAMED]]
+        steps.append(f"NAME stands for one of: {', '.join(shown)}{more}")
+    return tuple(steps)
+
+
+def _tenants(items: Sequence[DigestItem]) -> list[Tenant]:
+    return sorted({item.tenant.name: item.tenant for item in items}.values(), key=lambda t: t.name)
+
+
+def _typed(name: str) -> str:
+    """A name as it is typed; a stand-in for one that a mail program would make a link of."""
+    return name if _TYPED.fullmatch(name) else "NAME"
