@@ -307,24 +307,6 @@ class DraftRow(Row, table=True):
     changed_at: datetime
 
 
-class ExaminationRow(Row, table=True):
-    """What the doctor found after a failure. The operator's sender has no tenant row."""
-
-    __tablename__ = "examination"
-    tenant: str = _text(primary_key=True)
-    at: datetime
-    document: str = _text()
-
-
-class ExchangeResultRow(Row, table=True):
-    """What an administrator's run of the Exchange check script said, by the sender's tenant."""
-
-    __tablename__ = "exchange_result"
-    tenant: str = _text(primary_key=True)
-    at: datetime
-    document: str = _text()
-
-
 class SetupLinkRow(Row, table=True):
     """One-time links to the set-up pages, by the SHA-256 of their tokens."""
 
@@ -341,6 +323,24 @@ class WebSessionRow(Row, table=True):
     started_at: datetime
     seen_at: datetime
     expires_at: datetime
+
+
+class ExaminationRow(Row, table=True):
+    """What the doctor found after a failure. The operator's sender has no tenant row."""
+
+    __tablename__ = "examination"
+    tenant: str = _text(primary_key=True)
+    at: datetime
+    document: str = _text()
+
+
+class ExchangeResultRow(Row, table=True):
+    """What an administrator's run of the Exchange check script said, by the sender's tenant."""
+
+    __tablename__ = "exchange_result"
+    tenant: str = _text(primary_key=True)
+    at: datetime
+    document: str = _text()
 
 
 class SnoozeRow(Row, table=True):
@@ -400,10 +400,10 @@ PROBE = _core(ProbeRow)
 SENDER_HEALTH = _core(SenderHealthRow)
 CONFIRMATION = _core(ConfirmationRow)
 DRAFT = _core(DraftRow)
-EXAMINATION = _core(ExaminationRow)
-EXCHANGE_RESULT = _core(ExchangeResultRow)
 SETUP_LINK = _core(SetupLinkRow)
 WEB_SESSION = _core(WebSessionRow)
+EXAMINATION = _core(ExaminationRow)
+EXCHANGE_RESULT = _core(ExchangeResultRow)
 SNOOZE = _core(SnoozeRow)
 BEAT = _core(BeatRow)
 SEALED_SECRET = _core(SealedSecretRow)

@@ -187,12 +187,12 @@ def the_mailbox_and_the_app(new: Newcomer, walk: Walk) -> None:
 def the_secret_and_its_id(new: Newcomer, walk: Walk) -> None:
     """Step 5: the secret's ID is recognised before anything is asked."""
     walk.checked("credential")
-    walk.fill("Client secret (the Value)", new.registration.secrets[0].key_id)
+    walk.fill("Client secret, its Value", new.registration.secrets[0].key_id)
     walk.press("Look, and go on")
     assert walk.says("it is the secret's ID")
-    assert walk.page.get_by_label("Client secret (the Value)").input_value() == ""
+    assert walk.page.get_by_label("Client secret, its Value").input_value() == ""
     walk.checked("credential-id")
-    walk.fill("Client secret (the Value)", new.secret)
+    walk.fill("Client secret, its Value", new.secret)
     walk.press("Look, and go on")
 
 
@@ -273,12 +273,12 @@ def the_new_secret(new: Newcomer, walk: Walk) -> None:
     walk.page.get_by_role("link", name="Replace its secret").click()
     walk.checked("replace")
     before = new.app.store.tenant(NAME)
-    walk.fill("Client secret (the Value)", "Wro8Q~ng.value.of.another.app.entirely00")
+    walk.fill("Client secret, its Value", "Wro8Q~ng.value.of.another.app.entirely00")
     walk.press("Prove it, and use it")
     assert walk.says("The new one does not work, so the old one stays")
     assert new.app.store.tenant(NAME) == before
     walk.checked("replace-failed")
-    walk.fill("Client secret (the Value)", new.new_secret())
+    walk.fill("Client secret, its Value", new.new_secret())
     walk.press("Prove it, and use it")
     assert walk.says("The new one is in use")
     assert len(new.cloud.inbox.messages) == 2

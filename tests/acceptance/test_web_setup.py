@@ -16,6 +16,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from monitor.errors import UsageError
 from monitor.model import CredentialRef, SharedApp
 from monitor.sealing import new_key
 from monitor.store.engine import Database
@@ -182,6 +183,24 @@ def test_two_requests_at_once_lose_no_answer(new: Newcomer, mine: Browser) -> No
     draft = new.app.store.draft(NAME)
     for wanted in (*(fields for _, fields in answers), people):
         assert {key: draft.get(key) for key in wanted} == wanted
+
+
+def test_the_terminal_and_the_page_at_one_set_up_lose_no_answer(new: Newcomer) -> None:
+    """Two processes with what each read before; a step that rests on old answers is not done."""
+    wizard, now = new.app.wizard, new.app.clock()
+    seen = wizard.begin(NAME, now)
+    wizard.answer(seen, new.right_answers()["mailbox"], now)
+    wizard.answer(seen, new.right_answers()["people"], now)
+    draft = new.app.store.draft(NAME)
+    assert draft.get("mailbox") == new.mailbox.address
+    assert draft.get("recipients") == "it@newcomer.example"
+    with pytest.raises(UsageError, match="changed meanwhile"):
+        wizard.pass_on(seen, Step.APP, now)
+    assert new.app.store.draft(NAME).passed == ()
+    wizard.forget(draft)
+    with pytest.raises(UsageError, match="no set-up"):
+        wizard.answer(seen, new.right_answers()["app"], now)
+    assert new.app.store.drafts() == []
 
 
 def test_a_request_waits_for_the_one_before_it_and_not_for_ever(new: Newcomer) -> None:

@@ -51,7 +51,7 @@ def questions_of(page: Page) -> list[Question]:
     found = []
     for question in page.questions:
         if question.key == "credential":
-            why = question.why.partition(". Or where")[0]
+            why = question.why.partition(". A reference")[0]
             found += [Question("credential", question.label, hidden=True, why=why), PLACE]
         elif question.key == "password":
             found.append(replace(question, why=OPENS))

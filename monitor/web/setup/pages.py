@@ -217,7 +217,7 @@ def _right_id(draft: Draft, wrong: Sequence[Check]) -> str:
 def _renewal_fields(errors: Mapping[str, str], form: str) -> list[Field]:
     asked = [
         Question("form", "What the app signs in with", choices=[*FORMS.items()]),
-        Question("credential", "Client secret (the Value)", hidden=True),
+        Question("credential", "Client secret, its Value", hidden=True),
         PLACE,
         Question("password", "Password of the certificate's file", hidden=True, why=OPENS),
     ]
