@@ -43,7 +43,13 @@ def is_address(text: str) -> bool:
     """Whether `text` is one mail address, without a display name."""
     text = text.strip()
     fits = _ADDRESS.fullmatch(text) and len(text) <= 254 and not text.startswith("-")
-    return bool(fits) and not BIDI_OR_HIDDEN.search(text) and ".." not in text and text[-1] != "."
+    return (
+        bool(fits)
+        and not BIDI_OR_HIDDEN.search(text)
+        and text.isprintable()
+        and ".." not in text
+        and text[-1] != "."
+    )
 
 
 def _address(value: Any) -> str:
