@@ -48,7 +48,7 @@ def import_(
             known_apps=app.store.shared_apps(),
         )
         outcomes = _keep(app, found)
-        warnings = [*found.warnings, *_doubts(app, found)]
+        warnings = [*found.warnings, *_doubts(app, found), *_unheard(app, found)]
     if as_json:
         print_json(
             {
@@ -92,6 +92,19 @@ def _doubts(app: App, found: Roster) -> list[str]:
     first = {held: name for name, held in reversed(named)}
     look, now = app.credentials.doubts, app.clock()
     return [f"{name}: {told}" for held, name in first.items() for told in look(held, now)]
+
+
+def _unheard(app: App, found: Roster) -> list[str]:
+    """That nobody at all is told of some tenants, in one line."""
+    alone = [] if app.configuration.operator_recipients else found.tenants
+    names = [entry.name for entry in alone if not entry.recipients]
+    if not names:
+        return []
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return [
+        f"{', '.join(names[:3])}{more}: nobody is warned. Name recipients there, or under "
+        "[defaults] or [operator] in the settings."
+    ]
 
 
 def _tell_import(file: Path, outcomes: Sequence[tuple[str, str]]) -> None:
