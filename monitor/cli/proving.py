@@ -10,7 +10,7 @@ import typer
 from monitor.cli import options
 from monitor.cli.telling import ask_arrival, keep_arrival, say, tell_checks, tell_probe
 from monitor.cli.tenants import named, tenant
-from monitor.cli.terminal import print_json, wired
+from monitor.cli.terminal import EXIT_LEFT, ask_secret, print_json, wired
 from monitor.errors import UsageError
 
 if TYPE_CHECKING:
@@ -75,13 +75,23 @@ def _tell_test(app: App, entry: Tenant, probe: Probe, *, quiet: bool) -> None:
     sender = app.wizard.sender(entry)
     if probe.result is CanaryResult.OK and sender is not None:
         if sys.stdin.isatty():
-            ask_arrival(app, entry, probe, ", ".join(sender.canary_to))
+            _ask_arrival(app, entry, probe, ", ".join(sender.canary_to))
         else:
             say(f"If it arrived: lapsewatch tenant verify {entry.name} --arrived", indent=2)
         return
     told = app.diagnose(probe.evidence, probe.stage)
     say(f"{told.explanation} [{probe.cause}]", indent=4)
     say(f"Fix: {told.fix}", indent=4)
+
+
+def _ask_arrival(app: App, entry: Tenant, probe: Probe, where: str) -> None:
+    try:
+        ask_arrival(app, entry, probe, where)
+    except (typer.Abort, KeyboardInterrupt, EOFError):
+        print()
+        say("Left. The mail was sent, and nobody has said yet whether it arrived. Then: "
+            f"lapsewatch tenant verify {entry.name} --arrived")  # fmt: skip
+        raise typer.Exit(EXIT_LEFT) from None
 
 
 def _doubt(app: App, entry: Tenant) -> str:
@@ -146,9 +156,7 @@ def _ask_secret(name: str) -> dict[str, str | None]:
         raise UsageError(
             "What is to be changed?", remedy="Say --secret-stdin, --credential or another option."
         )
-    typed: str = typer.prompt(
-        f"New client secret of {name} (the Value, not shown)", hide_input=True
-    )
+    typed = ask_secret(f"New client secret of {name} (the Value, not shown)")
     return {"form": "secret", "credential": typed, "password": None}
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from monitor.cli.terminal import many, print_json, print_table, wired
-from monitor.errors import UsageError
+from monitor.errors import ImportRowError, UsageError
 from monitor.fields.problems import nearest, printable
 
 if TYPE_CHECKING:
@@ -61,12 +61,17 @@ def import_(
         )
     else:
         _tell_import(file, outcomes)
+    raise typer.Exit(complain_of_rows(file, warnings, found.errors))
+
+
+def complain_of_rows(file: Path, warnings: Sequence[str], errors: Sequence[ImportRowError]) -> int:
+    """Tell what is odd in a file and which rows are bad, a line for each; the exit code."""
     for text in warnings:
         print(f"Warning: {file.name}: {printable(text, 2000)}", file=sys.stderr)
-    for bad in found.errors:
+    for bad in errors:
         where = f"{file.name}: line {bad.line}, {bad.row}"
         print(f"Error: {where}: {printable(str(bad), 2000)}", file=sys.stderr)
-    raise typer.Exit(1 if found.errors else 0)
+    return 1 if errors else 0
 
 
 def _keep(app: App, found: Roster) -> list[tuple[str, str]]:
@@ -168,12 +173,19 @@ def remove(
         bool, typer.Option("--yes", help="Do not ask, and do not look at standard input.")
     ] = False,
 ) -> None:
-    """Stop watching a tenant and delete everything known about it.
+    """Stop watching a tenant and delete everything known about it; or a set-up that was left.
 
     It asks at a terminal only. Elsewhere it goes on, unless standard input says something else
     than yes.
     """
     with wired(context) as app:
+        begun = app.store.draft(name)
+        if begun is not None and app.store.tenant(name) is None:
+            if not yes:
+                _confirm(name)
+            app.wizard.forget(begun)
+            print(f"The set-up of {name} is forgotten.")
+            return
         entry = named(app, name)
         if not yes:
             _confirm(entry.name)

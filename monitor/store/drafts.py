@@ -6,8 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, select
 
-from monitor.model import Draft
-from monitor.store.engine import Database, upsert
+from monitor.model import Draft, Tenant
+from monitor.store.engine import Database, insert_once, upsert
 from monitor.store.tables import DRAFT, SEALED_SECRET, TENANT
 from monitor.store.text import dump, load
 
@@ -48,6 +48,40 @@ class Drafts:
         with self._database.write() as connection:
             upsert(connection, DRAFT, [row])
 
+    def replace_draft(self, before: Draft, after: Draft, *, now: datetime) -> bool:
+        """Keep a set-up as it went on from `before`, unless somebody else has gone on from there.
+
+        Returns:
+            Whether it is kept.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        with self._database.write() as connection:
+            if not _stands(connection, before):
+                return False
+            row = {"name": after.name, "document": dump(after), "changed_at": now}
+            upsert(connection, DRAFT, [row])
+            return True
+
+    def finish_draft(self, draft: Draft, tenant: Tenant, *, now: datetime) -> bool:
+        """Watch the tenant that a set-up came to, and end the set-up; both or neither.
+
+        Returns:
+            Whether it is so: not where the set-up went on elsewhere, or the name is watched.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        row = {"name": tenant.name, "document": dump(tenant), "changed_at": now}
+        with self._database.write() as connection:
+            if not _stands(connection, draft):
+                return False
+            if not insert_once(connection, TENANT, row, unique=["name"]):
+                return False
+            connection.execute(delete(DRAFT).where(DRAFT.c.name == draft.name))
+            return True
+
     def drop_draft(self, name: str) -> bool:
         """Forget a set-up; its sealed values go too, unless a tenant of that name uses them.
 
@@ -64,6 +98,12 @@ class Drafts:
                 sealed = SEALED_SECRET.c.owner == name
                 connection.execute(delete(SEALED_SECRET).where(sealed))
             return bool(gone.rowcount)
+
+
+def _stands(connection: Connection, draft: Draft) -> bool:
+    """Whether a set-up is kept just so; it stays so until the transaction ends."""
+    query = select(DRAFT.c.document).where(DRAFT.c.name == draft.name).with_for_update()
+    return connection.execute(query).scalar_one_or_none() == dump(draft)
 
 
 def is_draft(connection: Connection, name: str) -> bool:

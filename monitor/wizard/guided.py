@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from monitor.canaries import Canaries
 from monitor.config import Configuration
@@ -19,7 +20,15 @@ from monitor.render import exchange_script
 from monitor.roster import read_row
 from monitor.senders import OAuthSender, of_tenant
 from monitor.store import Store
-from monitor.wizard.answers import AnswerError, check_name, checked, plain_secret, reference_of, row
+from monitor.wizard.answers import (
+    AnswerError,
+    BusyError,
+    check_name,
+    checked,
+    plain_secret,
+    reference_of,
+    row,
+)
 from monitor.wizard.arrival import Arrivals
 from monitor.wizard.keeping import Keeper
 from monitor.wizard.questions import page
@@ -110,7 +119,9 @@ class Wizard:
         if found is None:
             found = Draft(name)
             self._store.put_draft(found, now=now)
-        return found
+        # Another version may have had other steps.
+        known = tuple(step for step in found.passed if step in list(Step))
+        return found if known == found.passed else self._keep(found, now, passed=known)
 
     def forget(self, draft: Draft) -> None:
         """Drop a set-up, and the secret that was typed for it."""
@@ -139,6 +150,7 @@ class Wizard:
 
         Raises:
             AnswerError: one cannot be right; none was kept.
+            BusyError: somebody else goes on with this set-up; none was kept.
             LapsewatchError: the secret cannot be kept, or the database not be used.
         """
         around = self.around()
@@ -148,13 +160,26 @@ class Wizard:
         for key, text in said.items():
             if key not in ("credential", "password"):
                 answers[key] = checked(key, text, around)
+        if said.get("client_id") and answers["client_id"] == answers.get("directory_id"):
+            told = "That is the directory's id. It must be the app's Application (client) ID."
+            raise AnswerError("client_id", told)
         kept = self._kept(draft, form, said, around)
         answers |= kept
         changed = [step for step in Step if set(keys_of(step)) & set(said)]
         still = draft.passed
         if changed:
             still = tuple(step for step in draft.passed if _place([Step(step)]) < _place(changed))
-        return self._keep(replace(draft, answers=answers, passed=still), now)
+        try:
+            done = self._keep(draft, now, answers=answers, passed=still)
+        except BusyError:
+            self._let_go(draft.name, set(kept.values()) - set(draft.answers.values()))
+            raise
+        self._let_go(draft.name, {draft.get(key) for key in kept} - set(answers.values()))
+        return done
+
+    def _let_go(self, name: str, references: Iterable[str]) -> None:
+        for reference in references:
+            self._keeper.let_go(name, reference)
 
     def _kept(
         self, draft: Draft, form: str, said: Mapping[str, str], around: Surroundings
@@ -167,28 +192,28 @@ class Wizard:
             if key == "password" and form != CERTIFICATE:
                 continue
             text = reference_of(form if key == "credential" else SECRET, said[key])
-            old = draft.get(key)
             if text is None:
                 value = plain_secret(said[key]) if key == "credential" else said[key].strip()
                 found[key] = self._keeper.keep(draft.name, value)
             else:
                 found[key] = checked(key, text, around)
-            if old and old != found[key]:
-                self._keeper.let_go(draft.name, old)
         return found
 
     def pass_on(self, draft: Draft, step: Step, now: datetime) -> Draft:
         """Mark a step as done."""
-        return self._keep(replace(draft, passed=(*draft.passed, step)), now)
+        return self._keep(draft, now, passed=(*draft.passed, step))
 
     def back(self, draft: Draft, step: Step, now: datetime) -> Draft:
         """Go back to a step: it and all after it are to be done again; the answers stay."""
         still = tuple(done for done in draft.passed if _place([Step(done)]) < _place([step]))
-        return self._keep(replace(draft, passed=still), now)
+        return self._keep(draft, now, passed=still)
 
-    def _keep(self, draft: Draft, now: datetime) -> Draft:
-        self._store.put_draft(draft, now=now)
-        return draft
+    def _keep(self, draft: Draft, now: datetime, **changes: Any) -> Draft:
+        """The set-up as it goes on, kept; unless somebody else was quicker."""
+        after = replace(draft, **changes)
+        if not self._store.replace_draft(draft, after, now=now):
+            raise BusyError(draft.name)
+        return after
 
     # --- looking -------------------------------------------------------------------------------
 
@@ -206,7 +231,7 @@ class Wizard:
         report = asyncio.run(self._doctor.look_at(self.tenant(draft)))
         if report.object_id and report.object_id != draft.get(FOUND):
             answers = {**draft.answers, FOUND: report.object_id}
-            draft = self._keep(replace(draft, answers=answers), now)
+            draft = self._keep(draft, now, answers=answers)
         return Findings(draft, _told(report, step, draft.get("model")))
 
     def _directory(self, draft: Draft, now: datetime) -> Findings:
@@ -219,7 +244,7 @@ class Wizard:
                 **draft.answers,
                 "directory_id": checked("directory_id", found, self.around()),
             }
-            draft = self._keep(replace(draft, answers=answers), now)
+            draft = self._keep(draft, now, answers=answers)
         return Findings(draft, checks)
 
     def tenant(self, draft: Draft) -> Tenant:
@@ -259,11 +284,12 @@ class Wizard:
 
         Raises:
             UsageError: the answers make no tenant.
+            BusyError: the set-up went on elsewhere, or the name is watched by now.
             StoreError: the database cannot be used.
         """
         entry = self.tenant(draft)
-        self._store.put_tenant(entry, now=now)
-        self._store.drop_draft(draft.name)
+        if not self._store.finish_draft(draft, entry, now=now):
+            raise BusyError(draft.name)
         return entry
 
     def sender(self, entry: Tenant) -> OAuthSender | None:

@@ -78,6 +78,9 @@ class Renewals:
         if "failed" in statuses or "ok" not in statuses:
             self.let_go(entry.name, credential)
             return Renewal(entry, checks, proven=False)
+        # As it is by now: looking took seconds, in which somebody may have changed the rest.
+        entry = self._store.tenant(entry.name) or entry
+        new = _with_credential(entry, credential, sending=sending)
         self._store.put_tenant(new, now=now)
         old = entry.sender.credential if sending and entry.sender else entry.credential
         if old is not None:
@@ -128,6 +131,14 @@ class Renewals:
             StoreError: the database cannot be used.
         """
         sure = {key: checked(key, text, around) for key, text in said.items()}
+        if sure.get("recipients") == "" and not around.operator_hears:
+            raise AnswerError("recipients", "Then nobody would be warned. Name somebody.")
+        taken = (entry.client_id, entry.directory_id, entry.sender and entry.sender.client_id)
+        if sure.get("enterprise_object_id") and sure["enterprise_object_id"] in taken:
+            told = "That is the app's client id or the directory's id. It must be the Object ID "
+            raise AnswerError(
+                "enterprise_object_id", f"{told}that Entra shows under Enterprise applications."
+            )
         new, sender = entry, entry.sender
         if "recipients" in sure:
             new = replace(

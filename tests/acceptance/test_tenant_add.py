@@ -183,10 +183,12 @@ def test_the_step_to_mend_may_be_an_earlier_one(new: Newcomer, run: Start) -> No
     directory(talk, new)
     talk.answer("Sender mailbox")
     talk.answer(r"client\) ID", new.tenant.directory_id)
+    talk.answer(r"client\) ID", new.app.object_id)
     talk.answer("Press Enter when it is granted")
     talk.answer("signs in with")
     talk.answer("not shown", new.secret.value)
     talk.asked("What now")
+    assert "That is the directory's id." in talk.text
     assert "AADSTS700016" in talk.text
     talk.child.sendline("b")
     talk.answer("Back to step", "3")
