@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from monitor.cli.terminal import ask_secret
 from monitor.errors import UsageError
+
+if TYPE_CHECKING:
+    from monitor.wizard.answers import AnswerError
 
 _LARGEST = 20_000  # bytes of a secret on standard input
 
@@ -44,6 +47,17 @@ Recipients = Annotated[
 TimeZone = Annotated[str | None, typer.Option(help="Time zone of their mornings.")]
 CanaryTo = Annotated[str | None, typer.Option(help="Where the daily test mail goes.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; asks nothing.")]
+
+
+_OPTION_OF = {
+    "enterprise_object_id": "--object-id", "recipients": "--recipient", "credential": "credential",
+}  # fmt: skip
+
+
+def blamed(error: AnswerError) -> UsageError:
+    """What is wrong with an answer, with the option that gave it."""
+    option = _OPTION_OF.get(error.key) or f"--{error.key.replace('_', '-')}"
+    return UsageError(f"{option}: {error.message}", remedy=error.remedy)
 
 
 def refuse_two_apps(shared: str | None, client_id: str | None) -> None:

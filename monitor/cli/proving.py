@@ -140,15 +140,28 @@ def update(
         if not said and not given:
             said = _ask_secret(name)
         if said:
+            _changed(app, entry, given, keep=False)  # a slip there must not come half-way
             entry = _renewed(app, entry, said, sending=sending)
         if given:
-            entry = app.wizard.renewals.change(entry, given, app.wizard.around(), app.clock())
-            print(f"{entry.name} is updated.")
+            entry = _changed(app, entry, given)
         if no_test or app.wizard.sender(entry) is None:
             return
         probe = app.wizard.arrivals.prove(entry)
         tell_probe(probe)
     raise typer.Exit(EXIT_CANARY if probe.result is CanaryResult.FAILED else 0)
+
+
+def _changed(app: App, entry: Tenant, given: dict[str, str], *, keep: bool = True) -> Tenant:
+    from monitor.wizard.answers import AnswerError
+
+    try:
+        if not keep:
+            return app.wizard.renewals.changed(entry, given, app.wizard.around())
+        entry = app.wizard.renewals.change(entry, given, app.wizard.around(), app.clock())
+    except AnswerError as error:
+        raise options.blamed(error) from None
+    print(f"{entry.name} is updated.")
+    return entry
 
 
 def _ask_secret(name: str) -> dict[str, str | None]:

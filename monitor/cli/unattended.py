@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from monitor.cli.doctor import check_json
+from monitor.cli.options import blamed
 from monitor.cli.telling import say, tell_checks, tell_next, tell_probe
 from monitor.errors import UsageError
 from monitor.model import CanaryResult, Draft, Probe, Tenant
-from monitor.wizard.answers import checked
+from monitor.wizard.answers import AnswerError, checked
 from monitor.wizard.questions import applies
 from monitor.wizard.steps import FOUND, OWN, SECRET, Step, way
 
@@ -102,7 +103,11 @@ def add_from_options(
         LapsewatchError: the database cannot be used.
     """
     wizard, outcome = app.wizard, Outcome(name, app)
-    draft = _answered(app, wizard.begin(name, app.clock()), given)
+    begun = wizard.begin(name, app.clock())
+    try:
+        draft = _answered(app, begun, given)
+    except AnswerError as error:
+        raise blamed(error) from None
     for step in way(draft):
         found = wizard.look(draft, step, app.clock())
         draft = found.draft

@@ -118,17 +118,26 @@ class Renewals:
     def change(
         self, entry: Tenant, said: Mapping[str, str], around: Surroundings, now: datetime
     ) -> Tenant:
-        """Change who is warned, when, and where the test mail goes.
+        """Change who is warned, when, and where the test mail goes; see `changed`.
+
+        Raises:
+            AnswerError: an answer cannot be right; nothing was changed.
+            StoreError: the database cannot be used.
+        """
+        new = self.changed(entry, said, around)
+        self._store.put_tenant(new, now=now)
+        return new
+
+    def changed(self, entry: Tenant, said: Mapping[str, str], around: Surroundings) -> Tenant:
+        """The tenant with other answers; nothing is kept yet.
 
         Args:
             entry: the tenant.
             said: the answers recipients, time_zone, canary_to and enterprise_object_id.
             around: what is configured.
-            now: the instant.
 
         Raises:
-            AnswerError: one cannot be right; nothing was changed.
-            StoreError: the database cannot be used.
+            AnswerError: one cannot be right.
         """
         sure = {key: checked(key, text, around) for key, text in said.items()}
         if sure.get("recipients") == "" and not around.operator_hears:
@@ -150,9 +159,7 @@ class Renewals:
             sender = replace(sender, canary_to=tuple(listed(sure["canary_to"])))
         if sender is not None and "enterprise_object_id" in sure:
             sender = replace(sender, enterprise_object_id=sure["enterprise_object_id"] or None)
-        new = replace(new, sender=sender)
-        self._store.put_tenant(new, now=now)
-        return new
+        return replace(new, sender=sender)
 
     def let_go(self, name: str, credential: CredentialRef) -> None:
         """Delete a kept value that nothing refers to any more."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,7 @@ def tried(case: Case, command: Command, folder: Path) -> Tried:
         (folder / "t.toml").write_bytes(data(case.tenants))
         arguments = ("tenant", "import", "t.toml")
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
         for name, text in case.environment.items():
             patch.setenv(name, text)
         said = command(*arguments)

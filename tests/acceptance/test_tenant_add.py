@@ -22,9 +22,9 @@ Start = Callable[..., "Talk"]
 class Talk:
     """A person at a terminal who runs one command."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
         env = {k: v for k, v in os.environ.items() if not k.startswith("LAPSEWATCH_")}
-        env["PYTHONPATH"] = str(ROOT)
+        env |= {"PYTHONPATH": str(ROOT), **environment}
         self.child: pexpect.spawn[str] = pexpect.spawn(
             sys.executable, ["-m", "monitor", *arguments], cwd=str(folder), env=env,
             encoding="utf-8", timeout=WAIT, dimensions=(50, 100),
@@ -66,8 +66,8 @@ def run(tmp_path: Path) -> Iterator[Start]:
     """Starts commands in the folder, and ends what a test has left."""
     talks: list[Talk] = []
 
-    def start(*arguments: str) -> Talk:
-        talks.append(Talk(tmp_path, *arguments))
+    def start(*arguments: str, **environment: str) -> Talk:
+        talks.append(Talk(tmp_path, *arguments, **environment))
         return talks[-1]
 
     yield start

@@ -168,3 +168,28 @@ def test_a_cloud_that_left_the_settings_is_told_and_another_step_chosen(
     assert 'there is no cloud "sandbox"' in talk.text
     talk.answer("Cloud", "other")
     talk.asked("Directory")
+
+
+@pytest.mark.parametrize(
+    ("case", "environment"),
+    [
+        ("L05-locale-C", {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}),
+        ("L05-one-column", {"COLUMNS": "1"}),
+        ("L05-no-colour", {"NO_COLOR": "1"}),
+        ("L05-no-such-zone", {"TZ": "Nonsense/Zone"}),
+        ("L05-dumb", {"TERM": "dumb"}),
+    ],
+)
+def test_the_surroundings_change_no_question(
+    case: str, environment: dict[str, str], new: Newcomer, run: Start
+) -> None:
+    """The same steps, and an answer with letters beyond ASCII is told apart from a fault."""
+    talk = run("tenant", "add", "fabrikam", **environment)
+    directory(talk, new)
+    talk.answer("Sender mailbox", "büro@fabrikam.example\u202e")
+    talk.answer("Sender mailbox", new.mailbox.address)
+    talk.answer("How Exchange", "9" * 3000)
+    talk.answer("How Exchange", "1")
+    talk.asked(r"client\) ID")
+    assert "It must be one mail address" in talk.text, case
+    assert "fault of the program" not in talk.text

@@ -51,6 +51,32 @@ def test_a_watched_tenant_keeps_its_secret_when_its_set_up_ends(store: Store, ma
     assert [value.owner for value in store.sealed_values()] == ["contoso"]
 
 
+def test_a_set_up_goes_on_only_from_where_it_is(store: Store) -> None:
+    """Of two windows the second writes nothing; nor into a set-up that is over."""
+    begun, one, two = (Draft("contoso", {"cloud": cloud}) for cloud in ("", "global", "dod"))
+    store.put_draft(begun, now=NOW)
+    assert store.replace_draft(begun, one, now=NOW)
+    assert not store.replace_draft(begun, two, now=NOW)
+    assert store.draft("contoso") == one
+    store.drop_draft("contoso")
+    assert not store.replace_draft(one, two, now=NOW)
+    assert store.drafts() == []
+
+
+def test_a_set_up_ends_in_a_tenant_once(store: Store, make: Make) -> None:
+    """Not where it went on elsewhere, and never over a tenant that is watched by then."""
+    begun, later = Draft("contoso"), Draft("contoso", {"cloud": "dod"})
+    store.put_draft(later, now=NOW)
+    assert not store.finish_draft(begun, make.tenant(), now=NOW)
+    assert (store.tenants(), store.drafts()) == ([], [later])
+    assert store.finish_draft(later, make.tenant(), now=NOW)
+    assert (store.tenant("contoso"), store.drafts()) == (make.tenant(), [])
+    store.put_draft(later, now=NOW)
+    other = make.tenant(directory_id="7b1c0000-0000-4000-8000-000000000009")
+    assert not store.finish_draft(later, other, now=NOW)
+    assert (store.tenant("contoso"), store.drafts()) == (make.tenant(), [later])
+
+
 def test_a_sender_is_in_doubt_until_somebody_saw_the_mail(store: Store, make: Make) -> None:
     """The question, then the answer; both go with the tenant."""
     store.put_tenant(make.tenant(), now=NOW)
