@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from dataclasses import replace
 from datetime import time, timedelta
 from pathlib import Path
@@ -44,6 +43,8 @@ from monitor.fields import (
     beside,
 )
 from monitor.fields.environment import DIVIDER, PREFIX, unknown_variables, variable_of
+from monitor.fields.files import parse_toml as parse_toml
+from monitor.fields.files import read_text as read_text
 from monitor.fields.problems import explain_places, nearest, printable
 from monitor.model import Cloud, CredentialRef, Recipient, Sender
 from monitor.references import located
@@ -154,8 +155,9 @@ class _Environment(EnvSettingsSource):
         """Read one variable; what is no JSON goes to the checks, which say where and why."""
         try:
             return super().decode_complex_value(field_name, field, value)
-        except ValueError:
-            is_list = get_origin(field.annotation) is tuple
+        except (ValueError, RecursionError):
+            # Below a table of any names ([clouds.NAME]) the library knows of no field.
+            is_list = get_origin(getattr(field, "annotation", None)) is tuple
             return [part.strip() for part in str(value).split(",")] if is_list else value
 
 
@@ -319,33 +321,6 @@ def load(path: Path | None = None) -> Configuration:
             + ("init" if named is None else f"--config {file} init"),
         )
     return parse(parse_toml(read_text(file), file), file.resolve().parent, file.resolve())
-
-
-def read_text(file: Path) -> str:
-    """The text of a file that people wrote.
-
-    Raises:
-        SettingsError: it cannot be read, or is not UTF-8.
-    """
-    try:
-        return file.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise SettingsError([f"{file} cannot be read: {error.strerror}."]) from error
-    except UnicodeDecodeError as error:
-        told = f"{file} is not UTF-8 text (byte {error.start}). Save it as UTF-8."
-        raise SettingsError([told]) from None
-
-
-def parse_toml(text: str, file: Path) -> dict[str, Any]:
-    """The tables of a TOML file.
-
-    Raises:
-        SettingsError: it is not TOML; says in which line.
-    """
-    try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise SettingsError([f"{file} is not valid TOML: {error}."]) from error
 
 
 def parse(table: dict[str, Any], folder: Path, path: Path | None) -> Configuration:

@@ -46,6 +46,8 @@ def guid(value: Any) -> str:
             "must be a GUID like 7b1c0000-0000-4000-8000-000000000000 "
             "(in Entra: Overview, Directory (tenant) ID or Application (client) ID)"
         )
+    if not UUID(text).int:
+        raise ValueError("is a GUID of zeros, which only stands for one; put the real one here")
     return str(UUID(text))
 
 

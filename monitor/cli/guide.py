@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -10,10 +11,10 @@ from typing import TYPE_CHECKING
 import typer
 
 from monitor.cli.telling import ask_arrival, say, tell_checks, tell_probe
-from monitor.cli.terminal import write_new_file
+from monitor.cli.terminal import ask, write_new_file
 from monitor.errors import LapsewatchError, UsageError
 from monitor.model import CanaryResult, Draft, Probe, Tenant
-from monitor.wizard.answers import AnswerError
+from monitor.wizard.answers import AnswerError, BusyError
 from monitor.wizard.questions import applies, label_of
 from monitor.wizard.steps import CHECKS, SECRET, TITLES, Page, Question, Step, next_step, way
 
@@ -67,10 +68,15 @@ class Guide:
         else:
             say(f"{draft.name}: this takes about ten minutes. Ctrl-C leaves; what you answered is "
                 f"kept, and `lapsewatch tenant add {draft.name}` goes on from there.")  # fmt: skip
-        while (step := next_step(draft)) not in (None, Step.TEST):
-            assert step is not None  # noqa: S101 (the loop's condition)
-            draft = self._take(draft, step)
-        return self._wizard.finish(draft, self._now())
+        while True:
+            while (step := next_step(draft)) not in (None, Step.TEST):
+                assert step is not None  # noqa: S101 (the loop's condition)
+                draft = self._take(draft, step)
+            try:
+                return self._wizard.finish(draft, self._now())
+            except UsageError as error:  # what it depends on, a cloud say, is gone meanwhile
+                say(f"{error.message} {error.remedy}".strip(), indent=2)
+                draft = self._wizard.back(draft, self._which(draft, Step.TEST), self._now())
 
     def _now(self) -> datetime:
         return self._app.clock()
@@ -96,13 +102,14 @@ class Guide:
 
     def _which(self, draft: Draft, step: Step) -> Step:
         """Ask for the step to go back to."""
-        before = way(draft)[: way(draft).index(step)]
+        steps = way(draft)  # without a mailbox there is no step for a test mail
+        before = steps[: steps.index(step)] if step in steps else steps
         for number, one in enumerate(before, 1):
             say(f"{number} {TITLES[one]}", indent=4)
         while True:
             said: str = typer.prompt("  Back to step", default=str(len(before)))
-            if said.strip().isdecimal() and 0 < int(said) <= len(before):
-                return before[int(said) - 1]
+            if number := _number(said, len(before)):
+                return before[number - 1]
 
     def _head(self, page: Page) -> None:
         print()
@@ -142,6 +149,8 @@ class Guide:
                     raise AnswerError(question.key, "It is needed here.")
                 # With what was said before it, on which its meaning may depend.
                 draft = self._wizard.answer(draft, {**said, question.key: text}, self._now())
+            except BusyError:
+                raise
             except LapsewatchError as error:
                 say(f"{error.message} {error.remedy}".strip(), indent=4)
                 continue
@@ -173,12 +182,13 @@ class Guide:
         except UsageError as error:
             say(f"{error.message} {error.remedy}".strip(), indent=2)
             return
-        file = Path(f"{draft.name}-exchange.ps1")
         # Windows PowerShell 5.1 reads a file without the mark as ANSI.
         data = text.replace("\n", "\r\n").encode("utf-8-sig")
-        if not (file.is_file() and file.read_bytes() == data):
-            write_new_file(file, data, force=file.is_file())
-        say(f"The script: {file.absolute()}", indent=2)
+        try:
+            say(f"The script: {_written(draft.name, data).absolute()}", indent=2)
+        except UsageError as error:
+            say(f"The script is not written. {error.message} Leave, go to a folder of your own, "
+                f"and go on there: lapsewatch tenant add {draft.name}", indent=2)  # fmt: skip
 
     # --- the end -------------------------------------------------------------------------------
 
@@ -212,6 +222,22 @@ class Guide:
         say(f"More: lapsewatch doctor --tenant {probe.tenant}", indent=4)
 
 
+def _written(name: str, data: bytes) -> Path:
+    """A file that holds the script: a new one, where somebody has changed an earlier one.
+
+    Raises:
+        UsageError: none can be written here.
+    """
+    names = [f"{name}-exchange.ps1", *(f"{name}-exchange-{n}.ps1" for n in range(2, 100))]
+    for file in map(Path, names):
+        if file.is_file() and file.read_bytes() == data:
+            return file
+        if not os.path.lexists(file):
+            write_new_file(file, data)
+            return file
+    raise UsageError(f"There are too many files like {names[0]} here.")
+
+
 def _is_worth_a_line(check: Check) -> bool:
     return check.status != "ok" or not check.name.endswith(_QUIET)
 
@@ -228,13 +254,17 @@ def _prompt(question: Question, draft: Draft) -> str:
     default = "" if question.hidden else first or kept or question.default
     hidden = " (not shown; Enter keeps the one you gave)" if kept else " (not shown)"
     label = f"  {question.label}" + (hidden if question.hidden else "")
-    said: str = typer.prompt(
-        label, default=default, show_default=bool(default), hide_input=question.hidden
-    )
+    said = ask(label, default=default, hidden=question.hidden, shown=bool(default))
     words = [word for word, _ in question.choices]
-    if said.strip().isdecimal() and 0 < int(said) <= len(words):
-        return words[int(said) - 1]
-    return said.strip()
+    number = _number(said, len(words))
+    return words[number - 1] if number else said.strip()
+
+
+def _number(said: str, largest: int) -> int:
+    """The number that was answered; 0 where it is none of those that were offered."""
+    text = said.strip()
+    number = int(text) if text.isdecimal() and len(text) < 4 else 0
+    return number if number <= largest else 0
 
 
 def _what_now(page: Page | None, causes: Sequence[str]) -> str:

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from monitor.cli import options
-from monitor.cli.tenants import tenant
-from monitor.cli.terminal import many, print_json, wired
+from monitor.cli.tenants import complain_of_rows, tenant
+from monitor.cli.terminal import EXIT_LEFT, ask, many, print_json, wired
 from monitor.errors import UsageError
+from monitor.fields.problems import printable
 
 if TYPE_CHECKING:
     from monitor.model import Tenant
     from monitor.wiring import App
-
-EXIT_LEFT = 130
 
 
 def register(app: typer.Typer) -> None:
@@ -70,6 +69,7 @@ def add(
     with wired(context) as app:
         app.make_database()
         app.sealed.check()
+        options.refuse_two_apps(shared_app, client_id)
         given = _given(
             cloud=cloud, directory_id=directory_id, client_id=client_id, app=shared_app,
             mailbox=mailbox, model=model, enterprise_object_id=object_id, time_zone=time_zone,
@@ -77,8 +77,11 @@ def add(
             **options.sign_in(credential, secret_stdin, certificate, password, federated,
                        managed_identity),
         )  # fmt: skip
+        bad = 0
         if file is not None:
-            told = add_from_file(app, file, only=name, anyway=anyway, test=not no_test)
+            _only_the_file(given)
+            told, found = add_from_file(app, file, only=name, anyway=anyway, test=not no_test)
+            bad = complain_of_rows(file, found.warnings, found.errors)
         elif no_input or as_json or not sys.stdin.isatty():
             told = [add_from_options(app, _needed(name), given, anyway=anyway, test=not no_test)]
         else:
@@ -89,7 +92,14 @@ def add(
     else:
         for one in told:
             one.tell()
-    raise typer.Exit(max((one.exit_code for one in told), default=1))
+    raise typer.Exit(max((one.exit_code for one in told), default=1) or bad)
+
+
+def _only_the_file(given: dict[str, str]) -> None:
+    if given:
+        raise typer.BadParameter(
+            "its rows say all, so leave out what describes one tenant", param_hint="--file"
+        )
 
 
 def _given(**said: str | None) -> dict[str, str]:
@@ -104,19 +114,31 @@ def _needed(name: str | None) -> str:
 
 def _ask_name(app: App) -> str:
     """The tenant's name; a set-up that was left is offered first."""
+    from monitor.cli.telling import say
+    from monitor.wizard.answers import check_name
+
     drafts = [draft.name for draft in app.wizard.drafts()]
     if drafts:
         print(f"Begun and not finished: {', '.join(drafts)}")
-    first = drafts[0] if drafts else None
-    said: str = typer.prompt("What to call the tenant (short, unique)", default=first)
-    return said.strip()
+    first = drafts[0] if drafts else ""
+    while True:
+        label = "What to call the tenant (short, unique)"
+        try:
+            return check_name(ask(label, default=first, shown=bool(first)))
+        except UsageError as error:
+            say(error.message, indent=2)
+        except (typer.Abort, KeyboardInterrupt, EOFError):
+            print("\nLeft. Nothing was begun.")
+            raise typer.Exit(EXIT_LEFT) from None
 
 
 def _add_at_terminal(app: App, name: str, given: dict[str, str], *, test: bool) -> None:
     from monitor.cli.guide import Guide, LeftError
     from monitor.cli.telling import tell_next
+    from monitor.wizard.answers import check_name
 
-    entry = app.store.tenant(name.strip())
+    name = check_name(name)
+    entry = app.store.tenant(name)
     guide = Guide(app, name, given)
     try:
         if entry is None:
@@ -167,4 +189,4 @@ def read_once(app: App, entry: Tenant) -> None:
         soon = sum(row.needs_action for row in rows if row.credential.tenant == entry.name)
         print(f"Read: {held}, {soon} of them in need of action.")
     else:
-        print(f"It could not be read: {records[0].problem}")
+        print(f"It could not be read: {printable(str(records[0].problem), 1000)}")

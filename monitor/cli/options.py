@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from monitor.cli.terminal import ask_secret
 from monitor.errors import UsageError
+
+if TYPE_CHECKING:
+    from monitor.wizard.answers import AnswerError
 
 _LARGEST = 20_000  # bytes of a secret on standard input
 
@@ -45,6 +49,27 @@ CanaryTo = Annotated[str | None, typer.Option(help="Where the daily test mail go
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; asks nothing.")]
 
 
+_OPTION_OF = {
+    "enterprise_object_id": "--object-id", "recipients": "--recipient", "credential": "credential",
+}  # fmt: skip
+
+
+def blamed(error: AnswerError) -> UsageError:
+    """What is wrong with an answer, with the option that gave it."""
+    option = _OPTION_OF.get(error.key) or f"--{error.key.replace('_', '-')}"
+    return UsageError(f"{option}: {error.message}", remedy=error.remedy)
+
+
+def refuse_two_apps(shared: str | None, client_id: str | None) -> None:
+    """Refuse a tenant with an app of its own and a shared one.
+
+    Raises:
+        UsageError: both are named.
+    """
+    if shared and client_id:
+        raise UsageError("Say --app or --client-id.", remedy="A shared app has a client id.")
+
+
 def sign_in(
     credential: str | None,
     secret_stdin: bool,
@@ -69,23 +94,28 @@ def sign_in(
     said = [form for form, text in forms.items() if text is not None]
     if len(said) > 1 or (credential and secret_stdin):
         raise UsageError("Say one credential only.", remedy="A tenant signs in with one.")
-    if credential is not None and not credential.startswith(REFERENCE_FORMS):
-        raise UsageError(
-            "--credential takes a reference, never the secret itself: other users of this machine "
-            "see a command's arguments. If that was the real value, make a new secret.",
-            remedy="Put it into a file that only you can read and say --credential file:PATH, or "
-            "give it on standard input with --secret-stdin.",
-        )
-    if password is not None and not password.startswith(REFERENCE_FORMS):
-        raise UsageError(
-            "--password takes a reference, never the password itself: other users of this machine "
-            "see a command's arguments.",
-            remedy="Put it into a file that only you can read and say --password file:PATH.",
-        )
+    for option, text in (("--credential", credential), ("--password", password)):
+        if text is not None and not text.startswith(REFERENCE_FORMS):
+            raise _no_reference(option, text)
+    if password is not None and certificate is None:
+        raise UsageError("--password opens a certificate's file.", remedy="Say --certificate too.")
     if not said:
         return {}
     text = _from_stdin() if secret_stdin else forms[said[0]]
     return {"form": said[0], "credential": text, "password": password}
+
+
+def _no_reference(option: str, text: str) -> UsageError:
+    if not text.strip():
+        return UsageError(f"{option} is empty.", remedy="Is the variable set that it comes from?")
+    stdin = " or give it on standard input with --secret-stdin" if option == "--credential" else ""
+    return UsageError(
+        f"{option} takes a reference, never the secret itself: other users of this machine see a "
+        "command's arguments. If that was the real value, make a new one.",
+        remedy=f"Put it into a file that only you can read and say {option} file:PATH,{stdin}."
+        if stdin
+        else f"Put it into a file that only you can read and say {option} file:PATH.",
+    )
 
 
 def _from_stdin() -> str:
@@ -95,8 +125,7 @@ def _from_stdin() -> str:
         UsageError: there is none, or too much.
     """
     if sys.stdin.isatty():
-        typed: str = typer.prompt("Client secret (the Value, not shown)", hide_input=True)
-        return typed
+        return ask_secret("Client secret (the Value, not shown)")
     text = sys.stdin.buffer.read(_LARGEST + 1)
     if not text.strip() or len(text) > _LARGEST:
         raise UsageError("Standard input holds no secret's value.", remedy="One line of text.")

@@ -10,7 +10,7 @@ import typer
 from monitor.cli import options
 from monitor.cli.telling import ask_arrival, keep_arrival, say, tell_checks, tell_probe
 from monitor.cli.tenants import named, tenant
-from monitor.cli.terminal import print_json, wired
+from monitor.cli.terminal import EXIT_LEFT, ask_secret, print_json, wired
 from monitor.errors import UsageError
 
 if TYPE_CHECKING:
@@ -75,13 +75,23 @@ def _tell_test(app: App, entry: Tenant, probe: Probe, *, quiet: bool) -> None:
     sender = app.wizard.sender(entry)
     if probe.result is CanaryResult.OK and sender is not None:
         if sys.stdin.isatty():
-            ask_arrival(app, entry, probe, ", ".join(sender.canary_to))
+            _ask_arrival(app, entry, probe, ", ".join(sender.canary_to))
         else:
             say(f"If it arrived: lapsewatch tenant verify {entry.name} --arrived", indent=2)
         return
     told = app.diagnose(probe.evidence, probe.stage)
     say(f"{told.explanation} [{probe.cause}]", indent=4)
     say(f"Fix: {told.fix}", indent=4)
+
+
+def _ask_arrival(app: App, entry: Tenant, probe: Probe, where: str) -> None:
+    try:
+        ask_arrival(app, entry, probe, where)
+    except (typer.Abort, KeyboardInterrupt, EOFError):
+        print()
+        say("Left. The mail was sent, and nobody has said yet whether it arrived. Then: "
+            f"lapsewatch tenant verify {entry.name} --arrived")  # fmt: skip
+        raise typer.Exit(EXIT_LEFT) from None
 
 
 def _doubt(app: App, entry: Tenant) -> str:
@@ -130,10 +140,10 @@ def update(
         if not said and not given:
             said = _ask_secret(name)
         if said:
+            _changed(app, entry, given, keep=False)  # a slip there must not come half-way
             entry = _renewed(app, entry, said, sending=sending)
         if given:
-            entry = app.wizard.renewals.change(entry, given, app.wizard.around(), app.clock())
-            print(f"{entry.name} is updated.")
+            entry = _changed(app, entry, given)
         if no_test or app.wizard.sender(entry) is None:
             return
         probe = app.wizard.arrivals.prove(entry)
@@ -141,14 +151,25 @@ def update(
     raise typer.Exit(EXIT_CANARY if probe.result is CanaryResult.FAILED else 0)
 
 
+def _changed(app: App, entry: Tenant, given: dict[str, str], *, keep: bool = True) -> Tenant:
+    from monitor.wizard.answers import AnswerError
+
+    try:
+        if not keep:
+            return app.wizard.renewals.changed(entry, given, app.wizard.around())
+        entry = app.wizard.renewals.change(entry, given, app.wizard.around(), app.clock())
+    except AnswerError as error:
+        raise options.blamed(error) from None
+    print(f"{entry.name} is updated.")
+    return entry
+
+
 def _ask_secret(name: str) -> dict[str, str | None]:
     if not sys.stdin.isatty():
         raise UsageError(
             "What is to be changed?", remedy="Say --secret-stdin, --credential or another option."
         )
-    typed: str = typer.prompt(
-        f"New client secret of {name} (the Value, not shown)", hide_input=True
-    )
+    typed = ask_secret(f"New client secret of {name} (the Value, not shown)")
     return {"form": "secret", "credential": typed, "password": None}
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from monitor.cli.tenants import named
-from monitor.cli.terminal import many, print_json, print_table, settings, wired
+from monitor.cli.terminal import ask_secret, many, print_json, print_table, settings, wired
 from monitor.errors import UsageError
 from monitor.fields import looks_like_guid
 from monitor.fields.problems import nearest, printable
@@ -153,7 +153,7 @@ def _value(owner: str, field: str) -> bytes:
         UsageError: there is none, or too much.
     """
     if sys.stdin.isatty():
-        typed: str = typer.prompt(f"Value of sealed:{owner}/{field} (not shown)", hide_input=True)
+        typed = ask_secret(f"Value of sealed:{owner}/{field} (not shown)")
         value = typed.strip().encode("utf-8", "surrogateescape")
     else:
         value = sys.stdin.buffer.read(_LARGEST + 1)

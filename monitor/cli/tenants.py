@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from monitor.cli.terminal import iso, lasting, many, print_json, print_table, when, wired
-from monitor.errors import UsageError
+from monitor.errors import ImportRowError, UsageError
 from monitor.fields.problems import nearest, printable
 from monitor.findings import summary
 from monitor.onboard import consent_url
@@ -63,7 +63,7 @@ def import_(
             known_apps=app.store.shared_apps(),
         )
         outcomes = _keep(app, found, live=live, dry_run=dry_run)
-        warnings = [*found.warnings, *_doubts(app, found)]
+        warnings = [*found.warnings, *_doubts(app, found), *_unheard(app, found)]
     if as_json:
         print_json(
             {
@@ -80,12 +80,17 @@ def import_(
     else:
         _tell_import(file, outcomes)
         _tell_shadow(outcomes, None if live else app.configuration.settings.defaults.shadow)
+    raise typer.Exit(complain_of_rows(file, warnings, found.errors))
+
+
+def complain_of_rows(file: Path, warnings: Sequence[str], errors: Sequence[ImportRowError]) -> int:
+    """Tell what is odd in a file and which rows are bad, a line for each; the exit code."""
     for text in warnings:
         print(f"Warning: {file.name}: {printable(text, 2000)}", file=sys.stderr)
-    for bad in found.errors:
+    for bad in errors:
         where = f"{file.name}: line {bad.line}, {bad.row}"
         print(f"Error: {where}: {printable(str(bad), 2000)}", file=sys.stderr)
-    raise typer.Exit(1 if found.errors else 0)
+    return 1 if errors else 0
 
 
 def _keep(app: App, found: Roster, *, live: bool, dry_run: bool) -> list[tuple[str, str]]:
@@ -109,6 +114,19 @@ def _doubts(app: App, found: Roster) -> list[str]:
     first = {held: name for name, held in reversed(named)}
     look, now = app.credentials.doubts, app.clock()
     return [f"{name}: {told}" for held, name in first.items() for told in look(held, now)]
+
+
+def _unheard(app: App, found: Roster) -> list[str]:
+    """That nobody at all is told of some tenants, in one line."""
+    alone = [] if app.configuration.operator_recipients else found.tenants
+    names = [entry.name for entry in alone if not entry.recipients]
+    if not names:
+        return []
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return [
+        f"{', '.join(names[:3])}{more}: nobody is warned. Name recipients there, or under "
+        "[defaults] or [operator] in the settings."
+    ]
 
 
 def _tell_import(file: Path, outcomes: Sequence[tuple[str, str]]) -> None:
@@ -205,12 +223,19 @@ def remove(
         bool, typer.Option("--yes", help="Do not ask, and do not look at standard input.")
     ] = False,
 ) -> None:
-    """Stop watching a tenant and delete everything known about it.
+    """Stop watching a tenant and delete everything known about it; or a set-up that was left.
 
     It asks at a terminal only. Elsewhere it goes on, unless standard input says something else
     than yes.
     """
     with wired(context) as app:
+        begun = app.store.draft(name)
+        if begun is not None and app.store.tenant(name) is None:
+            if not yes:
+                _confirm(name)
+            app.wizard.forget(begun)
+            print(f"The set-up of {name} is forgotten.")
+            return
         entry = named(app, name)
         if not yes:
             _confirm(entry.name)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from monitor.wiring import App
 
 
+EXIT_LEFT = 130  # as shells say it of a command that Ctrl-C ended
+
+
 def settings(context: typer.Context, *, quiet: bool = True) -> Configuration:
     """The settings that the global options name; also sets up the logs.
 
@@ -59,6 +62,41 @@ def wired(context: typer.Context, *, quiet: bool = True, works: bool = False) ->
         if works:
             app.sealed.check()
         yield app
+
+
+def ask(label: str, *, default: str = "", hidden: bool = False, shown: bool = True) -> str:
+    """One answer from the terminal, as text.
+
+    Args:
+        label: the question.
+        default: what an empty answer stands for.
+        hidden: nothing of it is shown.
+        shown: whether the default is.
+
+    Raises:
+        typer.Abort: whoever answers has left (Ctrl-C, Ctrl-D).
+    """
+    while True:
+        try:
+            said: str = typer.prompt(label, default=default, show_default=shown, hide_input=hidden)
+            return said
+        except UnicodeDecodeError:  # what is hidden is read without our leave to replace letters
+            print("    That is not UTF-8 text. Once more, please.")
+
+
+def ask_secret(label: str) -> str:
+    """A secret's value from the terminal, without echo.
+
+    Raises:
+        typer.Exit: whoever answers has left; nothing was changed, and that is said.
+    """
+    try:
+        while not (said := ask(label, hidden=True, shown=False)):
+            pass
+        return said
+    except (typer.Abort, KeyboardInterrupt, EOFError):
+        print("\nLeft. Nothing was changed.")
+        raise typer.Exit(EXIT_LEFT) from None
 
 
 def complain(error: LapsewatchError) -> None:

@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from monitor.cli.doctor import check_json
+from monitor.cli.options import blamed
 from monitor.cli.telling import say, tell_checks, tell_next, tell_probe
 from monitor.errors import UsageError
 from monitor.model import CanaryResult, Draft, Probe, Tenant
+from monitor.wizard.answers import AnswerError, checked
 from monitor.wizard.questions import applies
 from monitor.wizard.steps import FOUND, OWN, SECRET, Step, way
 
 if TYPE_CHECKING:
     from monitor.doctor.checks import Check
+    from monitor.roster import Roster
     from monitor.wiring import App
 
 EXIT_WRONG, EXIT_CANARY = 1, 6
@@ -100,7 +103,11 @@ def add_from_options(
         LapsewatchError: the database cannot be used.
     """
     wizard, outcome = app.wizard, Outcome(name, app)
-    draft = _answered(app, wizard.begin(name, app.clock()), given)
+    begun = wizard.begin(name, app.clock())
+    try:
+        draft = _answered(app, begun, given)
+    except AnswerError as error:
+        raise blamed(error) from None
     for step in way(draft):
         found = wizard.look(draft, step, app.clock())
         draft = found.draft
@@ -121,6 +128,7 @@ def _answered(app: App, draft: Draft, given: dict[str, str]) -> Draft:
         UsageError: something is missing or cannot be right.
     """
     wizard, missing = app.wizard, []
+    checked("app", given.get("app", ""), wizard.around())  # asked for only where there is one
     for step in Step:
         if step not in way(draft):
             continue
@@ -144,26 +152,27 @@ def _answered(app: App, draft: Draft, given: dict[str, str]) -> Draft:
 
 def add_from_file(
     app: App, file: Path, *, only: str | None, anyway: bool, test: bool
-) -> list[Outcome]:
+) -> tuple[list[Outcome], Roster]:
     """Prove and store the tenants of a file that are not watched yet.
+
+    Returns:
+        What came of each good row, and what was read, with the bad rows.
 
     Raises:
         SettingsError: the file cannot be read.
-        UsageError: a row is bad, or nothing in it is new.
+        UsageError: nothing in it is new.
     """
     from monitor.roster import read
 
     known = app.store.tenants()
     found = read(file, app.configuration, known=known, known_apps=app.store.shared_apps())
-    if found.errors:
-        raise UsageError(" ".join(f"line {bad.line}: {bad}" for bad in found.errors))
     watched = {entry.name for entry in known}
     new = [one for one in found.tenants if one.name not in watched and only in (None, one.name)]
-    if not new:
+    if not new and not found.errors:
         raise UsageError(f"{file.name} holds no tenant that is not watched already.")
     for shared in found.apps:
         app.store.put_shared_app(shared, now=app.clock())
-    return [_from_entry(app, entry, anyway=anyway, test=test) for entry in new]
+    return [_from_entry(app, entry, anyway=anyway, test=test) for entry in new], found
 
 
 def _from_entry(app: App, entry: Tenant, *, anyway: bool, test: bool) -> Outcome:

@@ -44,7 +44,10 @@ def is_address(text: str) -> bool:
     """Whether `text` is one mail address, without a display name."""
     text = text.strip()
     fits = _ADDRESS.fullmatch(text) and len(text) <= 254 and not text.startswith("-")
-    return bool(fits) and not BIDI_OR_HIDDEN.search(text) and ".." not in text and text[-1] != "."
+    if not fits or ".." in text or text[-1] == ".":
+        return False
+    # U+FFFD is what a terminal or a decoder put for a letter that it did not know.
+    return text.isprintable() and not BIDI_OR_HIDDEN.search(text) and "\ufffd" not in text
 
 
 def _address(value: Any) -> str:

@@ -53,7 +53,7 @@ def _is_at_fault(value: str, above: list[str], below: list[str], table: Mapping[
     """Whether a variable's value, and not the file's table, has (or lacks) the key below it."""
     try:
         held = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return True
     if not below or not isinstance(held, dict) or below[0] in held:
         return True

@@ -35,6 +35,7 @@ _NO_RELAY = (
     "a tenant's mail goes out through its own Exchange mailbox, or else by the "
     "operator; a plain server can only stand in the settings, under [operator.sender]"
 )
+_SECRET_PEEK = 20_000  # bytes; far more than any client secret has
 Problem = tuple[str, str]  # the dotted path of the key, and what is wrong
 
 
@@ -179,6 +180,49 @@ def _columns() -> set[str]:
     return (own | senders) - {"sender", "sender_smtp"}
 
 
+def _swapped(table: TenantTable) -> list[Problem]:
+    """Ids that stand at each other's place; no two things in Entra have the same one."""
+    sender = table.sender
+    own = (sender and sender.client_id) or table.client_id
+    apps = (("client_id", table.client_id), ("sender.client_id", sender and sender.client_id))
+    told = [
+        (where, "is the directory's id; it must be the Application (client) ID of the app")
+        for where, id_ in apps
+        if id_ == table.directory_id
+    ]
+    found = sender and sender.enterprise_object_id
+    if found and found in (own, table.directory_id):
+        what = "Application (client) ID" if found == own else "directory's id"
+        told.append((
+            "sender.enterprise_object_id",
+            f"is the {what}; it must be the Object ID that Entra shows under Enterprise "
+            "applications",
+        ))  # fmt: skip
+    return told
+
+
+def _doubt(data: bytes) -> str:
+    """What makes it doubtful that a file holds one client secret; never what it holds."""
+    if len(data) > _SECRET_PEEK:
+        return "is too large to hold a client secret."
+    try:
+        text = data.decode("utf-8-sig").strip()
+    except UnicodeDecodeError:
+        text = "\0"
+    if not text:
+        return "is empty."
+    if looks_like_guid(text):
+        return (
+            "what it holds looks like the secret's ID (a GUID). Entra wants the secret's Value, "
+            "which is shown only once, right after it was made."
+        )
+    if text[0] == text[-1] and text[0] in "\"'`" and len(text) > 1:
+        return "its text stands in quotes. Entra's secrets have none: take them away."
+    if not (text.isascii() and text.isprintable()):
+        return "does not hold one line of plain text. Put the secret's Value there, alone."
+    return ""
+
+
 class _Reader:
     """Collects the good rows and the errors of one file."""
 
@@ -232,6 +276,7 @@ class _Reader:
                 near = nearest(cloud, clouds)
                 hint = f'did you mean "{near}"?' if near else "known: " + ", ".join(sorted(clouds))
                 problems.append((where, f'there is no cloud "{printable(cloud)}"; {hint}'))
+        problems += _swapped(table)
         if sender and sender.smtp is not None:
             problems.append(("sender.smtp", _NO_RELAY))
         elif sender and sender.mailbox is None:
@@ -300,15 +345,12 @@ class _Reader:
                     f"{where}: others on this machine can read it. Run: chmod 600 {path}"
                 )
             with path.open("rb") as opened:
-                text = opened.read(200).decode("utf-8-sig", "replace")
+                data = opened.read(_SECRET_PEEK + 1)
         except OSError as error:
             self.warnings.append(f"{where}: cannot be read ({error.strerror}).")
             return
-        if credential.form == "secret" and looks_like_guid(text):
-            self.warnings.append(
-                f"{where}: what it holds looks like the secret's ID (a GUID). Entra wants the "
-                "secret's Value, which is shown only once, right after it was made."
-            )
+        if credential.form == "secret" and (doubt := _doubt(data)):
+            self.warnings.append(f"{where}: {doubt}")
 
     def _refuse(self, row: Row, problems: Sequence[Problem]) -> None:
         for path, told in problems:

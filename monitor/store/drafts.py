@@ -7,8 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, select
 
-from monitor.model import Draft
-from monitor.store.engine import Database, upsert
+from monitor.model import Draft, Tenant
+from monitor.store.engine import Database, insert_once, upsert
 from monitor.store.tables import DRAFT, SEALED_SECRET, TENANT
 from monitor.store.text import dump, load
 
@@ -74,6 +74,24 @@ class Drafts:
             upsert(connection, DRAFT, [{"name": name, "document": dump(new), "changed_at": now}])
             return new
 
+    def finish_draft(self, draft: Draft, tenant: Tenant, *, now: datetime) -> bool:
+        """Watch the tenant that a set-up came to, and end the set-up; both or neither.
+
+        Returns:
+            Whether it is so: not where the set-up went on elsewhere, or the name is watched.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        row = {"name": tenant.name, "document": dump(tenant), "changed_at": now}
+        with self._database.write() as connection:
+            if not _stands(connection, draft):
+                return False
+            if not insert_once(connection, TENANT, row, unique=["name"]):
+                return False
+            connection.execute(delete(DRAFT).where(DRAFT.c.name == draft.name))
+            return True
+
     def drop_draft(self, name: str) -> bool:
         """Forget a set-up; its sealed values go too, unless a tenant of that name uses them.
 
@@ -90,6 +108,12 @@ class Drafts:
                 sealed = SEALED_SECRET.c.owner == name
                 connection.execute(delete(SEALED_SECRET).where(sealed))
             return bool(gone.rowcount)
+
+
+def _stands(connection: Connection, draft: Draft) -> bool:
+    """Whether a set-up is kept just so; it stays so until the transaction ends."""
+    query = select(DRAFT.c.document).where(DRAFT.c.name == draft.name).with_for_update()
+    return connection.execute(query).scalar_one_or_none() == dump(draft)
 
 
 def is_draft(connection: Connection, name: str) -> bool:

@@ -193,7 +193,9 @@ def _parse(url: str) -> URL:
         # All of it is the file's name: a folder may have a ? in its own, which begins no options.
         return URL.create("sqlite", database=match[1])
     try:
-        parsed = make_url(url)
+        parsed = make_url(url.encode().decode())  # half a character is no part of a URL
+        if "@" in (parsed.host or ""):
+            raise ValueError("the rest of a password that has an @ in it")
     except (ArgumentError, ValueError):
         raise StoreError(
             "The database URL cannot be read.",
@@ -230,7 +232,7 @@ def _place(url: URL) -> str:
 
 def _sqlite(file: Path, busy_seconds: float) -> Engine:
     # mode=rw: a mistyped path must be an error, not a new and empty database that looks quiet.
-    name = f"file:{quote(str(file))}?mode=rw"
+    name = f"file:{quote(os.fsencode(file))}?mode=rw"
 
     def connect() -> sqlite3.Connection:
         return sqlite3.connect(

@@ -36,6 +36,8 @@ _MEANINGS: tuple[tuple[str, str, str], ...] = (
      "Check that PostgreSQL runs and where its socket is."),
     ("failed to resolve host", "cannot be reached: its host name is not known",
      "Check the host in `url` under [database]."),
+    ("invalid connection option", "has an option in its URL that PostgreSQL does not know",
+     "Check what follows the ? in `url` under [database]."),
     ("timeout", "did not answer in time", "Check the network, and that PostgreSQL runs."),
     ("permission denied", "denies access to its tables", "Grant the role the rights it needs."),
     ("read-only transaction", "takes no writes (a standby server?)",

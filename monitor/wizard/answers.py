@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from monitor.errors import UsageError
 from monitor.fields import Address, Guid, ZoneName
-from monitor.fields.problems import nearest, printable
+from monitor.fields.problems import BIDI_OR_HIDDEN, nearest, printable
 from monitor.model import Draft
 from monitor.onboard import Model
 from monitor.references import looks_like_guid, reference
@@ -21,6 +21,7 @@ _DOMAIN = re.compile(
 )
 _EVERYBODY = ("common", "organizations", "consumers")
 _QUOTES = ('"', "'", "“", "”", "‘", "’", "`")
+_EDGES = re.compile(rf"^(?:\s|{BIDI_OR_HIDDEN.pattern})+|(?:\s|{BIDI_OR_HIDDEN.pattern})+$")
 _GUID: TypeAdapter[str] = TypeAdapter(Guid)
 _ADDRESS: TypeAdapter[str] = TypeAdapter(Address)
 _ZONE: TypeAdapter[str] = TypeAdapter(ZoneName)
@@ -33,6 +34,17 @@ class AnswerError(UsageError):
     def __init__(self, key: str, message: str) -> None:
         super().__init__(message)
         self.key = key
+
+
+class BusyError(UsageError):
+    """Somebody else works at the same set-up at the same time."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The set-up of {name} went on in another window meanwhile. What was done there stays; "
+            "the last answer here was not kept.",
+            remedy=f"Go on from there: lapsewatch tenant add {name}",
+        )
 
 
 def check_name(name: str) -> str:
@@ -83,6 +95,9 @@ def _checked(key: str, text: str, around: Surroundings) -> str:
         case "form":
             return _word(key, text, list(FORMS))
         case "app":
+            if text != OWN and not around.apps:
+                told = f'There is no shared app "{printable(text, 60)}", nor any other. '
+                raise AnswerError(key, told + "Import its [[app]] first: tenant import FILE.")
             return "" if text == OWN else _word(key, text, list(around.apps))
         case "directory_id":
             return _directory(text)
@@ -128,13 +143,19 @@ def plain_secret(text: str) -> str:
     Raises:
         AnswerError: it is empty, of several lines, or a secret's ID.
     """
-    value = text.strip().lstrip("\ufeff")
+    value = _EDGES.sub("", text)
     if len(value) > 1 and value[0] in _QUOTES and value[-1] in _QUOTES:
         value = value[1:-1].strip()
     if not value:
         raise AnswerError("credential", "There is no value.")
     if re.search(r"[\x00-\x1f\x7f]", value):
         raise AnswerError("credential", "A client secret is one line of text.")
+    if odd := next((n for n, letter in enumerate(value, 1) if not letter.isascii()), 0):
+        raise AnswerError(
+            "credential",
+            f"Its character number {odd} is none that Entra puts into a secret. Copy the Value "
+            "once more, from Entra itself.",
+        )
     if looks_like_guid(value):
         raise AnswerError(
             "credential",

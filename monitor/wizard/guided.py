@@ -19,7 +19,15 @@ from monitor.render import exchange_script
 from monitor.roster import read_row
 from monitor.senders import OAuthSender, of_tenant
 from monitor.store import Store
-from monitor.wizard.answers import AnswerError, check_name, checked, plain_secret, reference_of, row
+from monitor.wizard.answers import (
+    AnswerError,
+    BusyError,
+    check_name,
+    checked,
+    plain_secret,
+    reference_of,
+    row,
+)
 from monitor.wizard.arrival import Arrivals
 from monitor.wizard.keeping import Keeper
 from monitor.wizard.questions import page
@@ -110,7 +118,9 @@ class Wizard:
         if found is None:
             found = Draft(name)
             self._store.put_draft(found, now=now)
-        return found
+        # Another version may have had other steps.
+        known = tuple(step for step in found.passed if step in list(Step))
+        return replace(found, passed=known)
 
     def forget(self, draft: Draft) -> None:
         """Drop a set-up, and the secret that was typed for it."""
@@ -139,6 +149,7 @@ class Wizard:
 
         Raises:
             AnswerError: one cannot be right; none was kept.
+            BusyError: somebody else goes on with this set-up; none was kept.
             LapsewatchError: the secret cannot be kept, or the database not be used.
         """
         around = self.around()
@@ -149,6 +160,10 @@ class Wizard:
             for key, text in said.items()
             if key not in ("credential", "password")
         }
+        directory = given.get("directory_id") or draft.get("directory_id")
+        if given.get("client_id") and given["client_id"] == directory:
+            told = "That is the directory's id. It must be the app's Application (client) ID."
+            raise AnswerError("client_id", told)
         given |= self._kept(draft, form, said, around)
         changed = [step for step in Step if set(keys_of(step)) & set(said)]
 
@@ -186,14 +201,14 @@ class Wizard:
         """Mark a step as done.
 
         Raises:
-            UsageError: what it rests on was changed elsewhere meanwhile.
+            BusyError: what it rests on was changed elsewhere meanwhile.
             StoreError: the database cannot be used.
         """
         keys = [key for one in Step if _place([one]) <= _place([step]) for key in keys_of(one)]
 
         def change(stored: Draft) -> Draft:
             if any(stored.get(key) != draft.get(key) for key in keys):
-                raise UsageError(f"The set-up of {draft.name} was changed meanwhile. Look again.")
+                raise BusyError(draft.name)
             return replace(stored, passed=tuple(dict.fromkeys((*stored.passed, step))))
 
         return self._change(draft, change, now)
@@ -211,7 +226,7 @@ class Wizard:
         """Change what is stored, which the terminal and the page may do at the same time."""
         found = self._store.change_draft(draft.name, change, now=now)
         if found is None:
-            raise UsageError(f"There is no set-up of {draft.name} any more.")
+            raise BusyError(draft.name)
         return found
 
     def _learn(self, draft: Draft, key: str, value: str, now: datetime) -> Draft:
@@ -285,11 +300,12 @@ class Wizard:
 
         Raises:
             UsageError: the answers make no tenant.
+            BusyError: the set-up went on elsewhere, or the name is watched by now.
             StoreError: the database cannot be used.
         """
         entry = self.tenant(draft)
-        self._store.put_tenant(entry, now=now)
-        self._store.drop_draft(draft.name)
+        if not self._store.finish_draft(draft, entry, now=now):
+            raise BusyError(draft.name)
         return entry
 
     def sender(self, entry: Tenant) -> OAuthSender | None:

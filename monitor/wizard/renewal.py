@@ -78,6 +78,9 @@ class Renewals:
         if "failed" in statuses or "ok" not in statuses:
             self.let_go(entry.name, credential)
             return Renewal(entry, checks, proven=False)
+        # As it is by now: looking took seconds, in which somebody may have changed the rest.
+        entry = self._store.tenant(entry.name) or entry
+        new = _with_credential(entry, credential, sending=sending)
         self._store.put_tenant(new, now=now)
         old = entry.sender.credential if sending and entry.sender else entry.credential
         if old is not None:
@@ -129,19 +132,36 @@ class Renewals:
     def change(
         self, entry: Tenant, said: Mapping[str, str], around: Surroundings, now: datetime
     ) -> Tenant:
-        """Change who is warned, when, and where the test mail goes.
+        """Change who is warned, when, and where the test mail goes; see `changed`.
+
+        Raises:
+            AnswerError: an answer cannot be right; nothing was changed.
+            StoreError: the database cannot be used.
+        """
+        new = self.changed(entry, said, around)
+        self._store.put_tenant(new, now=now)
+        return new
+
+    def changed(self, entry: Tenant, said: Mapping[str, str], around: Surroundings) -> Tenant:
+        """The tenant with other answers; nothing is kept yet.
 
         Args:
             entry: the tenant.
             said: the answers recipients, time_zone, canary_to and enterprise_object_id.
             around: what is configured.
-            now: the instant.
 
         Raises:
-            AnswerError: one cannot be right; nothing was changed.
-            StoreError: the database cannot be used.
+            AnswerError: one cannot be right.
         """
         sure = {key: checked(key, text, around) for key, text in said.items()}
+        if sure.get("recipients") == "" and not around.operator_hears:
+            raise AnswerError("recipients", "Then nobody would be warned. Name somebody.")
+        taken = (entry.client_id, entry.directory_id, entry.sender and entry.sender.client_id)
+        if sure.get("enterprise_object_id") and sure["enterprise_object_id"] in taken:
+            told = "That is the app's client id or the directory's id. It must be the Object ID "
+            raise AnswerError(
+                "enterprise_object_id", f"{told}that Entra shows under Enterprise applications."
+            )
         new, sender = entry, entry.sender
         if "recipients" in sure:
             new = replace(
@@ -153,9 +173,7 @@ class Renewals:
             sender = replace(sender, canary_to=tuple(listed(sure["canary_to"])))
         if sender is not None and "enterprise_object_id" in sure:
             sender = replace(sender, enterprise_object_id=sure["enterprise_object_id"] or None)
-        new = replace(new, sender=sender)
-        self._store.put_tenant(new, now=now)
-        return new
+        return replace(new, sender=sender)
 
     def let_go(self, name: str, credential: CredentialRef) -> None:
         """Delete a kept value that nothing refers to any more."""

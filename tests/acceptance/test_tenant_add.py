@@ -22,9 +22,9 @@ Start = Callable[..., "Talk"]
 class Talk:
     """A person at a terminal who runs one command."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
         env = {k: v for k, v in os.environ.items() if not k.startswith("LAPSEWATCH_")}
-        env["PYTHONPATH"] = str(ROOT)
+        env |= {"PYTHONPATH": str(ROOT), **environment}
         self.child: pexpect.spawn[str] = pexpect.spawn(
             sys.executable, ["-m", "monitor", *arguments], cwd=str(folder), env=env,
             encoding="utf-8", timeout=WAIT, dimensions=(50, 100),
@@ -66,8 +66,8 @@ def run(tmp_path: Path) -> Iterator[Start]:
     """Starts commands in the folder, and ends what a test has left."""
     talks: list[Talk] = []
 
-    def start(*arguments: str) -> Talk:
-        talks.append(Talk(tmp_path, *arguments))
+    def start(*arguments: str, **environment: str) -> Talk:
+        talks.append(Talk(tmp_path, *arguments, **environment))
         return talks[-1]
 
     yield start
@@ -183,10 +183,12 @@ def test_the_step_to_mend_may_be_an_earlier_one(new: Newcomer, run: Start) -> No
     directory(talk, new)
     talk.answer("Sender mailbox")
     talk.answer(r"client\) ID", new.tenant.directory_id)
+    talk.answer(r"client\) ID", new.app.object_id)
     talk.answer("Press Enter when it is granted")
     talk.answer("signs in with")
     talk.answer("not shown", new.secret.value)
     talk.asked("What now")
+    assert "That is the directory's id." in talk.text
     assert "AADSTS700016" in talk.text
     talk.child.sendline("b")
     talk.answer("Back to step", "3")

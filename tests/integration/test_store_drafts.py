@@ -88,6 +88,20 @@ def test_a_watched_tenant_keeps_its_secret_when_its_set_up_ends(store: Store, ma
     assert [value.owner for value in store.sealed_values()] == ["contoso"]
 
 
+def test_a_set_up_ends_in_a_tenant_once(store: Store, make: Make) -> None:
+    """Not where it went on elsewhere, and never over a tenant that is watched by then."""
+    begun, later = Draft("contoso"), Draft("contoso", {"cloud": "dod"})
+    store.put_draft(later, now=NOW)
+    assert not store.finish_draft(begun, make.tenant(), now=NOW)
+    assert (store.tenants(), store.drafts()) == ([], [later])
+    assert store.finish_draft(later, make.tenant(), now=NOW)
+    assert (store.tenant("contoso"), store.drafts()) == (make.tenant(), [])
+    store.put_draft(later, now=NOW)
+    other = make.tenant(directory_id="7b1c0000-0000-4000-8000-000000000009")
+    assert not store.finish_draft(later, other, now=NOW)
+    assert (store.tenant("contoso"), store.drafts()) == (make.tenant(), [later])
+
+
 def test_a_sender_is_in_doubt_until_somebody_saw_the_mail(store: Store, make: Make) -> None:
     """The question, then the answer; both go with the tenant."""
     store.put_tenant(make.tenant(), now=NOW)

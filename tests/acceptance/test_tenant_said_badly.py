@@ -1,0 +1,105 @@
+"""`tenant add`, `update` and `remove` without a terminal, when what is said cannot be right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.acceptance.command_line import Command, command, folder, own_log
+from tests.acceptance.newcomer import Newcomer
+from tests.acceptance.test_tenant_said import added, new, options, pipe, ready
+
+__all__ = ["command", "folder", "new", "own_log", "pipe", "ready"]  # fixtures
+
+
+def test_a_bad_row_costs_no_good_one_and_is_told_with_its_line(
+    ready: Newcomer, command: Command, folder: Path
+) -> None:
+    """C04, L11: `tenant add --file`, as `tenant import`."""
+    (folder / "secret").write_text(ready.secret.value)
+    (folder / "secret").chmod(0o600)
+    good = (
+        f'[[tenant]]\nname = "fabrikam"\ndirectory_id = "{ready.tenant.directory_id}"\n'
+        f'cloud = "sandbox"\nclient_id = "{ready.app.app_id}"\ncredential = "file:secret"\n'
+    )
+    (folder / "t.toml").write_text(f'[[tenant]]\nname = "bad"\ntheshold = 1\n\n{good}')
+    said = command("tenant", "add", "--file", "t.toml", "--json")
+    assert said.code == 1
+    assert [(one["tenant"], one["stored"]) for one in said.json] == [("fabrikam", True)]
+    errors = [line for line in said.err.splitlines() if line.startswith("Error: ")]
+    assert (
+        'Error: t.toml: line 3, bad: unknown key "theshold"; did you mean "thresholds"?' in errors
+    )
+    assert all(line.startswith("Error: t.toml: line ") for line in errors)
+
+
+def test_a_set_up_that_was_left_can_be_forgotten(new: Newcomer, command: Command, pipe) -> None:
+    """L04: with the secret that was typed for it; a misspelt name is not for ever."""
+    said = added(command, new, pipe)
+    assert (said.code, said.json[0]["stored"]) == (1, False)
+    kept = Path("secrets")
+    assert [one.name for one in kept.glob("fabrikam*")] == ["fabrikam+1"]
+    said = command("tenant", "remove", "fabrikam", "--yes")
+    assert (said.code, said.out) == (0, "The set-up of fabrikam is forgotten.\n")
+    assert list(kept.glob("fabrikam*")) == []
+    assert command("tenant", "remove", "fabrikam", "--yes").code == 1
+
+
+def test_a_set_up_whose_key_is_lost_names_the_key_and_goes_on_without_it(
+    new: Newcomer, command: Command, folder: Path, pipe
+) -> None:
+    """C21: the sealed secret of a set-up under a key that is not there any more."""
+    settings = folder / "lapsewatch.toml"
+    plain = settings.read_text()
+    ids = []
+    for name in ("first", "second"):
+        ids.append(command("secrets", "new-key", name).out.split()[3])
+        settings.write_text(f'{plain}\n[vault]\nkey = "file:{folder}/{name}"\n')
+        said = added(command, new, pipe)
+        assert said.code == 1
+    assert f"Values are sealed under the key {ids[0]}, and [vault] names {ids[1]}." in said.err
+    assert "secrets list" in said.err
+    assert new.secret.value not in said.out + said.err
+    assert command("secrets", "remove", "fabrikam", "secret").code == 0
+    assert added(command, new, pipe).json[0]["checks"]
+
+
+def test_nobody_can_be_made_to_be_warned_of_a_tenant_by_no_one(
+    ready: Newcomer, command: Command, folder: Path, pipe
+) -> None:
+    """C14: `tenant update --recipient ""` without an operator; nothing is changed."""
+    assert added(command, ready, pipe).code == 0
+    settings = folder / "lapsewatch.toml"
+    settings.write_text(settings.read_text().replace('recipients = ["noc@msp.example"]', ""))
+    said = command("tenant", "update", "fabrikam", "--recipient", "")
+    assert (said.code, said.out) == (1, "")
+    assert "Then nobody would be warned." in said.err
+    said = command("tenant", "update", "fabrikam", "--object-id", ready.app.app_id)
+    assert (said.code, "Enterprise applications" in said.err) == (1, True)
+    (shown,) = command("tenant", "list", "--json").json
+    assert shown["recipients"] == ["it@fabrikam.example"]
+    assert shown["sender"]["enterprise_object_id"] == ready.principal.object_id
+
+
+def test_a_slip_beside_a_new_secret_changes_neither(
+    ready: Newcomer, command: Command, pipe
+) -> None:
+    """C14: the secret that is in use stays, and is not left without its file."""
+    assert added(command, ready, pipe).code == 0
+    pipe(f"{ready.secrets[1].value}\n")
+    said = command("tenant", "update", "fabrikam", "--secret-stdin", "--time-zone", "CET+1")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith("Error: --time-zone: It is not a time zone of the IANA list")
+    assert [one.name for one in Path("secrets").glob("fabrikam*")] == ["fabrikam+1"]
+
+
+def test_a_second_set_up_of_the_same_directory_is_refused(
+    ready: Newcomer, command: Command, pipe
+) -> None:
+    """C06: under another name; what is watched stays as it is."""
+    assert added(command, ready, pipe).code == 0
+    pipe("")
+    again = [word if word != "fabrikam" else "again" for word in options(ready)]
+    said = command(*again, "--credential", "env:X")
+    assert said.code == 1
+    assert 'is already watched as tenant "fabrikam"' in said.err
+    assert [one["name"] for one in command("tenant", "list", "--json").json] == ["fabrikam"]
