@@ -76,6 +76,12 @@ def sign_in(
             remedy="Put it into a file that only you can read and say --credential file:PATH, or "
             "give it on standard input with --secret-stdin.",
         )
+    if password is not None and not password.startswith(REFERENCE_FORMS):
+        raise UsageError(
+            "--password takes a reference, never the password itself: other users of this machine "
+            "see a command's arguments.",
+            remedy="Put it into a file that only you can read and say --password file:PATH.",
+        )
     if not said:
         return {}
     text = _from_stdin() if secret_stdin else forms[said[0]]

@@ -168,7 +168,7 @@ def consent_fix(signed: SignInSeen, notes: Notebook, cause: str = "consent_missi
     fix = notes.rules.describe(cause).fix
     if not signed.consent_url:
         return fix
-    return f"{fix}\nAn administrator of that directory grants it here: {signed.consent_url}"
+    return f"{fix} An administrator of that directory grants it here: {signed.consent_url}"
 
 
 def consent_command(signed: SignInSeen) -> str:

@@ -235,6 +235,10 @@ def _next_reminder(item: DigestItem, frame: Frame) -> str:
     day = next_day(item, frame)
     if day is None:
         return "none of its own; it stays in every digest until it is renewed or deleted"
+    end = item.notice.credential.end
+    held_back = end is not None and item.tenant.in_shadow(frame.now) and end > frame.now
+    if held_back and end is not None and words.local(end, frame.zone).date() < day:
+        return f"{words.day(day)}, which is after its end. Renew it before, or start them now"
     return words.day(day)
 
 

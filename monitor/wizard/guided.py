@@ -202,8 +202,8 @@ class Wizard:
         """Go back to a step: it and all after it are to be done again; the answers stay."""
 
         def change(stored: Draft) -> Draft:
-            still = tuple(one for one in stored.passed if _place([Step(one)]) < _place([step]))
-            return replace(stored, passed=still)
+            done = (one for one in stored.passed if _place([Step(one)]) < _place([step]))
+            return replace(stored, passed=tuple(done))
 
         return self._change(draft, change, now)
 

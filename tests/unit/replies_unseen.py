@@ -1,6 +1,7 @@
-"""Replies from public threads and pages that no rule was written after, by the cause they mean.
+"""Wordings that no rule was written after, by the cause they mean.
 
-They came when the rules stood. One of them failed, and led to a better rule: .NET's "The remote name
+They were written down when the rules stood, in the form in which public threads and documents quote
+such replies; not each was looked up. One failed, and led to a better rule: .NET's "The remote name
 could not be resolved".
 """
 # ruff: noqa: E501  (replies are shown as servers send them)

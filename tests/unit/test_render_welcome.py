@@ -109,3 +109,10 @@ def test_the_foot_does_not_announce_a_mail_for_tomorrow() -> None:
     """A digest does; after a welcome none comes."""
     assert "The next mail can come on" in sample.digest(SOON).text
     assert "The next mail can come on" not in sample.welcome(SOON).text
+
+
+def test_what_ends_while_it_is_quiet_is_said_to() -> None:
+    """Nobody may think that a reminder comes before the end."""
+    told = "which is after its end. Renew it before, or start them now"
+    assert told in sample.welcome(sample.item(7)).text
+    assert told not in sample.welcome(sample.item(30), LAPSED).text
