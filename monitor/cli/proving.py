@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -177,7 +178,13 @@ def _renewed(app: App, entry: Tenant, said: dict[str, str | None], *, sending: b
     """The tenant with its new credential; ends the command where that is not proven."""
     _refuse_what_is_not_there(entry, sending=sending)
     renewals = app.wizard.renewals
-    new = renewals.credential(entry.name, said, app.wizard.around())
+    new = renewals.taken(
+        entry.name,
+        said["form"] or "secret",
+        said["credential"] or "",
+        said["password"] or "",
+        folder=Path.cwd(),
+    )
     print("Trying the new credential …")
     done: Renewal = renewals.renew(entry, new, sending=sending, now=app.clock())
     tell_checks(done.checks)

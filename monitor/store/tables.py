@@ -307,24 +307,6 @@ class DraftRow(Row, table=True):
     changed_at: datetime
 
 
-class SetupLinkRow(Row, table=True):
-    """One-time links to the set-up pages, by the SHA-256 of their tokens."""
-
-    __tablename__ = "setup_link"
-    digest: str = _text(primary_key=True)
-    expires_at: datetime
-
-
-class WebSessionRow(Row, table=True):
-    """Browsers that may change something, by the SHA-256 of what their cookies hold."""
-
-    __tablename__ = "web_session"
-    digest: str = _text(primary_key=True)
-    started_at: datetime
-    seen_at: datetime
-    expires_at: datetime
-
-
 class ExaminationRow(Row, table=True):
     """What the doctor found after a failure. The operator's sender has no tenant row."""
 
@@ -341,6 +323,24 @@ class ExchangeResultRow(Row, table=True):
     tenant: str = _text(primary_key=True)
     at: datetime
     document: str = _text()
+
+
+class SetupLinkRow(Row, table=True):
+    """One-time links to the set-up pages, by the SHA-256 of their tokens."""
+
+    __tablename__ = "setup_link"
+    digest: str = _text(primary_key=True)
+    expires_at: datetime
+
+
+class WebSessionRow(Row, table=True):
+    """Browsers that may change something, by the SHA-256 of what their cookies hold."""
+
+    __tablename__ = "web_session"
+    digest: str = _text(primary_key=True)
+    started_at: datetime
+    seen_at: datetime
+    expires_at: datetime
 
 
 class SnoozeRow(Row, table=True):
@@ -400,10 +400,10 @@ PROBE = _core(ProbeRow)
 SENDER_HEALTH = _core(SenderHealthRow)
 CONFIRMATION = _core(ConfirmationRow)
 DRAFT = _core(DraftRow)
-SETUP_LINK = _core(SetupLinkRow)
-WEB_SESSION = _core(WebSessionRow)
 EXAMINATION = _core(ExaminationRow)
 EXCHANGE_RESULT = _core(ExchangeResultRow)
+SETUP_LINK = _core(SetupLinkRow)
+WEB_SESSION = _core(WebSessionRow)
 SNOOZE = _core(SnoozeRow)
 BEAT = _core(BeatRow)
 SEALED_SECRET = _core(SealedSecretRow)

@@ -164,20 +164,31 @@ class Wizard:
         if given.get("client_id") and given["client_id"] == directory:
             told = "That is the directory's id. It must be the app's Application (client) ID."
             raise AnswerError("client_id", told)
-        given |= self._kept(draft, form, said, around)
+        kept = self._kept(draft, form, said, around)
+        given |= kept
         changed = [step for step in Step if set(keys_of(step)) & set(said)]
 
         def change(stored: Draft) -> Draft:
+            if any(stored.get(key) != draft.get(key) for key in given):
+                raise BusyError(draft.name)  # the same was answered in another window
             passed = stored.passed
             if changed:
                 passed = tuple(one for one in passed if _place([Step(one)]) < _place(changed))
             return replace(stored, answers={**stored.answers, **given}, passed=passed)
 
-        new = self._change(draft, change, now)
+        try:
+            new = self._change(draft, change, now)
+        except BusyError:
+            self._let_go(draft.name, set(kept.values()) - set(draft.answers.values()))
+            raise
         for key in ("credential", "password"):  # only now: what is stored must not point nowhere
             if draft.get(key) and draft.get(key) != new.get(key):
                 self._keeper.let_go(draft.name, draft.get(key))
         return new
+
+    def _let_go(self, name: str, references: Iterable[str]) -> None:
+        for reference in references:
+            self._keeper.let_go(name, reference)
 
     def _kept(
         self, draft: Draft, form: str, said: Mapping[str, str], around: Surroundings

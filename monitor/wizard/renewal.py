@@ -8,16 +8,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from monitor import references
 from monitor.config import Configuration
 from monitor.doctor.checks import Check
 from monitor.doctor.rounds import Doctor
 from monitor.fields import beside
 from monitor.model import CredentialRef, Recipient, Tenant
-from monitor.references import credential, foreign_owner, located
+from monitor.references import looks_like_guid
 from monitor.store import Store
 from monitor.wizard.answers import AnswerError, checked, listed, plain_secret, reference_of
 from monitor.wizard.keeping import Keeper
-from monitor.wizard.steps import CERTIFICATE, SECRET, Surroundings
+from monitor.wizard.steps import CERTIFICATE, MANAGED, SECRET, Surroundings
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,48 +88,6 @@ class Renewals:
             self.let_go(entry.name, old)
         return Renewal(new, checks, proven=True)
 
-    def credential(
-        self,
-        name: str,
-        said: Mapping[str, str | None],
-        around: Surroundings,
-        *,
-        folder: Path | None = None,
-    ) -> CredentialRef:
-        """The credential that somebody typed or named; a secret's value is kept at once.
-
-        Args:
-            name: of the tenant.
-            said: the answers `form`, `credential` and `password`.
-            around: what is configured.
-            folder: where a relative path begins; None takes the working folder.
-
-        Raises:
-            AnswerError: it cannot be one.
-            SecretError: the value cannot be kept.
-        """
-        form = said.get("form") or SECRET
-        text = reference_of(form, said.get("credential") or "")
-        if text is None:
-            kept = self._keeper.keep(name, plain_secret(said.get("credential") or ""))
-            return CredentialRef("secret", kept)
-        table = {form: checked("credential", text, around)}
-        if password := said.get("password"):
-            table["password"] = self._password(name, form, password, around)
-        try:
-            found = credential(table)
-        except ValueError as error:
-            raise AnswerError("credential", f"It {error}.") from None
-        if owner := foreign_owner(found, name):
-            raise AnswerError("credential", f"That is a secret of {owner}, not of {name}.")
-        return located(found, lambda named: str(beside(folder or Path.cwd(), named)))
-
-    def _password(self, name: str, form: str, text: str, around: Surroundings) -> str:
-        """The reference of what opens a certificate's file; a password itself is kept at once."""
-        if form == CERTIFICATE and reference_of(SECRET, text) is None:
-            return self._keeper.keep(name, text.strip())
-        return checked("password", text, around)
-
     def change(
         self, entry: Tenant, said: Mapping[str, str], around: Surroundings, now: datetime
     ) -> Tenant:
@@ -174,6 +133,41 @@ class Renewals:
         if sender is not None and "enterprise_object_id" in sure:
             sender = replace(sender, enterprise_object_id=sure["enterprise_object_id"] or None)
         return replace(new, sender=sender)
+
+    def taken(
+        self, name: str, form: str, text: str, password: str = "", *, folder: Path | None = None
+    ) -> CredentialRef:
+        """A credential as somebody types it: a secret's value is kept, anything else is found.
+
+        Args:
+            name: the tenant's.
+            form: secret, certificate, federated or managed_identity.
+            text: a secret's value, or where to find the credential.
+            password: of a certificate's file, or where to find it.
+            folder: where relative paths begin; None means the settings' folder.
+
+        Raises:
+            AnswerError: it can be neither.
+            SecretError: the value cannot be kept.
+        """
+        try:
+            held = {form: self._reference(name, form, text)}
+            if form == CERTIFICATE and password.strip():
+                opener = reference_of(SECRET, password)
+                held["password"] = opener or self._keeper.keep(name, password.strip())
+            found = references.credential(held)
+        except ValueError as error:
+            raise AnswerError("credential", f"It {error}.") from None
+        if owner := references.foreign_owner(found, name):
+            raise AnswerError("credential", f"That is a secret of {owner}, not of {name}.")
+        start = folder or self._configuration.folder
+        return references.located(found, lambda path: str(beside(start, path)))
+
+    def _reference(self, name: str, form: str, text: str) -> str:
+        if looks_like_guid(text) and form != MANAGED:
+            plain_secret(text)  # a secret's ID: it says so
+        found = reference_of(form, text)
+        return self._keeper.keep(name, plain_secret(text)) if found is None else found
 
     def let_go(self, name: str, credential: CredentialRef) -> None:
         """Delete a kept value that nothing refers to any more."""

@@ -265,25 +265,23 @@ class Desk:
         if entry.app and not sending:
             raise NotTaken({"": f"The credential of the app {entry.app} serves several tenants."})
         text = _one_of(form)
-        said = {
-            "form": form.get("form"), "credential": text, "password": form.get("password"),
-        }  # fmt: skip
-        around, folder = self.app.wizard.around(), self.app.configuration.folder
-        new = _taken(lambda: renewals.credential(name, said, around, folder=folder))
+        kind, password = form.get("form", "secret"), form.get("password", "")
+        new = _taken(lambda: renewals.taken(name, kind, text, password))
         try:
             done = renewals.renew(entry, new, sending=sending, now=self.app.clock())
         except BaseException:
             renewals.let_go(name, new)
             raise
+        if not done.proven:
+            renewals.let_go(name, new)
         probe = self._prove(done.entry) if done.proven else None
         self.board.put(name, Renewed(done, probe, sending))
         _log.info("credential_renewed", tenant=name, sending=sending, proven=done.proven)
         return done.proven
 
     def _prove(self, entry: Tenant) -> Probe | None:
-        if self.app.wizard.sender(entry) is None:
-            return None
-        return self.app.wizard.arrivals.prove(entry)
+        has_path = self.app.wizard.sender(entry) is not None
+        return self.app.wizard.arrivals.prove(entry) if has_path else None
 
 
 def has_own_sender(entry: Tenant) -> bool:
