@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from monitor.config import load
+from monitor.model import CredentialRef, Draft
+from monitor.store import Store
+from monitor.wiring import App
 from tests.acceptance.command_line import Command, command, folder, own_log
 from tests.acceptance.newcomer import Newcomer
+from tests.acceptance.test_cli_refusals import with_input
 from tests.acceptance.test_tenant_said import added, new, options, pipe, ready
 
 __all__ = ["command", "folder", "new", "own_log", "pipe", "ready"]  # fixtures
@@ -103,3 +109,43 @@ def test_a_second_set_up_of_the_same_directory_is_refused(
     assert said.code == 1
     assert 'is already watched as tenant "fabrikam"' in said.err
     assert [one["name"] for one in command("tenant", "list", "--json").json] == ["fabrikam"]
+
+
+def test_what_changed_while_a_secret_was_tried_stays(
+    ready: Newcomer, command: Command, folder: Path, pipe
+) -> None:
+    """L08: looking takes seconds, and another window may have changed who is warned."""
+    assert added(command, ready, pipe).code == 0
+    (folder / "second").write_text(ready.secrets[1].value)
+    with App(load(folder / "lapsewatch.toml"), clock=ready.cloud.clock.now) as app:
+        stale = app.store.tenant("fabrikam")
+        assert stale is not None
+        changed = replace(stale, time_zone="Asia/Tokyo")
+        app.store.put_tenant(changed, now=app.clock())
+        new_one = CredentialRef("secret", f"file:{folder}/second")
+        done = app.wizard.renewals.renew(stale, new_one, sending=False, now=app.clock())
+        assert done.proven
+        assert app.store.tenant("fabrikam") == replace(changed, credential=new_one)
+
+
+def test_a_set_up_of_another_version_goes_on(
+    ready: Newcomer, command: Command, folder: Path, pipe
+) -> None:
+    """L09: steps and answers that this version does not know are left out."""
+    odd = Draft("fabrikam", {"shoe_size": "42"}, ("shoes", "directory"))
+    with Store.open(f"sqlite:///{folder / 'lapsewatch.db'}") as store:
+        store.upgrade()
+        store.put_draft(odd, now=ready.cloud.clock.now())
+    said = added(command, ready, pipe)
+    assert (said.code, said.json[0]["stored"]) == (0, True)
+
+
+def test_a_reader_that_goes_away_stops_nothing_half_way(ready: Newcomer, folder: Path) -> None:
+    """L03: `tenant add … | head`, with a secret on standard input; no traceback."""
+    (folder / "typed").write_text(ready.secret.value)
+    words = " ".join(f"'{word}'" for word in options(ready, "--secret-stdin"))
+    done = with_input(folder, f"{{}} {words} < typed | head -c 1")
+    assert done.stderr == ""
+    with Store.open(f"sqlite:///{folder / 'lapsewatch.db'}") as store:
+        assert [entry.name for entry in store.tenants()] == ["fabrikam"]
+        assert store.drafts() == []
