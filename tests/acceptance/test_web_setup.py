@@ -194,7 +194,7 @@ def test_the_terminal_and_the_page_at_one_set_up_lose_no_answer(new: Newcomer) -
     draft = new.app.store.draft(NAME)
     assert draft.get("mailbox") == new.mailbox.address
     assert draft.get("recipients") == "it@newcomer.example"
-    with pytest.raises(UsageError, match="changed meanwhile"):
+    with pytest.raises(UsageError, match="in another window meanwhile"):
         wizard.pass_on(seen, Step.APP, now)
     assert new.app.store.draft(NAME).passed == ()
     wizard.forget(draft)
