@@ -120,7 +120,9 @@ class Wizard:
             self._store.put_draft(found, now=now)
         # Another version may have had other steps.
         known = tuple(step for step in found.passed if step in list(Step))
-        return replace(found, passed=known)
+        if known == found.passed:
+            return found
+        return self._change(found, lambda stored: replace(stored, passed=known), now)
 
     def forget(self, draft: Draft) -> None:
         """Drop a set-up, and the secret that was typed for it."""

@@ -198,7 +198,7 @@ def test_the_terminal_and_the_page_at_one_set_up_lose_no_answer(new: Newcomer) -
         wizard.pass_on(seen, Step.APP, now)
     assert new.app.store.draft(NAME).passed == ()
     wizard.forget(draft)
-    with pytest.raises(UsageError, match="no set-up"):
+    with pytest.raises(UsageError, match="in another window meanwhile"):
         wizard.answer(seen, new.right_answers()["app"], now)
     assert new.app.store.drafts() == []
 
