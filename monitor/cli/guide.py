@@ -13,6 +13,7 @@ import typer
 from monitor.cli.telling import ask_arrival, say, tell_checks, tell_probe
 from monitor.cli.terminal import ask, write_new_file
 from monitor.errors import LapsewatchError, UsageError
+from monitor.fields.problems import printable
 from monitor.model import CanaryResult, Draft, Probe, Tenant
 from monitor.wizard.answers import AnswerError, BusyError
 from monitor.wizard.questions import applies, label_of
@@ -29,8 +30,13 @@ _ANSWERS = frozenset({
     "wrong_cloud", "tenant_not_found", "cert_not_registered",
 })  # fmt: skip
 # What goes without saying while it is well.
+BACK = "back"  # typed in place of an answer
 _QUIET = (".dns", ".tcp", ".tls", ".claims", ".file", ".audience", ".rights", ".greeting",
           ".starttls", ".ehlo", ".lifetime", "clock")  # fmt: skip
+
+
+class BackError(Exception):
+    """Whoever answers wants to go to an earlier step."""
 
 
 class LeftError(Exception):
@@ -67,7 +73,8 @@ class Guide:
             say(f"{draft.name}: going on where you left, at step {len(draft.passed) + 1}.")
         else:
             say(f"{draft.name}: this takes about ten minutes. Ctrl-C leaves; what you answered is "
-                f"kept, and `lapsewatch tenant add {draft.name}` goes on from there.")  # fmt: skip
+                f"kept, and `lapsewatch tenant add {draft.name}` goes on from there. `{BACK}` goes "
+                "to an earlier step.")  # fmt: skip
         while True:
             while (step := next_step(draft)) not in (None, Step.TEST):
                 assert step is not None  # noqa: S101 (the loop's condition)
@@ -82,14 +89,23 @@ class Guide:
         return self._app.clock()
 
     def _take(self, draft: Draft, step: Step) -> Draft:
-        """One step: tell, ask, look; done when nothing is wrong, or somebody wants to go on."""
+        """One step: tell, ask, look."""
         page = self._wizard.page(draft, step)
         self._head(page)
         if step is Step.EXCHANGE:
             self._script(draft)
-        draft = self._ask(draft, page)
-        if step in (Step.PERMISSIONS, Step.EXCHANGE):
-            self._pause(step)
+        try:
+            draft = self._ask(draft, page)
+            if step in (Step.PERMISSIONS, Step.EXCHANGE):
+                self._pause(step)
+            return self._settle(draft, step, page)
+        except BackError:
+            # As it is stored: some of the step's questions may have been answered.
+            stored = self._wizard.begin(draft.name, self._now())
+            return self._wizard.back(stored, self._which(stored, step), self._now())
+
+    def _settle(self, draft: Draft, step: Step, page: Page) -> Draft:
+        """Look at the answers until nothing is wrong, or somebody wants to go on."""
         while True:
             draft, causes = self._look(draft, step)
             choice = _what_now(page, causes) if causes else "on"
@@ -104,6 +120,9 @@ class Guide:
         """Ask for the step to go back to."""
         steps = way(draft)  # without a mailbox there is no step for a test mail
         before = steps[: steps.index(step)] if step in steps else steps
+        if not before:
+            say("This is the first step.", indent=4)
+            return step
         for number, one in enumerate(before, 1):
             say(f"{number} {TITLES[one]}", indent=4)
         while True:
@@ -121,7 +140,10 @@ class Guide:
 
     def _pause(self, step: Step) -> None:
         done = "it is granted" if step is Step.PERMISSIONS else "the script has run"
-        typer.prompt(f"  Press Enter when {done}", default="", show_default=False)
+        while said := ask(f"  Press Enter when {done}", default="", shown=False).strip():
+            if said.lower() == BACK:
+                raise BackError
+            say("Only Enter goes on; `back` goes to an earlier step, Ctrl-C leaves.", indent=4)
 
     # --- asking --------------------------------------------------------------------------------
 
@@ -170,10 +192,7 @@ class Guide:
             say(f"{error.message} {error.remedy}".strip(), indent=2)
             return draft, ["answers"]
         tell_checks([check for check in found.checks if _is_worth_a_line(check)])
-        if step is Step.EXCHANGE and found.wrong:
-            say("If the script has just run: Exchange takes minutes, at times up to two hours. Try "
-                "again, or leave and go on later.", indent=2)  # fmt: skip
-        return found.draft, [check.cause or "unknown" for check in found.wrong]
+        return found.draft, [check.cause or "answers" for check in found.wrong]
 
     def _script(self, draft: Draft) -> None:
         """Write the Exchange script beside, for somebody to run."""
@@ -185,10 +204,16 @@ class Guide:
         # Windows PowerShell 5.1 reads a file without the mark as ANSI.
         data = text.replace("\n", "\r\n").encode("utf-8-sig")
         try:
-            say(f"The script: {_written(draft.name, data).absolute()}", indent=2)
+            file, another = _written(draft.name, data)
         except UsageError as error:
             say(f"The script is not written. {error.message} Leave, go to a folder of your own, "
                 f"and go on there: lapsewatch tenant add {draft.name}", indent=2)  # fmt: skip
+            return
+        if another:
+            say("The answers have changed since an earlier script: run this one.", indent=2)
+        print(f"  The script: {printable(str(file.absolute()), 1000)}")
+        say("To run it, on any Windows computer:", indent=2)
+        print(f"  powershell -ExecutionPolicy Bypass -File .\\{printable(file.name)}")
 
     # --- the end -------------------------------------------------------------------------------
 
@@ -222,8 +247,8 @@ class Guide:
         say(f"More: lapsewatch doctor --tenant {probe.tenant}", indent=4)
 
 
-def _written(name: str, data: bytes) -> Path:
-    """A file that holds the script: a new one, where somebody has changed an earlier one.
+def _written(name: str, data: bytes) -> tuple[Path, bool]:
+    """A file that holds the script, and whether an earlier one holds another.
 
     Raises:
         UsageError: none can be written here.
@@ -231,10 +256,10 @@ def _written(name: str, data: bytes) -> Path:
     names = [f"{name}-exchange.ps1", *(f"{name}-exchange-{n}.ps1" for n in range(2, 100))]
     for file in map(Path, names):
         if file.is_file() and file.read_bytes() == data:
-            return file
+            return file, file.name != names[0]
         if not os.path.lexists(file):
             write_new_file(file, data)
-            return file
+            return file, file.name != names[0]
     raise UsageError(f"There are too many files like {names[0]} here.")
 
 
@@ -255,6 +280,8 @@ def _prompt(question: Question, draft: Draft) -> str:
     hidden = " (not shown; Enter keeps the one you gave)" if kept else " (not shown)"
     label = f"  {question.label}" + (hidden if question.hidden else "")
     said = ask(label, default=default, hidden=question.hidden, shown=bool(default))
+    if said.strip().lower() == BACK and not question.hidden:
+        raise BackError
     words = [word for word, _ in question.choices]
     number = _number(said, len(words))
     return words[number - 1] if number else said.strip()

@@ -145,7 +145,7 @@ def _add_at_terminal(app: App, name: str, given: dict[str, str], *, test: bool) 
             entry = guide.lead()
             read_once(app, entry)
         else:
-            _only_unproven(app, entry)
+            _only_unproven(app, entry, given)
         if test:
             guide.prove(entry)
         tell_next(app, entry)
@@ -159,12 +159,17 @@ def _add_at_terminal(app: App, name: str, given: dict[str, str], *, test: bool) 
         raise typer.Exit(EXIT_LEFT) from None
 
 
-def _only_unproven(app: App, entry: Tenant) -> None:
+def _only_unproven(app: App, entry: Tenant, given: dict[str, str]) -> None:
     """Go on with a tenant whose test mail is all that is missing.
 
     Raises:
         UsageError: nothing is missing.
     """
+    if given:
+        raise UsageError(
+            f"{entry.name} is watched already, so nothing that you said here would change it.",
+            remedy=f"Say it to: lapsewatch tenant update {entry.name}",
+        )
     sender = app.wizard.sender(entry)
     health = app.store.health_of_sender(entry.name, sender.mailbox) if sender else None
     if health is None or (health.last_ok is not None and not health.doubt):

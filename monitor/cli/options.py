@@ -39,6 +39,7 @@ Password = Annotated[
 Federated = Annotated[str | None, typer.Option(help="File with a workload identity's token.")]
 ManagedIdentity = Annotated[str | None, typer.Option(help="Client ID of a managed identity.")]
 Mailbox = Annotated[str | None, typer.Option(help='Sender mailbox; "" for none.')]
+NewMailbox = Annotated[str | None, typer.Option("--mailbox", help="Another sender mailbox.")]
 ModelOption = Annotated[str | None, typer.Option(help="mailbox or rbac; see tenant script.")]
 ObjectId = Annotated[str | None, typer.Option(help="Object ID under Enterprise applications.")]
 Recipients = Annotated[

@@ -112,13 +112,14 @@ def update(
     sending: Annotated[
         bool, typer.Option("--sender", help="The credential is the sender's own.")
     ] = False,
+    mailbox: options.NewMailbox = None,
     object_id: options.ObjectId = None,
     recipient: options.Recipients = None,
     time_zone: options.TimeZone = None,
     canary_to: options.CanaryTo = None,
     no_test: Annotated[bool, typer.Option("--no-test", help="Send no test mail.")] = False,
 ) -> None:
-    """Give a tenant a new secret, or change who is warned.
+    """Give a tenant a new secret, or change its mailbox and who is warned.
 
     A new secret is tried first: only when a fresh token was given with it does it take the place
     of the old one, and then the test mail goes out. Without any option it asks for the new
@@ -132,6 +133,7 @@ def update(
             credential, secret_stdin, certificate, password, federated, managed_identity
         )
         changes = {
+            "mailbox": mailbox,
             "enterprise_object_id": object_id,
             "recipients": ", ".join(recipient) if recipient is not None else None,
             "time_zone": time_zone,
@@ -143,12 +145,18 @@ def update(
         if said:
             _changed(app, entry, given, keep=False)  # a slip there must not come half-way
             entry = _renewed(app, entry, said, sending=sending)
+        if mailbox is not None or object_id is not None:
+            _compare(app, entry, given)
         if given:
             entry = _changed(app, entry, given)
+        if mailbox is not None:
+            say(f"Exchange must let the app send as {mailbox}: lapsewatch tenant script {name}")
         if no_test or app.wizard.sender(entry) is None:
             return
         probe = app.wizard.arrivals.prove(entry)
         tell_probe(probe)
+        if said and probe.result is CanaryResult.OK:
+            print("The old secret can be deleted in Entra now.")
     raise typer.Exit(EXIT_CANARY if probe.result is CanaryResult.FAILED else 0)
 
 
@@ -165,13 +173,36 @@ def _changed(app: App, entry: Tenant, given: dict[str, str], *, keep: bool = Tru
     return entry
 
 
+def _compare(app: App, entry: Tenant, given: dict[str, str]) -> None:
+    """Refuse an object id or a mailbox that cannot be right, before anything is changed."""
+    wanted = _changed(app, entry, given, keep=False)
+    wrong = [
+        check
+        for check in app.wizard.compare(wanted)
+        if check.cause == "object_id_mismatch" or check.status == "failed"
+    ]
+    if wrong:
+        tell_checks(wrong)
+        say("Nothing was changed.")
+        raise typer.Exit(EXIT_NOT_PROVEN)
+
+
 def _ask_secret(name: str) -> dict[str, str | None]:
+    from monitor.references import REFERENCE_FORMS
+    from monitor.wizard.answers import plain_secret
+
     if not sys.stdin.isatty():
         raise UsageError(
             "What is to be changed?", remedy="Say --secret-stdin, --credential or another option."
         )
-    typed = ask_secret(f"New client secret of {name} (the Value, not shown)")
-    return {"form": "secret", "credential": typed, "password": None}
+    while True:
+        typed = ask_secret(f"New client secret of {name} (the Value, not shown)")
+        try:
+            if not typed.startswith(REFERENCE_FORMS):
+                plain_secret(typed)
+            return {"form": "secret", "credential": typed, "password": None}
+        except UsageError as error:  # an ID in place of the value, mostly
+            say(f"{error.message} {error.remedy}".strip(), indent=2)
 
 
 def _renewed(app: App, entry: Tenant, said: dict[str, str | None], *, sending: bool) -> Tenant:

@@ -13,7 +13,7 @@ import typer
 from monitor.cli.terminal import print_json, print_table, when, wired, write_file
 from monitor.errors import SettingsError
 from monitor.fields.problems import printable
-from monitor.model import OutboxState, TenantState, stage_label
+from monitor.model import CanaryResult, OutboxState, TenantState, stage_label
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -51,6 +51,7 @@ def status(
         report = app.report()
         zone = ZoneInfo(app.configuration.operator_zone)
         operator_name = app.configuration.operator_name
+        begun = [draft.name for draft in app.store.drafts()]
     if html is not None:
         from monitor import __version__
         from monitor.web.page import render_page
@@ -70,6 +71,8 @@ def status(
         sys.stdout.write(to_csv(report))
     elif html is None:
         print_report(report, zone, everything=everything)
+        for name in begun:
+            print(f"Begun and not finished: go on with: lapsewatch tenant add {printable(name)}")
     raise typer.Exit(report.exit_code)
 
 
@@ -100,13 +103,13 @@ def print_report(report: StatusReport, zone: ZoneInfo, *, everything: bool = Fal
                     row.mailbox,
                     when(row.last_ok, zone),
                     stage_label(row.stage) or "",
-                    (row.evidence or "") if row.cause != "ok" else "",
+                    (row.evidence or "") if row.result is not CanaryResult.OK else "",
                 )
                 for row in report.canaries
             ],
         )
     _print_work(report, zone)
-    print(f"As of {when(report.generated_at, zone)}. Nothing shown as ok is older than it says.")
+    print(f"As of {when(report.generated_at, zone)}. What is too old is never shown as ok.")
 
 
 def _print_shadow(report: StatusReport, zone: ZoneInfo) -> None:

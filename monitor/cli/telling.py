@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from collections.abc import Sequence
 from datetime import datetime
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -42,7 +44,13 @@ def tell_checks(checks: Sequence[Check]) -> None:
 
 
 def tell_probe(probe: Probe) -> None:
-    """How far a test mail came, stage by stage."""
+    """How far a test mail came: in one line where all is well, else stage by stage."""
+    if probe.result is CanaryResult.OK:
+        took = (probe.finished_at - probe.started_at).total_seconds()
+        last = probe.evidence.splitlines()[:1]
+        say(f"ok    The mail server took the mail, after {took:.1f} s: {''.join(last)}", indent=2,
+            hang=8)  # fmt: skip
+        return
     for timing in probe.timings:
         mark = "ok   " if timing.ok else "WRONG"
         lines = timing.reply.splitlines()
@@ -65,9 +73,10 @@ def tell_next(app: App, entry: Tenant) -> None:
     if runs.canary is not None:
         say(f"Test mail: daily, first {_local(*runs.canary)}.", indent=2)
     for address, at, zone in runs.mails:
-        say(
-            f"Warnings to {address}: daily where there are any, first {_local(at, zone)}.", indent=2
-        )
+        first = "first at once" if at is None else f"first {_local(at, zone)}"
+        if at is None and not runs.running:
+            first = "first as soon as the service runs"
+        say(f"Warnings to {address}: whenever there are any, {first}.", indent=2)
 
 
 def _local(at: datetime, zone: str) -> str:
@@ -79,11 +88,22 @@ def say(text: str, *, indent: int = 0, hang: int | None = None, bold: bool = Fal
     blank = " " * indent
     later = " " * (indent if hang is None else hang)
     lines = textwrap.wrap(
-        printable(text, 3000), WIDTH, initial_indent=blank, subsequent_indent=later,
+        printable(text, 3000), _width(), initial_indent=blank, subsequent_indent=later,
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
     for line in lines:
-        typer.secho(line, bold=bold or None)
+        typer.secho(line, bold=bold or None, fg=_colour(line))
+
+
+def _width() -> int:
+    return max(40, min(WIDTH, get_terminal_size().columns - 1))
+
+
+def _colour(line: str) -> str | None:
+    """The word says it; the colour only helps the eye. https://no-color.org"""
+    if os.environ.get("NO_COLOR"):
+        return None
+    return {"WRONG": "red", "ok   ": "green"}.get(line.lstrip()[:5])
 
 
 def ask_arrival(app: App, entry: Tenant, probe: Probe, where: str) -> bool:
@@ -113,7 +133,7 @@ def keep_arrival(app: App, entry: Tenant, *, arrived: bool, quiet: bool = False)
         say("Confirmed: this mail path works from end to end.", indent=2)
         return
     say(
-        "Noted: the sender stays unconfirmed. Exchange took the mail, so it was filtered, "
+        "Noted: the sender is unconfirmed. Exchange took the mail, so it was filtered, "
         "quarantined or moved later: look into junk and quarantine, and trace it (Exchange admin "
         f"center, Mail flow, Message trace). Then: lapsewatch tenant verify {entry.name}",
         indent=2,

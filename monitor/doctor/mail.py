@@ -39,6 +39,10 @@ _IF_KNOWN = (
     "Where `Get-ServicePrincipal` lists it already: compare the ObjectId there, and check that "
     "{mailbox} is a mailbox of this tenant and spelled right."
 )
+_ONLY_HERE = (
+    "Exchange accepts the app, so only Lapsewatch's own setting is wrong. Correct it by the "
+    "command here, or in the tenants file if the tenant stands in one. Change nothing in Exchange."
+)
 _WAIT = (
     "This entry changed less than two hours ago. If the set-up did too, wait up to two hours and "
     "run the doctor again before changing anything. Otherwise: "
@@ -89,9 +93,16 @@ def _object_id(
             f"{configured} is configured, but the Enterprise application's is {right}."
             + _whose(seen, signed, configured),
             status="warning" if mail.accepted else "failed",
-            fix=_right_object_id(right, command, notes),
-            command=command,
+            fix=_ONLY_HERE if mail.accepted else _right_object_id(right, command, notes),
+            command=_take_over(seen, right) if mail.accepted else command,
         )
+
+
+def _take_over(seen: TargetSeen, right: str) -> str | None:
+    """Corrects our own setting; a name that a shell would read otherwise is not for pasting."""
+    name = seen.name
+    typed = name.replace("-", "").replace(".", "").replace("_", "").isalnum() and name.isascii()
+    return f"lapsewatch tenant update {name} --object-id {right}" if typed else None
 
 
 def _right_object_id(right: str, command: str | None, notes: Notebook) -> str:

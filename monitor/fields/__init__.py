@@ -60,8 +60,11 @@ def _address(value: Any) -> str:
 def _zone(value: Any) -> str:
     text = str(value).strip()
     zones = available_timezones()
+    text = next((zone for zone in zones if zone.lower() == text.lower()), text)
     if text not in zones:
-        near = nearest(text, zones)
+        places = sorted(zone for zone in zones if zone.rpartition("/")[2].lower() == text.lower())
+        # A name of another list, "W. Europe Standard Time" say, is near to nothing.
+        near = nearest(text, zones) if "/" in text else next(iter(places), None)
         hint = f'; did you mean "{near}"?' if near else ""
         raise ValueError(f"is not a time zone of the IANA list, like Europe/Berlin{hint}")
     ZoneInfo(text)

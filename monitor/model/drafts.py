@@ -49,4 +49,5 @@ class Confirmation:
         if self.answer == "lost" and self.answered_at is not None:
             at = f"{self.answered_at:%Y-%m-%d %H:%M} UTC"
             return f"The server took the test mail, but {self.sent_to} did not get it (told {at})."
-        return f"The server took the test mail; nobody has said yet that {self.sent_to} got it."
+        then = f"lapsewatch tenant verify {self.tenant} --arrived"
+        return f"Accepted; nobody has said yet that {self.sent_to} got it. If so: {then}"

@@ -81,9 +81,13 @@ def checked(key: str, text: str, around: Surroundings) -> str:
         return _checked(key, text, around)
     except ValidationError as error:
         told = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
-        raise AnswerError(key, f"It {told}.") from None
+        raise AnswerError(key, _sentence(told)) from None
     except ValueError as error:
-        raise AnswerError(key, f"It {error}.") from None
+        raise AnswerError(key, _sentence(str(error))) from None
+
+
+def _sentence(told: str) -> str:
+    return f"It {told}" if told.endswith("?") else f"It {told}."
 
 
 def _checked(key: str, text: str, around: Surroundings) -> str:
@@ -106,7 +110,7 @@ def _checked(key: str, text: str, around: Surroundings) -> str:
         case "mailbox":
             return _ADDRESS.validate_python(text)
         case "recipients" | "canary_to":
-            return ", ".join(_ADDRESS.validate_python(one) for one in _LIST.split(text) if one)
+            return ", ".join(_address(key, one) for one in listed(text))
         case "time_zone":
             return _ZONE.validate_python(text)
         case "credential" | "password":
@@ -115,7 +119,18 @@ def _checked(key: str, text: str, around: Surroundings) -> str:
             raise ValueError("is not asked for")
 
 
+def _address(key: str, text: str) -> str:
+    try:
+        return _ADDRESS.validate_python(text)
+    except ValidationError:
+        # What has no @ may be anything, a secret too.
+        which = f'"{printable(text, 60)}"' if "@" in text else "One of them"
+        told = f"{which} is no mail address. It must be one like it@contoso.example"
+        raise AnswerError(key, f"{told}.") from None
+
+
 def _word(key: str, text: str, known: list[str]) -> str:
+    text = next((word for word in known if word.lower() == text.lower()), text)
     if text in known:
         return text
     near = nearest(text, known)

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from monitor.canaries import Canaries
 from monitor.config import Configuration
-from monitor.doctor.checks import Check, Report
+from monitor.doctor.checks import Check
 from monitor.doctor.rounds import Doctor
 from monitor.errors import UsageError
 from monitor.model import Draft, Tenant
@@ -40,9 +40,9 @@ from monitor.wizard.steps import (
     Page,
     Step,
     Surroundings,
-    is_told,
     keys_of,
 )
+from monitor.wizard.told import here, mailbox_check, told_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,22 +259,35 @@ class Wizard:
         """
         if step is Step.DIRECTORY:
             return self._directory(draft, now)
+        if step is Step.MAILBOX:
+            return Findings(draft, self._mailbox(draft))
         if step not in (Step.CREDENTIAL, Step.ENTERPRISE, Step.EXCHANGE):
             return Findings(draft)
         report = asyncio.run(self._doctor.look_at(self.tenant(draft)))
         if report.object_id and report.object_id != draft.get(FOUND):
             draft = self._learn(draft, FOUND, report.object_id, now)
-        return Findings(draft, _told(report, step, draft.get("model")))
+        told = told_at(report, step, draft.get("model"))
+        return Findings(draft, tuple(here(check, report, draft) for check in told))
 
     def _directory(self, draft: Draft, now: datetime) -> Findings:
         asked = draft.get("directory_id")
         report = asyncio.run(self._doctor.look_up(asked, draft.get("cloud") or "global"))
-        checks = _told(report, Step.DIRECTORY, "")
+        told = told_at(report, Step.DIRECTORY, "")
+        checks = tuple(here(check, report, draft) for check in told)
         found = report.directory_id
         if found and "." in asked and not any(check.status == "failed" for check in checks):
             found = checked("directory_id", found, self.around())
             draft = self._learn(draft, "directory_id", found, now)
         return Findings(draft, checks)
+
+    def _mailbox(self, draft: Draft) -> tuple[Check, ...]:
+        """Whether the mailbox's domain is one of the directory's; anybody may ask that."""
+        mailbox, directory = draft.get("mailbox"), draft.get("directory_id")
+        if not mailbox or not directory:
+            return ()
+        domain = mailbox.rpartition("@")[2].lower()
+        report = asyncio.run(self._doctor.look_up(domain, draft.get("cloud") or "global"))
+        return (mailbox_check(mailbox, directory, report),)
 
     def tenant(self, draft: Draft) -> Tenant:
         """The tenant that the answers make, by the rules of a tenants file.
@@ -291,6 +304,16 @@ class Wizard:
         if found.errors:
             raise UsageError(" ".join(str(error) for error in found.errors))
         return found.tenants[0]
+
+    def compare(self, entry: Tenant) -> tuple[Check, ...]:
+        """Whether a tenant's object id and mailbox fit what the cloud says; blocks for seconds."""
+        draft = Draft(entry.name, {"directory_id": entry.directory_id, "cloud": entry.cloud})
+        report = asyncio.run(self._doctor.look_at(entry))
+        found = tuple(here(one, report, draft) for one in report.checks if one.name == "object_id")
+        if entry.sender is not None:
+            answers = {**draft.answers, "mailbox": entry.sender.mailbox}
+            found += self._mailbox(replace(draft, answers=answers))
+        return found
 
     def script(self, entry: Tenant, model: str, form: Form = Form.SETUP) -> str:
         """The PowerShell script for a tenant's sender.
@@ -334,24 +357,10 @@ class Wizard:
             audience=self._audience,
             canary_at=settings.defaults.canary_at,
             beats=self._store.beats(),
+            written=self._store.last_slots("warn"),
             now=now,
         )
 
 
 def _place(steps: Iterable[Step]) -> int:
     return min(list(Step).index(step) for step in steps)
-
-
-def _told(report: Report, step: Step, model: str) -> tuple[Check, ...]:
-    """The checks that concern a step, with what to do about them here and now."""
-    told = [check for check in report.checks if is_told(check.name, step, model)]
-    return tuple(_here(check, report) if check.status == "failed" else check for check in told)
-
-
-def _here(check: Check, report: Report) -> Check:
-    """A check whose fix is an answer of this set-up, and no line of a tenants file."""
-    if check.cause == "object_id_mismatch" and report.object_id:
-        return replace(check, fix=f"Answer with {report.object_id}.", command=None)
-    if check.cause == "wrong_cloud":
-        return replace(check, fix="Change the answers: take the cloud that knows it.", command=None)
-    return check

@@ -59,7 +59,7 @@ def _questions(step: Step, draft: Draft, around: Surroundings) -> list[Question]
             return [
                 Question(
                     "enterprise_object_id", "Object ID of the Enterprise application",
-                    default=found, why="the app's own token names it" if found else "",
+                    default=found, why="your app's own token tells it: take it" if found else "",
                 )
             ]  # fmt: skip
         case Step.PEOPLE:
@@ -74,7 +74,7 @@ def _directory(around: Surroundings) -> list[Question]:
         Question("cloud", "Cloud", default="global", choices=clouds),
         Question(
             "directory_id", "Directory (tenant) ID",
-            why="one of the directory's domains does as well: contoso.com",
+            why="or one of its domains, for example contoso.com",
         ),
     ]  # fmt: skip
 
@@ -83,8 +83,8 @@ def _mailbox() -> list[Question]:
     return [
         Question(
             "mailbox", "Sender mailbox", optional=True,
-            why="a mailbox of its own, like noreply@contoso.com; nothing, if no mail path is to "
-            "be watched here",
+            why="a mailbox of its own, like noreply@contoso.com; leave it empty to watch no mail "
+            "path here",
         ),
         Question(
             "model", "How Exchange lets the app send", default=str(Model.MAILBOX),
@@ -143,7 +143,7 @@ def label_of(question: Question, form: str) -> Question:
 
 
 def _people(draft: Draft, around: Surroundings) -> list[Question]:
-    who = "nobody: then the operator is told" if around.operator_hears else ""
+    who = "leave it empty to tell the operator" if around.operator_hears else ""
     asked = [
         Question(
             "recipients", "Who is warned (mail addresses, with commas)",

@@ -13,7 +13,7 @@ from monitor.config import Configuration
 from monitor.doctor.checks import Check
 from monitor.doctor.rounds import Doctor
 from monitor.fields import beside
-from monitor.model import CredentialRef, Recipient, Tenant
+from monitor.model import CredentialRef, Recipient, Sender, Tenant
 from monitor.references import looks_like_guid
 from monitor.store import Store
 from monitor.wizard.answers import AnswerError, checked, listed, plain_secret, reference_of
@@ -74,8 +74,9 @@ class Renewals:
         new = _with_credential(entry, credential, sending=sending)
         report = asyncio.run(self._doctor.look_at(new))
         names = _proofs(new, sending=sending)
-        checks = tuple(check for check in report.checks if check.name in names)
-        statuses = {check.status for check in checks}
+        statuses = {check.status for check in report.checks if check.name in names}
+        told = names | {"graph.expiry", "smtp.expiry"}
+        checks = tuple(check for check in report.checks if check.name in told)
         if "failed" in statuses or "ok" not in statuses:
             self.let_go(entry.name, credential)
             return Renewal(entry, checks, proven=False)
@@ -106,7 +107,8 @@ class Renewals:
 
         Args:
             entry: the tenant.
-            said: the answers recipients, time_zone, canary_to and enterprise_object_id.
+            said: the answers recipients, time_zone, mailbox, canary_to and
+                enterprise_object_id.
             around: what is configured.
 
         Raises:
@@ -117,17 +119,21 @@ class Renewals:
             raise AnswerError("recipients", "Then nobody would be warned. Name somebody.")
         taken = (entry.client_id, entry.directory_id, entry.sender and entry.sender.client_id)
         if sure.get("enterprise_object_id") and sure["enterprise_object_id"] in taken:
-            told = "That is the app's client id or the directory's id. It must be the Object ID "
+            wrong = "That is the app's client id or the directory's id. It must be the Object ID "
             raise AnswerError(
-                "enterprise_object_id", f"{told}that Entra shows under Enterprise applications."
+                "enterprise_object_id", f"{wrong}that Entra shows under Enterprise applications."
             )
         new, sender = entry, entry.sender
         if "recipients" in sure:
-            new = replace(
-                new, recipients=tuple(Recipient(one) for one in listed(sure["recipients"]))
-            )
+            # Who is told already keeps a zone and an hour of their own.
+            known = {one.address.lower(): one for one in entry.recipients}
+            told = [known.get(one.lower(), Recipient(one)) for one in listed(sure["recipients"])]
+            new = replace(new, recipients=tuple(told))
         if sure.get("time_zone"):
             new = replace(new, time_zone=sure["time_zone"])
+        if sure.get("mailbox"):
+            # What was registered for the app in Exchange stays; the mailbox is another one.
+            sender = replace(sender or Sender(""), mailbox=sure["mailbox"])
         if sender is not None and "canary_to" in sure:
             sender = replace(sender, canary_to=tuple(listed(sure["canary_to"])))
         if sender is not None and "enterprise_object_id" in sure:

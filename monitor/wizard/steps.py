@@ -39,6 +39,7 @@ _NEEDS_MAILBOX = (Step.ENTERPRISE, Step.EXCHANGE, Step.TEST)
 # What the doctor's checks come to at each step. What a later step sets up is not asked for yet.
 CHECKS = {
     Step.DIRECTORY: ("clock", "authority.", "authority"),
+    Step.MAILBOX: ("mailbox.directory",),
     Step.CREDENTIAL: ("graph.", "program"),
     Step.ENTERPRISE: (
         "smtp.credential", "smtp.token", "smtp.claims", "service_principal", "object_id",
@@ -46,7 +47,7 @@ CHECKS = {
     ),
     Step.EXCHANGE: (
         "smtp.dns", "smtp.tcp", "smtp.greeting", "smtp.starttls", "smtp.ehlo", "smtp.auth",
-        "smtp.mail", "smtp.rcpt", "mailbox.", "program",
+        "smtp.mail", "smtp.rcpt", "mailbox.dedicated", "program",
     ),
 }  # fmt: skip
 FOUND = "object_id_found"  # an answer that nobody gave: a token or Graph told it
@@ -59,7 +60,7 @@ FORMS = {
     MANAGED: "a managed identity of this machine in Azure",
 }
 MODELS = {
-    Model.MAILBOX: "the permission SMTP.SendAsApp, and FullAccess to this mailbox",
+    Model.MAILBOX: "the permission SMTP.SendAsApp, and FullAccess to this mailbox (the usual way)",
     Model.RBAC: "an Exchange role for this mailbox only; nothing is granted in Entra",
 }
 

@@ -120,7 +120,7 @@ def test_from_nothing_to_a_confirmed_mail_path(new: Newcomer, run: Start, tmp_pa
     talk.answer("Press Enter when the script has run")
     talk.asked("What now")
     assert "535 5.7.3" in talk.text
-    assert "was never registered in Exchange" in talk.text
+    assert "the script has not run for this mailbox" in talk.text
     new.run_script()
     talk.child.sendline("t")
     people(talk)
@@ -223,3 +223,27 @@ def test_an_unseen_test_mail_leaves_the_sender_unconfirmed(new: Newcomer, run: S
     again = run("status")
     again.end()
     assert "not confirmed" not in again.text
+
+
+def test_a_mistyped_mailbox_is_told_at_once_and_any_question_leads_back(
+    new: Newcomer, run: Start
+) -> None:
+    """Not only when Exchange refuses it with a reply that says nothing."""
+    talk = run("tenant", "add", "fabrikam")
+    directory(talk, new)
+    talk.answer("Sender mailbox", "noreply@fabrikm.example")
+    talk.answer("How Exchange", "1")
+    talk.asked("What now")
+    assert "fabrikm.example belongs to no directory of this cloud" in talk.text
+    talk.child.sendline("c")
+    talk.answer("Sender mailbox", new.mailbox.address)
+    talk.answer("How Exchange", "2")
+    talk.answer(r"client\) ID", "back")
+    talk.answer("Back to step", "2")
+    talk.answer("Sender mailbox")
+    talk.answer("How Exchange", "1")
+    talk.answer(r"client\) ID", new.app.app_id)
+    talk.answer("Press Enter when it is granted", "yes, I think")
+    talk.answer("Press Enter when it is granted")
+    talk.asked("signs in with")
+    assert "SMTP.SendAsApp" in talk.text

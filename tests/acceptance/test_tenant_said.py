@@ -214,3 +214,28 @@ def test_with_a_key_a_typed_secret_is_sealed(
     assert (sealed["field"], sealed["problem"]) == ("secret-2", None)
     assert not list((folder / "secrets").glob("fabrikam*"))
     assert ready.secrets[1].value.encode() not in (folder / "lapsewatch.db").read_bytes()
+
+
+def test_a_wrong_object_id_or_mailbox_changes_nothing(
+    ready: Newcomer, command: Command, pipe
+) -> None:
+    """What the set-up calls wrong is wrong afterwards too; the right ones are taken."""
+    added(command, ready, pipe)
+    before = command("tenant", "list", "--json").json
+    said = command("tenant", "update", "fabrikam", "--object-id", ready.app.object_id)
+    assert said.code == 1
+    assert f"Answer with {ready.principal.object_id}." in " ".join(said.out.split())
+    said = command("tenant", "update", "fabrikam", "--mailbox", "noreply@fabrikm.example")
+    assert said.code == 1
+    assert "belongs to no directory" in said.out
+    assert command("tenant", "list", "--json").json == before
+    good = ("--object-id", ready.principal.object_id, "--mailbox", "info@fabrikam.example")
+    assert command("tenant", "update", "fabrikam", *good, "--no-test").code == 0
+    (shown,) = command("tenant", "list", "--json").json
+    assert shown["sender"]["mailbox"] == "info@fabrikam.example"
+
+
+def test_a_set_up_on_its_way_is_named_in_the_status(new: Newcomer, command: Command, pipe) -> None:
+    """So that nobody takes it for watched."""
+    added(command, new, pipe)
+    assert "Begun and not finished" in command("status").out

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, time
 import pytest
 
 from monitor.clouds import PRESETS
+from monitor.doctor.checks import Check, Report
 from monitor.model import CredentialRef, Draft, Recipient, Sender, Tenant
 from monitor.recipients import Audience
 from monitor.senders import of_tenant
@@ -15,6 +16,7 @@ from monitor.wizard.answers import AnswerError, check_name, checked, plain_secre
 from monitor.wizard.questions import applies, label_of, page
 from monitor.wizard.schedule import next_runs
 from monitor.wizard.steps import Step, Surroundings, is_told, next_step, way
+from monitor.wizard.told import here, mailbox_check
 
 ID = "7b1c0000-0000-4000-8000-000000000001"
 APP = "1f3e0000-0000-4000-8000-000000000001"
@@ -214,11 +216,60 @@ def test_the_first_runs_are_in_the_zone_of_who_reads_them() -> None:
     runs = next_runs(
         entry, sender=of_tenant(entry, PRESETS), audience=Audience(), canary_at=time(7),
         beats={"scheduler": now}, now=now,
+        written={"a@x.example|Asia/Tokyo": datetime(2026, 11, 22, 23, tzinfo=UTC)},
     )  # fmt: skip
     assert runs.canary == (datetime(2026, 11, 24, 6, tzinfo=UTC), "Europe/Berlin")
     assert runs.mails == (("a@x.example", datetime(2026, 11, 23, 23, tzinfo=UTC), "Asia/Tokyo"),)
     assert runs.running
     silent = next_runs(
-        entry, sender=None, audience=Audience(), canary_at=time(7), beats={}, now=now
+        entry, sender=None, audience=Audience(), canary_at=time(7), beats={}, written={}, now=now
     )
     assert (silent.canary, silent.running) == (None, False)
+
+
+def test_a_mail_that_is_due_today_goes_at_once() -> None:
+    """Unless today's is written already: then the next morning's is the first."""
+    entry = Tenant(
+        "contoso", ID, "global", APP, CredentialRef("secret", "env:X"),
+        recipients=(Recipient("a@x.example"),), time_zone="UTC",
+    )  # fmt: skip
+    now, today = datetime(2026, 11, 23, 9, tzinfo=UTC), datetime(2026, 11, 23, 8, tzinfo=UTC)
+
+    def first(written: dict[str, datetime]) -> datetime | None:
+        runs = next_runs(
+            entry, sender=None, audience=Audience(), canary_at=time(7), beats={}, written=written,
+            now=now,
+        )  # fmt: skip
+        return runs.mails[0][1]
+
+    assert first({}) is None
+    assert first({"a@x.example|UTC": today}) == datetime(2026, 11, 24, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [
+        (Report("x", (), directory_id=ID), "ok"),
+        (Report("x", (), directory_id=APP), "failed"),
+        (Report("x", (Check("authority", "failed", cause="tenant_not_found"),)), "failed"),
+        (Report("x", (Check("authority.tcp", "failed", cause="connection_refused"),)), "skipped"),
+    ],
+)
+def test_a_mailbox_of_another_domain_is_told_before_exchange_refuses_it(
+    told: Report, status: str
+) -> None:
+    """Whoever mistypes it hears so at once; no answer of the cloud is no verdict."""
+    check = mailbox_check("noreply@fabrikm.example", ID, told)
+    assert check.status == status
+    assert status != "failed" or "noreply@fabrikm.example is spelled right" in check.fix
+
+
+def test_a_refused_sign_in_during_the_set_up_is_no_riddle() -> None:
+    """The script first, then the time that Exchange takes, then the address."""
+    refused = Check("smtp.auth", "failed", "535 5.7.3", cause="sp_not_in_exchange", command="New-…")
+    shown = here(refused, Report("x", (refused,)), draft(mailbox="a@x.example"))
+    assert "script has not run for this mailbox" in shown.explanation
+    assert "a@x.example" in shown.fix
+    assert shown.command is None
+    other = Check("smtp.auth", "failed", "454 4.7.0", cause="throttled", fix="Wait.")
+    assert here(other, Report("x", (other,)), draft()) == other
