@@ -8,6 +8,7 @@ from pathlib import Path
 from monitor.diagnose import Rulebook
 from tests.unit.replies_entra import ENTRA
 from tests.unit.replies_graph import GRAPH
+from tests.unit.replies_mended import MENDED
 from tests.unit.replies_network import NETWORK
 from tests.unit.replies_smtp import SMTP
 
@@ -37,8 +38,8 @@ scan_incomplete unknown
 """
 VOCABULARY = set(IDS.split())
 CASES = [
-    tuple(part.strip() for part in line.split(" | ", 1))
-    for table in (SMTP, NETWORK, ENTRA, GRAPH)
+    tuple(part.strip().replace("⏎", "\n") for part in line.split(" | ", 1))
+    for table in (SMTP, NETWORK, ENTRA, GRAPH, MENDED)
     for line in table.strip().splitlines()
 ]
 TABLES = tomllib.loads(RULES)["rule"]

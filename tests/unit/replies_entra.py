@@ -44,7 +44,7 @@ token_without_roles | Either scp or roles claim need to be present in the token.
 assignment | AADSTS501051: Application '1' is not assigned to a role for the application '2'.
 assignment | {"error_codes":[50105]}
 api_absent | AADSTS500011: The resource principal named https://x was not found in the tenant
-api_absent | AADSTS50001: resource unknown
+aadsts_50001 | AADSTS50001: resource unknown
 api_not_subscribed | AADSTS650052: The app needs access to a service that you have not subscribed to
 api_not_subscribed | {"error_codes":[650052]}
 api_disabled | AADSTS500014: The service principal for resource 'https://x' is disabled.
@@ -62,6 +62,7 @@ wrong_kind_of_permission | the token is delegated: it has a upn
 wrong_api | the permission of another API was granted
 wrong_api | SMTP.SendAsApp was granted on Microsoft Graph instead of Exchange
 workload_policy | AADSTS53003: Access has been blocked by Conditional Access policies.
+own_sign_in_policy@token | {"error":"access_denied","error_codes":[53003]}
 workload_policy | access_denied: Access has been blocked by Conditional Access policies.
 token_security_defaults | AADSTS530035: Access has been blocked by security defaults.
 token_security_defaults | {"error_codes":[530035]}

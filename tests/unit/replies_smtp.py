@@ -115,7 +115,7 @@ idle_or_no_answer | 421 4.4.1 Connection timed out
 idle_or_no_answer | b'4.4.1 Connection timed out. Total session duration: 00:10:00'
 no_answer_from_host | #4.4.1 smtp;
 no_answer_from_host | Status: 4.4.1
-next_server_tls | 451 4.4.317 Cannot connect [Message=451 5.7.3 STARTTLS is required to send mail]
+remote_wants_tls | 451 4.4.317 Cannot connect [Message=451 5.7.3 STARTTLS is required to send mail]
 next_server_tls | 550 5.7.322 certificate-expired: destination mail server's certificate is expired
 sender_restricted | 550 5.1.8 Access denied, bad outbound sender AS(42004)
 sender_restricted | 5.7.502 Access denied, banned sender

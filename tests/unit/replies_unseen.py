@@ -8,6 +8,10 @@ could not be resolved".
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+from tests.unit.replies_found import COMPOSED, FOUND
+
 # cause, or cause@stage, then a wording as it was posted.
 UNSEEN = r"""
 smtp_auth_disabled_tenant | javax.mail.AuthenticationFailedException: 535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant. Visit https://aka.ms/smtp_auth_disabled for more information. [LO4P123CA0337.GBRP123.PROD.OUTLOOK.COM]
@@ -53,7 +57,7 @@ resource_not_found | AADSTS500011: The resource principal named https://outlook.
 bad_scope | AADSTS1002012: The provided value for scope https://outlook.office365.com/SMTP.Send is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI).
 bad_scope | AADSTS70011: The provided request must include a 'scope' input parameter. The provided value for the input parameter 'scope' is not valid. The scope offline_access is not valid.
 missing_service_principal | AADSTS7000229: The client application 00000000-0000-4000-8000-000000000001 is missing service principal in the tenant 00000000-0000-4000-8000-000000000002.
-ca_blocked | AADSTS53003: Access has been blocked by Conditional Access policies. The access policy does not allow token issuance.
+ca_blocked@token | AADSTS53003: Access has been blocked by Conditional Access policies. The access policy does not allow token issuance.
 cert_not_registered | AADSTS700027: The certificate with identifier used to sign the client assertion is not registered on application. [Reason - The key was not found., Thumbprint of key used by client: 'A1B2']
 assertion_expired | AADSTS700024: Client assertion is not within its valid time range. Current time: 2024-06-10T07:31:25Z, assertion valid from 2024-06-10T09:21:24Z, expiry time of assertion 2024-06-10T09:31:24Z.
 fic_subject_mismatch | AADSTS700213: No matching federated identity record found for presented assertion subject 'repo:contoso/app:ref:refs/heads/dev'.
@@ -73,9 +77,25 @@ secret_missing | (SecretNotFound) A secret with (name/id) contoso was not found 
 """
 
 
-def unseen() -> list[tuple[str, str | None, str]]:
-    """Cause, stage if one is given, and the wording."""
-    rows = [line.partition(" | ") for line in UNSEEN.strip().splitlines()]
+class Unseen(NamedTuple):
+    """A wording, the cause it means, the others that it fits as well, and where it came from."""
+
+    cause: str
+    also: tuple[str, ...]
+    stage: str | None
+    text: str
+
+
+def unseen() -> list[Unseen]:
+    """All wordings that no rule was written after."""
     return [
-        (cause.partition("@")[0], cause.partition("@")[2] or None, text) for cause, _, text in rows
+        read(line) for table in (UNSEEN, FOUND, COMPOSED) for line in table.strip().splitlines()
     ]
+
+
+def read(line: str) -> Unseen:
+    """Read one line of a table: `cause?other@stage | wording`."""
+    head, _, text = line.partition(" | ")
+    causes, _, stage = head.partition("@")
+    cause, *also = causes.split("?")
+    return Unseen(cause, tuple(also), stage or None, text.replace("⏎", "\n"))
