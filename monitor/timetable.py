@@ -72,7 +72,8 @@ def scan_due(
     if health.last_attempt > now + CLOCK_SLACK:
         return now - (now - FIRST) % RETRY_LATER  # the same for every replica
     began = health.record.started_at if health.record else health.last_attempt
-    if changed_at is not None and changed_at > began:
+    # A change in the future was written while the clock was wrong.
+    if changed_at is not None and began < changed_at <= now + CLOCK_SLACK:
         return changed_at
     if not health.failures:
         return health.last_attempt + every

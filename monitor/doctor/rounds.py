@@ -23,7 +23,7 @@ from monitor.doctor.judge import crashed, judge, machine
 from monitor.doctor.signins import Target
 from monitor.errors import LapsewatchError, SettingsError
 from monitor.log import get
-from monitor.model import OPERATOR, Credential, ExchangeResult, Probe, Tenant
+from monitor.model import OPERATOR, Credential, ExchangeResult, Probe, SenderHealth, Tenant
 from monitor.store import Store
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class _Known:
         facts: the credentials that Lapsewatch signs in with, as the last scans found them.
         sent: how many mails each sender has sent lately, and since when.
         exchange: what administrators' checks in Exchange said, by the sender's tenant.
+        proven: what the test mails came to, by tenant and mailbox.
     """
 
     tenants: Mapping[str, Tenant]
@@ -49,6 +50,7 @@ class _Known:
     facts: Sequence[Credential]
     sent: Mapping[str, tuple[int, datetime]]
     exchange: Mapping[str, ExchangeResult]
+    proven: Mapping[tuple[str, str], SenderHealth]
 
 
 COUNTED = timedelta(days=7)  # how far back mails are counted
@@ -166,6 +168,7 @@ class Doctor:
             facts=facts,
             sent=self._store.sent_since(since),
             exchange=self._store.exchange_results(),
+            proven=self._store.sender_health(),
         )
 
     def _visit_to(self, name: str, known: _Known, probe: Probe | None = None) -> Visit | None:
@@ -259,6 +262,11 @@ class Doctor:
         result = known.exchange.get(target.name)
         if target.sender is None or not fits(result, target.sender):
             result = None
+        if result is not None and target.sender is not None:
+            health = known.proven.get((target.sender.tenant, target.sender.mailbox))
+            # A mail has gone since: what was wrong then is no cause of what fails now.
+            if health is not None and health.last_ok is not None and health.last_ok > result.at:
+                result = replace(result, points=tuple(one for one in result.points if one.ok))
         return replace(
             target, soon=soon, daily_mails=number / days if number else None, exchange=result
         )

@@ -182,6 +182,8 @@ def _relationship(content: dict[str, Any]) -> CustomerSeen | None:
     if access is Access.TO_COME and not customer.get("tenantId"):
         return None  # nobody knows yet whom it is with
     end = parse_date(content.get("endDateTime"))
+    if access is Access.ENDED and end is None and not content.get("activatedDateTime"):
+        return None  # a request that nobody accepted: there never was an access
     if end is None and access is not Access.TO_COME:
         raise ValueError("it has no end")
     return CustomerSeen(

@@ -62,6 +62,7 @@ class Purge:
             counts["mails"] += waiting
             forget(connection, name)
             _forget_drafts(connection, tenant)
+            _forget_recipients(connection, tenant)
             counts["objects"] += _forget_directory(connection, tenant.directory_id)
             users = _unname(connection, tenant, now)
         return PurgedTenant(name, tenant.directory_id, counts, stripped, users)
@@ -112,6 +113,17 @@ def _open_run(connection: Connection, run_key: str | None) -> None:
     this = and_(SLOT.c.job == "warn", SLOT.c.scope == scope)
     last = connection.execute(select(func.max(SLOT.c.slot_at)).where(this)).scalar_one()
     connection.execute(delete(SLOT).where(this, SLOT.c.slot_at == last))
+
+
+def _forget_recipients(connection: Connection, tenant: Tenant) -> None:
+    """Delete the runs of who was told about this tenant alone: their names hold addresses."""
+    documents = connection.execute(select(TENANT.c.document)).scalars().all()
+    others = [load(text, Tenant) for text in documents]
+    still = {one.address.lower() for other in others for one in other.recipients}
+    for address in {one.address.lower() for one in tenant.recipients} - still:
+        start = f"{address}|"
+        this = func.substr(SLOT.c.scope, 1, len(start)) == start
+        connection.execute(delete(SLOT).where(SLOT.c.job == "warn", this))
 
 
 def _forget_drafts(connection: Connection, tenant: Tenant) -> None:

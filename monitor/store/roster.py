@@ -280,8 +280,7 @@ def _put(
         if replaced:
             forget(connection, tenant.name)
         elif old is not None and keep_shadow:
-            ended = live and old.in_shadow(now)
-            tenant = replace(tenant, shadow_until=None if ended else old.shadow_until)
+            tenant = _as_far_as_it_came(tenant, old, ended=live and old.in_shadow(now))
         if old == tenant:
             outcomes.append("unchanged")
             continue
@@ -292,6 +291,18 @@ def _put(
         rows.append({"name": tenant.name, "document": dump(tenant), "changed_at": at})
     upsert(connection, TENANT, rows)
     return outcomes
+
+
+def _as_far_as_it_came(tenant: Tenant, old: Tenant, *, ended: bool) -> Tenant:
+    """An entry from a file, with what the store knows better than any file."""
+    begins = old.pending and not tenant.pending  # it is watched from now on: as a new one
+    until = tenant.shadow_until if begins else None if ended else old.shadow_until
+    return replace(
+        tenant,
+        shadow_until=until,
+        pending=tenant.pending and old.pending,  # who has consented has consented
+        discovered_from=tenant.discovered_from or old.discovered_from,
+    )
 
 
 def _documents(connection: Connection, names: Sequence[str]) -> dict[str, tuple[Tenant, datetime]]:

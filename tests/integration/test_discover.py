@@ -270,6 +270,17 @@ def test_a_customer_who_is_none_any_more_is_told_and_never_removed(msp: Msp) -> 
     assert msp.app.store.lost_access() == {}
 
 
+@pytest.mark.parametrize("status", ["expired", "terminated"])
+def test_a_request_that_nobody_accepted_spoils_no_list(msp: Msp, status: str) -> None:
+    """It has neither a beginning nor an end; what else is in the list is read and judged."""
+    whole = [(one.source, one.error) for one in msp.discover().lists]
+    first = msp.partner.relationships[0]
+    never = replace(first, id="never-accepted", status=status, activated=None, end=None)
+    msp.partner.relationships.append(never)
+    assert [(one.source, one.error) for one in msp.discover().lists] == whole
+    assert not any(record.unseen for record in msp.scan().values())
+
+
 # --- GDAP ends -----------------------------------------------------------------------------------
 
 

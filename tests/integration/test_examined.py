@@ -19,7 +19,14 @@ from jobs.send_warnings import deliver
 from monitor.config import load
 from monitor.doctor.checks import Report
 from monitor.doctor.consult import CRASHED, SHARED, TOO_LATE, Consultation, Failure, Look
-from monitor.model import OPERATOR, CanaryResult, Examination, Probe
+from monitor.model import (
+    OPERATOR,
+    CanaryResult,
+    Examination,
+    ExchangePoint,
+    ExchangeResult,
+    Probe,
+)
 from monitor.sandbox import Fault, SmtpFault
 from monitor.sandbox.world import Tenant as WorldTenant
 from monitor.shape import as_json
@@ -295,3 +302,26 @@ def test_a_doctor_that_crashes_is_a_note_and_no_alarm_less(cause: str) -> None:
     with consult(broken, seconds=5) as round_:
         asked = [round_.ask(Failure(name, "reading", cause, "h")) for name in "tu"]
         assert [round_.result(one).note for one in asked] == [CRASHED, CRASHED]
+
+
+def test_what_exchange_said_before_the_last_good_mail_explains_no_new_failure(
+    tmp_path: Path,
+) -> None:
+    """SMTP AUTH was off once; mails have gone since, and now something else is wrong."""
+    tenant = story("contoso", SIX)
+    with stage(tmp_path, tenant, at=SIX + HOUR) as show:
+        [sender] = [one for one in show.app.carriers.senders() if one.tenant == "contoso"]
+        off = ExchangePoint("smtp_auth", False, "SMTP AUTH is switched off for this mailbox.")
+        told = ExchangeResult(
+            "contoso", SIX - timedelta(days=200), sender.directory_id, sender.client_id,
+            sender.enterprise_object_id or "", sender.mailbox, "mailbox", (off,),
+        )  # fmt: skip
+        show.app.store.put_exchange_result(told)
+        show.scan()
+        show.canaries()
+        tenant.registered.clear()
+        show.at(SIX + HOUR + timedelta(days=1))
+        show.scan()
+        show.canaries()
+        [mail] = mails(show, "canary_failed")
+        assert "Exchange does not know the service principal" in mail

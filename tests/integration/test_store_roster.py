@@ -342,3 +342,19 @@ def test_a_shadow_that_is_over_is_not_ended_again(store: Store, make) -> None:
     store.put_tenant(make.tenant(shadow_until=make.now), now=make.now)
     assert not store.end_shadow("contoso", now=make.now)
     assert store.end_shadow("contoso", now=make.now - timedelta(seconds=1))
+
+
+def test_a_file_puts_nobody_back_who_has_consented(store: Store, make) -> None:
+    """An export made before the consent and imported again neither stops the reading nor begins
+    another shadow; what is taken from pending to watched starts as a new one does.
+    """
+    end, later = make.now + timedelta(days=14), make.now + timedelta(days=30)
+    found = make.tenant(pending=True, discovered_from="msp")
+    store.put_tenant(make.tenant(discovered_from="msp"), now=make.now)
+    again = [make.tenant(pending=True, shadow_until=end)]
+    told = store.put_roster([], again, now=later)
+    assert told == [("contoso", "unchanged")]
+    assert store.tenant("contoso") == make.tenant(discovered_from="msp")
+    store.put_tenant(found, now=make.now)
+    store.put_roster([], [make.tenant(shadow_until=end)], now=later)
+    assert store.tenant("contoso") == make.tenant(shadow_until=end, discovered_from="msp")

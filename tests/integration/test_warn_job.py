@@ -10,6 +10,7 @@ from jobs.send_warnings import deliver, send_warnings
 from monitor.model import (
     OPERATOR,
     CredentialRef,
+    MailKind,
     OutboxState,
     Recipient,
     Scan,
@@ -245,6 +246,18 @@ def test_a_failure_of_a_credential_that_was_corrected_meanwhile_alarms_nobody(
         show.app.scans.record(stale, replace_end(scan, show), ())
         assert show.app.store.outbox() == []
         assert show.scan()["contoso"].complete
+
+
+def test_a_failure_is_alarmed_though_the_reminders_were_started_meanwhile(tmp_path: Path) -> None:
+    """`tenant live` is no correction of what could not be read."""
+    with stage(tmp_path, story("contoso", SIX)) as show:
+        change(show, "contoso", shadow_until=show.clock.now() + timedelta(days=14))
+        stale = the(show, "contoso")
+        show.clock.advance(MINUTE)
+        scan = failed_scan(show)
+        assert show.app.store.end_shadow("contoso", now=show.clock.now())
+        show.app.scans.record(stale, replace_end(scan, show), ())
+        assert [mail.mail.kind for mail in show.app.store.outbox()] == [MailKind.CANNOT_CHECK]
 
 
 def failed_scan(show: Stage) -> Scan:

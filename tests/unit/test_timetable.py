@@ -174,6 +174,12 @@ def test_a_tenant_whose_entry_was_changed_is_due_at_once():
     assert scan_due(tried(record=began), EVERY, now=AT, changed_at=earlier) == earlier
 
 
+def test_a_change_in_the_future_does_not_hold_back_the_scans():
+    """It was written while the clock was ahead; nobody waits until that comes true."""
+    ahead = AT + timedelta(days=30)
+    assert scan_due(tried(), EVERY, now=AT + timedelta(hours=7), changed_at=ahead) == AT + EVERY
+
+
 def test_an_attempt_in_the_future_makes_the_tenant_due_now():
     """The clock was ahead and was put right: nobody waits until it comes true."""
     for days in (1, 30):
