@@ -6,8 +6,10 @@ import os
 import re
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -24,6 +26,7 @@ from monitor.store.failures import explain
 
 BUSY_SECONDS = 10
 _SQLITE = re.compile(r"sqlite(?:\+pysqlite)?:///(.*)", re.DOTALL)
+_MOMENT = 0.05  # seconds
 _POOL = 20  # scans, senders and web requests of one process, side by side
 
 
@@ -242,15 +245,32 @@ def _sqlite(file: Path, busy_seconds: float) -> Engine:
     engine = create_engine(
         "sqlite://", creator=connect, poolclass=QueuePool, pool_size=_POOL, hide_parameters=True
     )
-    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "connect", partial(_prepare_sqlite, busy_seconds))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+def _prepare_sqlite(busy_seconds: float, connection: sqlite3.Connection, _record: object) -> None:
+    _write_ahead(connection, busy_seconds)
     # FULL: what was recorded as sent survives a power cut, not only a crash of the process.
-    connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
+
+
+def _write_ahead(connection: sqlite3.Connection, busy_seconds: float) -> None:
+    """Let readers and a writer work side by side.
+
+    While two processes make a new database, the change of the mode is refused at once: SQLite
+    asks no busy timeout for it (https://www.sqlite.org/rescode.html, SQLITE_BUSY).
+    """
+    until = time.monotonic() + busy_seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(_MOMENT)
 
 
 def _begin_sqlite(connection: Connection) -> None:
