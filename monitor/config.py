@@ -29,9 +29,9 @@ from monitor.fields import (
     HttpsAddress,
     Interval,
     KeyReference,
+    OperatorSender,
     Port,
     RecipientField,
-    SenderTable,
     Shadow,
     Strict,
     Thresholds,
@@ -74,7 +74,7 @@ class OperatorTable(Strict):
     base_url: WebAddress | None = None
     directory_id: Guid | None = None
     cloud: str | None = None
-    sender: SenderTable | None = None
+    sender: OperatorSender | None = None
 
 
 class DefaultsTable(Strict):

@@ -79,6 +79,7 @@ def purge(
         if not yes:
             _ask(entry.name)
         done = app.store.purge_tenant(entry.name, now=app.clock())
+        app.wizard.renewals.let_go_all(entry)
     if done is None:  # somebody else was faster
         raise UsageError(f"{printable(name)} is gone already.", remedy="There is nothing to do.")
     if as_json:

@@ -81,6 +81,8 @@ class Guide:
                 draft = self._take(draft, step)
             try:
                 return self._wizard.finish(draft, self._now())
+            except BusyError:
+                raise
             except UsageError as error:  # what it depends on, a cloud say, is gone meanwhile
                 say(f"{error.message} {error.remedy}".strip(), indent=2)
                 draft = self._wizard.back(draft, self._which(draft, Step.TEST), self._now())

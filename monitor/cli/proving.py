@@ -153,8 +153,11 @@ def update(
             say(f"Exchange must let the app send as {mailbox}: lapsewatch tenant script {name}")
         if no_test or app.wizard.sender(entry) is None:
             return
-        probe = app.wizard.arrivals.prove(entry)
+        arrivals, elsewhere = app.wizard.arrivals, {"mailbox", "canary_to"} & given.keys()
+        probe = arrivals.send_test(entry, app.clock()) if elsewhere else arrivals.prove(entry)
         tell_probe(probe)
+        if elsewhere and probe.result is CanaryResult.OK:
+            say(f"If it arrived: lapsewatch tenant verify {name} --arrived")
         if said and probe.result is CanaryResult.OK:
             print("The old secret can be deleted in Entra now.")
     raise typer.Exit(EXIT_CANARY if probe.result is CanaryResult.FAILED else 0)
@@ -217,7 +220,11 @@ def _renewed(app: App, entry: Tenant, said: dict[str, str | None], *, sending: b
         folder=Path.cwd(),
     )
     print("Trying the new credential …")
-    done: Renewal = renewals.renew(entry, new, sending=sending, now=app.clock())
+    try:
+        done: Renewal = renewals.renew(entry, new, sending=sending, now=app.clock())
+    except BaseException:  # Ctrl-C too: what is in use by now is not let go
+        renewals.let_go(entry.name, new)
+        raise
     tell_checks(done.checks)
     if not done.proven:
         say("The old credential stays in use; the new one was let go.")

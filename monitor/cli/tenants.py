@@ -240,6 +240,7 @@ def remove(
         if not yes:
             _confirm(entry.name)
         app.store.remove_tenant(entry.name)
+        app.wizard.renewals.let_go_all(entry)
     print(f"{entry.name} is no longer watched; nothing in Microsoft's cloud was changed.")
 
 

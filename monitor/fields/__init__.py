@@ -25,7 +25,7 @@ from monitor.model import Recipient, Relay, Sender
 from monitor.references import REFERENCE_FORMS as REFERENCE_FORMS
 from monitor.references import CredentialField as CredentialField
 from monitor.references import KeyReference as KeyReference
-from monitor.references import guid
+from monitor.references import foreign_owner, guid
 from monitor.references import looks_like_guid as looks_like_guid
 
 _ADDRESS = re.compile(
@@ -313,6 +313,19 @@ class SenderTable(Strict):
             smtp_port=self.smtp_port,
             relay=self.smtp.noun(mailbox) if self.smtp else None,
         )
+
+
+def _no_tenants_secret(table: SenderTable) -> SenderTable:
+    for held in (table.credential, table.smtp.credential if table.smtp else None):
+        if owner := foreign_owner(held, ""):
+            raise ValueError(
+                f"names a sealed value of the tenant {owner}, which goes when that goes; seal it "
+                "for the operator: lapsewatch secrets set @operator secret"
+            )
+    return table
+
+
+OperatorSender = Annotated[SenderTable, AfterValidator(_no_tenants_secret)]
 
 
 def _is_this_machine(host: str) -> bool:

@@ -54,6 +54,15 @@ class AppTable(Strict):
 
     _check_name = field_validator("name")(_short_name)
 
+    @model_validator(mode="after")
+    def _no_tenants_secret(self) -> AppTable:
+        if owner := foreign_owner(self.credential, ""):
+            raise ValueError(
+                f"names a sealed value of the tenant {owner}, which goes when that goes; seal it "
+                f"for the app: lapsewatch secrets set app:{self.name} secret"
+            )
+        return self
+
 
 class TenantTable(Strict):
     """[[tenant]]"""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
@@ -131,6 +131,31 @@ class Roster:
                 connection.rollback()
         return told
 
+    def change_tenant(
+        self, name: str, change: Callable[[Tenant], Tenant], *, now: datetime
+    ) -> Tenant | None:
+        """Change a tenant as it is at this moment, so that two who change it lose nothing.
+
+        Args:
+            name: of the tenant.
+            change: makes the new one of the stored one, of the same directory; what it raises
+                leaves all as it was.
+            now: the instant, aware UTC.
+
+        Returns:
+            The tenant as it is now; None where there is none (any more).
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        with self._database.write() as connection:
+            document = hold(connection, name)
+            if document is None:
+                return None
+            new = change(load(document, Tenant))
+            _put(connection, [new], now, keep_shadow=False)
+            return new
+
     def end_shadow(self, name: str, *, now: datetime) -> bool:
         """Let the reminders about a tenant start. It is not read anew for that.
 
@@ -228,9 +253,8 @@ def hold(connection: Connection, name: str) -> str | None:
 
 def _put_document(connection: Connection, tenant: Tenant) -> None:
     """Write what a tenant is like, where nothing changed that it would have to be read for."""
-    connection.execute(
-        update(TENANT).where(TENANT.c.name == tenant.name).values(document=dump(tenant))
-    )
+    mine = TENANT.c.name == tenant.name
+    connection.execute(update(TENANT).where(mine).values(document=dump(tenant)))
 
 
 def same_directory(one: Tenant, other: Tenant) -> bool:
@@ -238,8 +262,14 @@ def same_directory(one: Tenant, other: Tenant) -> bool:
     return (one.directory_id.lower(), one.cloud) == (other.directory_id.lower(), other.cloud)
 
 
-def forget(connection: Connection, name: str) -> bool:
-    """Delete a tenant and what hangs on it; whether there was one."""
+def forget(connection: Connection, name: str, *, keep: Collection[str] = ()) -> bool:
+    """Delete a tenant and what hangs on it; whether there was one.
+
+    Args:
+        connection: a writing transaction.
+        name: of the tenant.
+        keep: the fields of sealed values that the next one of that name signs in with.
+    """
     # Mails that name others too stay, as evidence of what those were told; one that still waits
     # is replaced by its recipient's next run.
     only_it = OUTBOX.c.tenants == dump((name,))
@@ -250,9 +280,23 @@ def forget(connection: Connection, name: str) -> bool:
     connection.execute(delete(SLOT).where(slots))
     for table in (PROBE, SENDER_HEALTH, EXAMINATION, EXCHANGE_RESULT):
         connection.execute(delete(table).where(table.c.tenant == name))
-    connection.execute(delete(SEALED_SECRET).where(SEALED_SECRET.c.owner == name))
+    mine = (SEALED_SECRET.c.owner == name) & SEALED_SECRET.c.field.not_in(list(keep))
+    connection.execute(delete(SEALED_SECRET).where(mine))
     gone = connection.execute(delete(TENANT).where(TENANT.c.name == name))
     return bool(gone.rowcount)  # facts, ledger and snoozes go with it, by foreign key
+
+
+def _sealed_for(tenant: Tenant) -> set[str]:
+    """The fields of the tenant's sealed values that its entry names."""
+    own = tenant.sender.credential if tenant.sender else None
+    start = f"sealed:{tenant.name}/"
+    named = [
+        text
+        for one in (tenant.credential, own)
+        if one is not None
+        for text in (one.reference, one.password or "")
+    ]
+    return {text.removeprefix(start) for text in named if text.startswith(start)}
 
 
 def is_about(scope: Column[Any], name: str) -> ColumnElement[bool]:
@@ -278,7 +322,7 @@ def _put(
         old, changed_at = held.get(tenant.name, (None, now))
         replaced = old is not None and not same_directory(old, tenant)
         if replaced:
-            forget(connection, tenant.name)
+            forget(connection, tenant.name, keep=_sealed_for(tenant))
         elif old is not None and keep_shadow:
             tenant = _as_far_as_it_came(tenant, old, ended=live and old.in_shadow(now))
         if old == tenant:

@@ -125,10 +125,9 @@ class Wizard:
         return self._change(found, lambda stored: replace(stored, passed=known), now)
 
     def forget(self, draft: Draft) -> None:
-        """Drop a set-up, and the secret that was typed for it."""
-        for key in ("credential", "password"):
-            self._keeper.let_go(draft.name, draft.get(key))
-        self._store.drop_draft(draft.name)
+        """Drop a set-up, and the secret that was typed for it, unless it is in use."""
+        self._store.drop_draft(draft.name)  # first: whoever watches the tenant now is seen below
+        self._let_go(draft.name, (draft.get("credential"), draft.get("password")))
 
     def around(self) -> Surroundings:
         """What the pages depend on."""
@@ -183,14 +182,13 @@ class Wizard:
         except BusyError:
             self._let_go(draft.name, set(kept.values()) - set(draft.answers.values()))
             raise
-        for key in ("credential", "password"):  # only now: what is stored must not point nowhere
-            if draft.get(key) and draft.get(key) != new.get(key):
-                self._keeper.let_go(draft.name, draft.get(key))
+        # Only now: what is stored must not point nowhere.
+        keys = ("credential", "password")
+        self._let_go(draft.name, (draft.get(key) for key in keys if draft.get(key) != new.get(key)))
         return new
 
     def _let_go(self, name: str, references: Iterable[str]) -> None:
-        for reference in references:
-            self._keeper.let_go(name, reference)
+        self.renewals.let_go_of(name, references)
 
     def _kept(
         self, draft: Draft, form: str, said: Mapping[str, str], around: Surroundings

@@ -39,7 +39,10 @@ class Keeper:
             SecretError: it cannot be kept.
             StoreError: the database cannot be used.
         """
-        return self._seal(owner, value) if self.sealing else self._write(owner, value)
+        try:
+            return self._seal(owner, value) if self.sealing else self._write(owner, value)
+        except UnicodeEncodeError:
+            raise SecretError("The secret is not UTF-8 text, so it cannot be kept.") from None
 
     def let_go(self, owner: str, reference: str) -> bool:
         """Delete a value that `keep` made; any other reference is somebody else's to delete.
@@ -72,6 +75,7 @@ class Keeper:
         return f"sealed:{owner}/{field}"
 
     def _write(self, owner: str, value: str) -> str:
+        data = f"{value}\n".encode()
         try:
             self._folder.mkdir(mode=0o700, exist_ok=True)
             for name in _files(owner):
@@ -80,8 +84,15 @@ class Keeper:
                     opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
                 except FileExistsError:
                     continue
-                with os.fdopen(opened, "w", encoding="utf-8") as out:
-                    out.write(f"{value}\n")
+                try:
+                    with os.fdopen(opened, "wb") as out:
+                        out.write(data)
+                        out.flush()
+                        os.fsync(out.fileno())  # before the old one is let go
+                    _sync_folder(self._folder)
+                except OSError:
+                    os.unlink(path)
+                    raise
                 return f"file:{path}"
         except OSError as error:
             raise SecretError(
@@ -90,6 +101,15 @@ class Keeper:
                 "(lapsewatch secrets new-key), or name a file of your own: file:/path",
             ) from None
         raise _too_many(owner)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the name of a new file survive a power cut, too."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 _FIELDS = ("secret", *(f"secret-{number}" for number in range(2, 100)))

@@ -12,6 +12,7 @@ from monitor import references
 from monitor.config import Configuration
 from monitor.doctor.checks import Check
 from monitor.doctor.rounds import Doctor
+from monitor.errors import UsageError
 from monitor.fields import beside
 from monitor.model import CredentialRef, Recipient, Sender, Tenant
 from monitor.references import looks_like_guid
@@ -80,10 +81,25 @@ class Renewals:
         if "failed" in statuses or "ok" not in statuses:
             self.let_go(entry.name, credential)
             return Renewal(entry, checks, proven=False)
-        # As it is by now: looking took seconds, in which somebody may have changed the rest.
-        entry = self._store.tenant(entry.name) or entry
-        new = _with_credential(entry, credential, sending=sending)
-        self._store.put_tenant(new, now=now)
+
+        def change(stored: Tenant) -> Tenant:
+            # As it is by now: looking took seconds, in which somebody may have changed the rest.
+            if _signs_in(stored) != _signs_in(entry):
+                raise UsageError(
+                    f"{entry.name} was changed meanwhile: it signs in elsewhere now. The new "
+                    "credential was let go."
+                )
+            return _with_credential(stored, credential, sending=sending)
+
+        try:
+            changed = self._store.change_tenant(entry.name, change, now=now)
+        except UsageError:
+            self.let_go(entry.name, credential)
+            raise
+        if changed is None:
+            self.let_go(entry.name, credential)
+            raise UsageError(f"{entry.name} was removed meanwhile; the new credential was let go.")
+        new = changed
         old = entry.sender.credential if sending and entry.sender else entry.credential
         if old is not None:
             self.let_go(entry.name, old)
@@ -98,9 +114,12 @@ class Renewals:
             AnswerError: an answer cannot be right; nothing was changed.
             StoreError: the database cannot be used.
         """
-        new = self.changed(entry, said, around)
-        self._store.put_tenant(new, now=now)
-        return new
+        done = self._store.change_tenant(
+            entry.name, lambda stored: self.changed(stored, said, around), now=now
+        )
+        if done is None:
+            raise UsageError(f"There is no tenant {entry.name} any more.")
+        return done
 
     def changed(self, entry: Tenant, said: Mapping[str, str], around: Surroundings) -> Tenant:
         """The tenant with other answers; nothing is kept yet.
@@ -124,6 +143,9 @@ class Renewals:
                 "enterprise_object_id", f"{wrong}that Entra shows under Enterprise applications."
             )
         new, sender = entry, entry.sender
+        for key in ("canary_to", "enterprise_object_id"):
+            if sure.get(key) and sender is None and not sure.get("mailbox"):
+                raise AnswerError(key, f"{entry.name} has no sender mailbox. Say --mailbox too.")
         if "recipients" in sure:
             # Who is told already keeps a zone and an hour of their own.
             known = {one.address.lower(): one for one in entry.recipients}
@@ -156,13 +178,17 @@ class Renewals:
             AnswerError: it can be neither.
             SecretError: the value cannot be kept.
         """
+        kept: list[str] = []
         try:
             held = {form: self._reference(name, form, text)}
+            kept.append(held[form])
             if form == CERTIFICATE and password.strip():
                 opener = reference_of(SECRET, password)
                 held["password"] = opener or self._keeper.keep(name, password.strip())
+                kept.append(held["password"])
             found = references.credential(held)
         except ValueError as error:
+            self.let_go_of(name, kept)
             raise AnswerError("credential", f"It {error}.") from None
         if owner := references.foreign_owner(found, name):
             raise AnswerError("credential", f"That is a secret of {owner}, not of {name}.")
@@ -176,13 +202,32 @@ class Renewals:
         return self._keeper.keep(name, plain_secret(text)) if found is None else found
 
     def let_go(self, name: str, credential: CredentialRef) -> None:
-        """Delete a kept value that nothing refers to any more."""
-        used = {one.reference for one in self._references()}
-        for reference in (credential.reference, credential.password or ""):
+        """Delete a kept credential that nothing refers to any more."""
+        self.let_go_of(name, (credential.reference, credential.password or ""))
+
+    def let_go_all(self, entry: Tenant) -> None:
+        """Delete what was typed for a tenant that is watched no longer."""
+        own = entry.sender.credential if entry.sender else None
+        for one in (entry.credential, own):
+            if one is not None:
+                self.let_go(entry.name, one)
+
+    def let_go_of(self, name: str, references: Iterable[str]) -> None:
+        """Delete kept values, but none that something refers to."""
+        used = self._used()
+        for reference in references:
             if reference and reference not in used:
                 self._keeper.let_go(name, reference)
 
-    def _references(self) -> Iterable[CredentialRef]:
+    def _used(self) -> set[str]:
+        """Every reference that something signs in with, or that a set-up on its way holds."""
+        drafts = self._store.drafts()
+        held = {draft.get(key) for draft in drafts for key in ("credential", "password")}
+        for one in self._credentials():
+            held |= {one.reference, one.password or ""}
+        return held
+
+    def _credentials(self) -> Iterable[CredentialRef]:
         for entry in self._store.tenants():
             yield entry.credential
             if entry.sender is not None and entry.sender.credential is not None:
@@ -192,6 +237,13 @@ class Renewals:
         operator = self._configuration.operator_sender
         if operator is not None and operator.credential is not None:
             yield operator.credential
+
+
+def _signs_in(entry: Tenant) -> tuple[object, ...]:
+    """Where and as whom a tenant and its sender sign in."""
+    sender = entry.sender
+    own = (sender.client_id, sender.directory_id, sender.cloud) if sender else None
+    return entry.directory_id.lower(), entry.cloud, entry.client_id, entry.app, own
 
 
 def _with_credential(entry: Tenant, credential: CredentialRef, *, sending: bool) -> Tenant:

@@ -61,7 +61,7 @@ def next_runs(
 
     zone = sender.time_zone if sender else entry.time_zone
     return NextRuns(
-        (next_daily(now, canary_at, ZoneInfo(zone)), zone) if sender else None,
+        (next_daily(now, canary_at, ZoneInfo(zone)), zone) if sender and entry.active else None,
         tuple((run.address, mail(run), run.zone) for run in recipient_runs([entry], audience)),
         SCHEDULER in beats and silent_since(beats, now) is None,
     )

@@ -239,3 +239,15 @@ def test_a_set_up_on_its_way_is_named_in_the_status(new: Newcomer, command: Comm
     """So that nobody takes it for watched."""
     added(command, new, pipe)
     assert "Begun and not finished" in command("status").out
+
+
+@pytest.mark.parametrize("verb", ["remove", "purge"])
+def test_what_was_typed_goes_with_its_tenant(
+    ready: Newcomer, command: Command, folder: Path, pipe, verb: str
+) -> None:
+    """A live secret that nobody uses is not left in a file; other files stay."""
+    added(command, ready, pipe)
+    (folder / "secrets" / "fabrikam").write_text("somebody's own")
+    pipe("y\n")
+    assert command("tenant", verb, "fabrikam", "--yes").code == 0
+    assert [one.name for one in (folder / "secrets").glob("fabrikam*")] == ["fabrikam"]

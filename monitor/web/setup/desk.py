@@ -9,13 +9,14 @@ from typing import TypeVar
 from monitor import log
 from monitor.errors import LapsewatchError, StoreError
 from monitor.model import Draft, Probe, Tenant
+from monitor.references import REFERENCE_FORMS
 from monitor.web.setup.board import Board, Turns
-from monitor.web.setup.fields import answers_of
+from monitor.web.setup.fields import WRONG_FIELD, answers_of
 from monitor.wiring import App
 from monitor.wizard.answers import AnswerError
 from monitor.wizard.guided import Findings
 from monitor.wizard.renewal import Renewal
-from monitor.wizard.steps import Page, Step, next_step, way
+from monitor.wizard.steps import SECRET, Page, Step, next_step, way
 
 _T = TypeVar("_T")
 BY = "the set-up page"  # who said that a mail arrived; the page knows no names yet
@@ -294,6 +295,8 @@ def _one_of(form: Mapping[str, str]) -> str:
     value, place = form.get("credential", "").strip(), form.get("place", "").strip()
     if value and place:
         raise NotTaken({"place": "Fill in one of the two."})
+    if value and form.get("form", SECRET) != SECRET and not value.startswith(REFERENCE_FORMS):
+        raise NotTaken({"credential": WRONG_FIELD})
     if not value and not place:
         raise NotTaken({"credential": "Please fill this in."})
     return value or place

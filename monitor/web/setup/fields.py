@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from monitor.model import Draft
+from monitor.references import REFERENCE_FORMS
 from monitor.wizard.answers import AnswerError, checked, plain_secret, reference_of
 from monitor.wizard.questions import applies
 from monitor.wizard.steps import SECRET, Page, Question, Surroundings
@@ -13,6 +14,7 @@ from monitor.wizard.steps import SECRET, Page, Question, Surroundings
 # Nothing that may hold a secret is ever put into a page.
 NEVER_SHOWN = ("credential", "password", "place")
 _MISSING = "Please fill this in."
+WRONG_FIELD = "This field is for a client secret only. Say below where the file is."
 OPENS = "only for the file of a certificate, if it has one"
 PLACE = Question(
     "place", "Or where to find it", optional=True,
@@ -135,6 +137,9 @@ def _credential(
     text = value or place
     if value and place:
         errors["place"] = "Fill in one of the two."
+    elif value and form != SECRET and not value.startswith(REFERENCE_FORMS):
+        errors["credential"] = WRONG_FIELD
+        return ""
     elif not text and not (draft.get("credential") and draft.get("form") in ("", form)):
         errors["credential" if form == SECRET else "place"] = _MISSING
     elif text and reference_of(form, text) is None:

@@ -77,10 +77,11 @@ class Gate:
         """
         cookie = request.cookies.get(COOKIE, "")
         if cookie:
-            self.may_guess(request)
             visit = self.admission.recognise(cookie)
             if visit is not None:
                 return visit
+            # Only now: who is right is never locked out by others behind the same proxy.
+            self.may_guess(request)
             self.guessed_wrong(request)
         raise Refused(403, "You need a link to get in", HOW_IN)
 
