@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from monitor.model import Tenant
-from monitor.model.customers import Access, CustomerList, CustomerSeen, Source
+from monitor.model.customers import Access, CustomerList, CustomerSeen, LostAccess, Source
 
 _NAME_LENGTH = 40
 _GONE = "It is in none of the partner's lists of customers any more."
@@ -162,3 +162,14 @@ def judged(
         and Source.RELATIONSHIPS not in unread
         and (not unread or tenant.directory_id.lower() in found)
     }
+
+
+def standing(lost: Mapping[str, LostAccess], watched: Iterable[Tenant]) -> dict[str, LostAccess]:
+    """The losses that still mean something: of customers whose partner is watched.
+
+    Where nobody asks the partner any more, nobody would ever take one back.
+    """
+    tenants = list(watched)
+    names = {tenant.name for tenant in tenants}
+    partner = {tenant.name: tenant.discovered_from for tenant in tenants}
+    return {name: one for name, one in lost.items() if partner.get(name) in names}

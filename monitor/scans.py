@@ -91,6 +91,7 @@ class Scans:
         Raises:
             StoreError: the database cannot be used.
         """
+        started = self._clock()
         try:
             value = await asyncio.to_thread(self._credential, tenant.credential)
             await reader.signs_in(tenant, self._cloud(tenant), value)
@@ -98,6 +99,8 @@ class Scans:
             cause = error.cause if isinstance(error, RemoteError) else "unknown"
             tell = log.info if cause in _NOT_YET else log.warning
             tell("consent_awaited", tenant=tenant.name, cause=cause, error=str(error))
+            if cause not in _NOT_YET:
+                await asyncio.to_thread(self._in_the_way, tenant, started, cause, str(error))
             return None
         now = self._clock()
         until = now.replace(microsecond=0) + self._shadow if self._shadow else None
@@ -106,6 +109,12 @@ class Scans:
         if found is not None:
             log.info("consent_given", tenant=tenant.name)
         return found
+
+    def _in_the_way(self, tenant: Tenant, started: datetime, cause: str, problem: str) -> None:
+        """Note that something of ours keeps a pending tenant waiting; nobody is alarmed."""
+        scan = self._failed(tenant, started, cause, problem)
+        zone = ZoneInfo(tenant.time_zone)
+        self._store.record_scan(scan, zone=zone, watched=tenant)
 
     def _failed(
         self, tenant: Tenant, started: datetime, cause: str, problem: str, *, passing: bool = False

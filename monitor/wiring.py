@@ -18,6 +18,7 @@ from monitor.carriers import Carriers
 from monitor.compose import Composer
 from monitor.config import Configuration
 from monitor.credentials import Credentials
+from monitor.customers import standing
 from monitor.deliver import Deliverer
 from monitor.diagnose import Diagnosis, Rulebook
 from monitor.discoveries import Discoveries
@@ -391,7 +392,7 @@ class App:
             unfinished=self.store.unfinished_slots(now - status.HISTORY),
             runs={run.scope for run in recipient_runs(tenants, self.audience)},
             federated=self.store.federated(),
-            lost=self.store.lost_access(),
+            lost=standing(self.store.lost_access(), tenants),
             operator_listens=bool(self.audience.recipients),
             examinations=self.store.examinations(),
         )

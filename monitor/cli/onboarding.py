@@ -170,6 +170,11 @@ def _only_unproven(app: App, entry: Tenant, given: dict[str, str]) -> None:
             f"{entry.name} is watched already, so nothing that you said here would change it.",
             remedy=f"Say it to: lapsewatch tenant update {entry.name}",
         )
+    if entry.pending:
+        raise UsageError(
+            f"{entry.name} was discovered and waits for the consent of its administrator.",
+            remedy=f"The link for that: lapsewatch tenant show {entry.name}",
+        )
     sender = app.wizard.sender(entry)
     health = app.store.health_of_sender(entry.name, sender.mailbox) if sender else None
     if health is None or (health.last_ok is not None and not health.doubt):

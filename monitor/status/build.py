@@ -29,6 +29,7 @@ from monitor.status.service import late_jobs, silent_since, unfinished_runs
 from monitor.status.verdict import EXIT_FINE, exit_code, verdict
 
 REMOVED_SHOWN_FOR = timedelta(days=30)
+_A_TRY_TAKES = timedelta(minutes=30)
 _TENANT_ORDER = (
     TenantState.UNKNOWN,
     TenantState.STALE,
@@ -134,21 +135,24 @@ def _tenant_rows(
         untried = health is None or health.last_attempt is None
         never = "Never read." if state is TenantState.UNKNOWN and untried else None
         lost = facts.lost.get(tenant.name)
+        in_the_way = _in_the_way(facts, state, health, now)
         result.append(
             TenantRow(
                 tenant=tenant,
                 state=state,
                 last_complete=health.last_complete if health else None,
                 last_attempt=health.last_attempt if health else None,
-                problem=(health.problem if health and health.failures else never)
+                problem=_pending_problem(tenant, state, in_the_way)
+                or (health.problem if health and health.failures else never)
                 or _age_problem(state, health)
                 or (lost.problem if lost else None)
-                or _other_problem(tenant, state, health),
+                or _other_problem(health),
                 cause=health.cause if health and health.failures else None,
                 failures=health.failures if health else 0,
                 credentials=held[tenant.name],
                 needs_action=action[tenant.name],
                 lost=lost.problem if lost else None,
+                blocked=bool(in_the_way),
                 shadow_until=tenant.shadow_until if tenant.in_shadow(now) else None,
                 examination=_examination(facts, tenant.name, "reading"),
             )
@@ -163,11 +167,30 @@ def _age_problem(state: TenantState, health: TenantHealth | None) -> str | None:
     return None
 
 
-def _other_problem(tenant: Tenant, state: TenantState, health: TenantHealth | None) -> str | None:
+def _in_the_way(
+    facts: Facts, state: TenantState, health: TenantHealth | None, now: datetime
+) -> str:
+    """What of ours keeps a discovered customer waiting; empty where it is the consent alone."""
+    if state is not TenantState.PENDING or health is None or not health.failures:
+        return ""
+    # Noted anew at each try; an older one is no longer what is the matter.
+    age = now - health.last_attempt if health.last_attempt is not None else None
+    recent = age is not None and age < facts.scan_every + _A_TRY_TAKES
+    return health.problem or "" if recent else ""
+
+
+def _pending_problem(tenant: Tenant, state: TenantState, in_the_way: str) -> str | None:
+    """What a discovered customer waits for."""
+    if state is not TenantState.PENDING:
+        return None
+    if in_the_way:
+        return f"Nobody can tell whether its administrator has consented: {in_the_way}"
+    show = f"lapsewatch tenant show {tenant.name}"
+    return f"Its administrator has not consented yet. The link for that: {show}"
+
+
+def _other_problem(health: TenantHealth | None) -> str | None:
     """What is missing although nothing failed."""
-    if state is TenantState.PENDING:
-        show = f"lapsewatch tenant show {tenant.name}"
-        return f"Its administrator has not consented yet. The link for that: {show}"
     return health.record.unseen if health and health.record else None
 
 

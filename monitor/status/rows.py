@@ -31,6 +31,7 @@ NEEDS_ACTION = (CredentialState.LAPSED, CredentialState.CRITICAL, CredentialStat
 class TenantRow:
     """One tenant as the report shows it. `problem` is None when there is none.
 
+    `blocked`: it is pending, and something of ours keeps its consent from being looked for.
     `lost` is what became of a discovered customer who is none of the partner's any more.
     `shadow_until` is set while no reminders go out about it, whatever is lapsed or due.
     `examination` is the doctor's, made right after the last scan failed.
@@ -46,6 +47,7 @@ class TenantRow:
     credentials: int
     needs_action: int
     lost: str | None = None
+    blocked: bool = False
     shadow_until: datetime | None = None
     examination: Examination | None = None
 

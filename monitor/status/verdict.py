@@ -102,7 +102,10 @@ def _tenant_troubles(report: StatusReport) -> list[str]:
     lost = sum(row.lost is not None for row in report.tenants)
     parts = [f"{_count(unknown, 'tenant')} {verb} unknown (not fully read)"] if unknown else []
     parts += [f"{_count(stale, 'tenant')} not read recently"] if stale else []
-    return [*parts, f"access to {_count(lost, 'customer')} lost"] if lost else parts
+    parts += [f"access to {_count(lost, 'customer')} lost"] if lost else []
+    blocked = sum(row.blocked for row in report.tenants)
+    told = f"the consent of {_count(blocked, 'customer')} cannot be looked for"
+    return [*parts, told] if blocked else parts
 
 
 def _path_troubles(report: StatusReport) -> list[str]:

@@ -15,7 +15,15 @@ from jobs.scan_tenants import scan_tenants
 from jobs.send_warnings import send_warnings
 from monitor.config import load
 from monitor.discoveries import Discovered
-from monitor.model import CredentialState, Kind, MailKind, ObjectType, ScanRecord, TenantState
+from monitor.model import (
+    CredentialRef,
+    CredentialState,
+    Kind,
+    MailKind,
+    ObjectType,
+    ScanRecord,
+    TenantState,
+)
 from monitor.model.customers import Source
 from monitor.roster import read
 from monitor.sandbox import Cloud, Fault, SandboxClock, Twist, World, partner_world
@@ -268,6 +276,26 @@ def test_a_customer_who_is_none_any_more_is_told_and_never_removed(msp: Msp) -> 
     partner.contracts, partner.customers, partner.relationships = kept
     assert msp.discover().lost == {}
     assert msp.app.store.lost_access() == {}
+
+
+def test_what_of_ours_keeps_a_customer_waiting_is_said(msp: Msp) -> None:
+    """Not that nobody has consented, when the shared app cannot sign in at all."""
+    msp.discover()
+    [app] = msp.app.store.shared_apps()
+    consent(msp.cloud.world.tenant("fabrikam"), msp.partner)
+    lost = replace(app, credential=CredentialRef("secret", "env:NOT_SET_AT_ALL"))
+    msp.app.store.put_shared_app(lost, now=SIX)
+    msp.scan()
+    report = msp.report()
+    [row] = [row for row in report.tenants if row.tenant.name == "fabrikam"]
+    assert row.state is TenantState.PENDING
+    assert "NOT_SET_AT_ALL is not set" in str(row.problem)
+    assert "cannot be looked for" in report.verdict
+    assert not [mail for mail in msp.app.store.outbox() if mail.tenants == ("fabrikam",)]
+    msp.app.store.put_shared_app(app, now=SIX)
+    msp.clock.advance(timedelta(hours=7))
+    assert msp.scan()["fabrikam"].complete
+    assert "cannot be looked for" not in msp.report().verdict
 
 
 @pytest.mark.parametrize("status", ["expired", "terminated"])

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.customers import Customer, judged, lost, merged, newcomers, short_name
+from monitor.customers import Customer, judged, lost, merged, newcomers, short_name, standing
 from monitor.errors import GraphError
 from monitor.model import CredentialRef, Tenant
-from monitor.model.customers import Access, CustomerList, CustomerSeen, Source
+from monitor.model.customers import Access, CustomerList, CustomerSeen, LostAccess, Source
 from monitor.roster import AppTable
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -154,3 +155,14 @@ def test_nobody_is_taken_for_lost_because_a_list_is_not_whole(
     known = watched("a", "b", "c")
     assert set(lost(merged(parts), parts, known, "northwind")) == found
     assert judged(merged(parts), parts, known, "northwind") == sure
+
+
+def test_a_loss_stands_only_while_somebody_asks_the_partner() -> None:
+    """Else nobody would ever take it back."""
+    at = datetime(2026, 11, 23, tzinfo=UTC)
+    partner = Tenant("msp", "1", "global", "c", CredentialRef("secret", "env:X"), partner=True)
+    ours = replace(partner, name="a", partner=False, discovered_from="msp")
+    own = replace(ours, name="b", discovered_from=None)
+    lost = {name: LostAccess(name, at, "gone") for name in ("a", "b", "c")}
+    assert set(standing(lost, [partner, ours, own])) == {"a"}
+    assert standing(lost, [ours, own]) == {}
