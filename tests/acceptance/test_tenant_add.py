@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +20,11 @@ WAIT = 60  # seconds at most for anything to be said
 Start = Callable[..., "Talk"]
 
 
+def hears_ctrl_c() -> None:
+    """As in a shell in the foreground: what runs in the background is born deaf to it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Talk:
     """A person at a terminal who runs one command."""
 
@@ -27,7 +33,7 @@ class Talk:
         env |= {"PYTHONPATH": str(ROOT), **environment}
         self.child: pexpect.spawn[str] = pexpect.spawn(
             sys.executable, ["-m", "monitor", *arguments], cwd=str(folder), env=env,
-            encoding="utf-8", timeout=WAIT, dimensions=(50, 100),
+            encoding="utf-8", timeout=WAIT, dimensions=(50, 100), preexec_fn=hears_ctrl_c,
         )  # fmt: skip
         self.shown = ""
 
