@@ -16,6 +16,7 @@ from monitor.model import (
     OPERATOR,
     AlarmChange,
     CanaryResult,
+    Confirmation,
     Examination,
     Kind,
     Probe,
@@ -198,9 +199,10 @@ def refusal(sender: OAuthSender, before: SenderHealth, now: datetime) -> Probe:
 def as_of_now(
     known: Mapping[tuple[str, str], SenderHealth], senders: Iterable[OAuthSender], now: datetime
 ) -> dict[tuple[str, str], SenderHealth]:
-    """What is known of the senders, with those failed that have a `problem` at this moment.
+    """What is known of the senders as they are at this moment.
 
-    Their last canary may have been good: it was sent before the settings were changed.
+    One with a `problem` has failed: its last canary may have been good, but was sent before the
+    settings were changed. Of one whose mail goes elsewhere by now, nobody has seen it there.
     """
     seen = dict(known)
     for sender in senders:
@@ -209,4 +211,9 @@ def as_of_now(
         told = health.last.evidence if health.last else ""
         if sender.problem and told != sender.problem:
             seen[key] = replace(health, last=refusal(sender, health, now))
+        elif asked := health.confirmation:
+            sent_to = ", ".join(sender.canary_to)
+            if asked.sent_to != sent_to:
+                anew = Confirmation(*key, asked.asked_at, sent_to)
+                seen[key] = replace(health, confirmation=anew)
     return seen

@@ -192,6 +192,30 @@ def finding(**changes: Any) -> Finding:
     return replace(found, **changes)
 
 
+def no_consent() -> Finding:
+    """What the doctor found behind a refusal to read."""
+    return finding(
+        check="graph.permissions",
+        title="Permissions for reading",
+        evidence="The token for Graph carries no application permission (roles) at all.",
+        cause="consent_missing",
+        explanation="The app asks for permissions that no administrator of the tenant has "
+        "consented to.",
+        fix="Open the app registration, API permissions. Choose Grant admin consent.",
+        command="az ad app permission admin-consent --id 9a2b0000-0000-4000-8000-000000000001",
+    )
+
+
+def bare_refusal() -> Probe:
+    """A canary that was refused without a reason."""
+    refused, reply = failed_probe(), "535 5.7.3 Authentication unsuccessful"
+    last = replace(refused.timings[-1], reply=reply)
+    return replace(
+        refused, cause="generic_oauth_failure", evidence=reply,
+        timings=(*refused.timings[:-1], last),
+    )  # fmt: skip
+
+
 def cannot_check(who: Tenant | None = None, **changes: Any) -> Mail:
     """The alarm that a tenant cannot be read."""
     health = TenantHealth(
@@ -319,10 +343,17 @@ def every_mail() -> Mapping[str, Mail]:
         "welcome-three": welcome(item(-45), item(-1, app_name=LONG_NAME), item(20)),
         "welcome-many": welcome(*many(27)[1:], **aside),
         "cannot-check": cannot_check(),
-        "cannot-check-examined": cannot_check(finding=finding(command="az ad app show")),
+        "cannot-check-examined": cannot_check(finding=no_consent()),
         "recovered-tenant": recovered_tenant(),
         "recovered-sender": recovered_sender(),
         "canary": canary(),
         "canary-failed": canary_failed(),
-        "canary-failed-examined": canary_failed(finding=finding()),
+        "canary-failed-examined": canary_failed(
+            probe=bare_refusal(),
+            title="The Enterprise application object id is another object's",
+            explanation=finding().explanation,
+            fix=finding().fix,
+            also=(),
+            finding=finding(),
+        ),
     }

@@ -36,7 +36,8 @@ _WORDS = {
     Source.RELATIONSHIPS: "GDAP relationships",
 }
 # The other states, unknown ones too, are those of an access that works.
-_ENDED = frozenset({"expired", "terminated"})
+_TERMINATED = frozenset({"terminated"})
+_ENDED = frozenset({"expired"}) | _TERMINATED
 _TO_COME = frozenset({"created", "approvalpending"})
 
 
@@ -184,6 +185,8 @@ def _relationship(content: dict[str, Any]) -> CustomerSeen | None:
     end = parse_date(content.get("endDateTime"))
     if access is Access.ENDED and end is None and not content.get("activatedDateTime"):
         return None  # a request that nobody accepted: there never was an access
+    if access is Access.ENDED:
+        end = _taken_back(content, end)
     if end is None and access is not Access.TO_COME:
         raise ValueError("it has no end")
     return CustomerSeen(
@@ -195,6 +198,17 @@ def _relationship(content: dict[str, Any]) -> CustomerSeen | None:
         start=parse_date(content.get("activatedDateTime")),
         end=end,
     )
+
+
+def _taken_back(content: dict[str, Any], end: datetime | None) -> datetime | None:
+    """The end of what was ended before its time; Graph may keep the date that was agreed on.
+
+    https://learn.microsoft.com/graph/api/resources/delegatedadminrelationship
+    """
+    modified = parse_date(content.get("lastModifiedDateTime"))
+    early = end is not None and modified is not None and modified < end
+    terminated = _text(content, "status").lower() in _TERMINATED
+    return modified if early and terminated else end
 
 
 def _access(status: str) -> Access:

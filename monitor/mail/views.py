@@ -238,7 +238,9 @@ def _next_reminder(item: DigestItem, frame: Frame) -> str:
     end = item.notice.credential.end
     held_back = end is not None and item.tenant.in_shadow(frame.now) and end > frame.now
     if held_back and end is not None and words.local(end, frame.zone).date() < day:
-        return f"{words.day(day)}, which is after its end. Renew it before, or start them now"
+        return (
+            f"{words.day(day)}, which is after its end. Renew it before, or start the reminders now"
+        )
     return words.day(day)
 
 

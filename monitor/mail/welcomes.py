@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 
 from monitor.mail import words
 from monitor.mail.views import DigestItem, Frame, is_lapsed
@@ -40,7 +41,17 @@ def quiet_until(items: Sequence[DigestItem], frame: Frame) -> str:
     until = words.long_date(ends[0], frame.zone)
     if len(ends) > 1:
         until += f" (the last of them: {words.long_date(ends[-1], frame.zone)})"
-    return f"No further reminders about {about} come until {until}. Then they start by themselves."
+    quiet = f"No further reminders about {about} come until {until}. Then they start by themselves."
+    first = [item for item in items if _ends_before(item, ends[0], frame)]
+    if not first:
+        return quiet
+    some = "1 credential ends" if len(first) == 1 else f"{len(first)} credentials end"
+    return f"{quiet} {some} before that."
+
+
+def _ends_before(item: DigestItem, until: datetime, frame: Frame) -> bool:
+    end = item.notice.credential.end
+    return end is not None and frame.now < end < until
 
 
 def next_steps(items: Sequence[DigestItem]) -> tuple[str, ...]:

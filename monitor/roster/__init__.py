@@ -73,7 +73,7 @@ class TenantTable(Strict):
     client_id: Guid | None = None
     credential: CredentialField | None = None
     app: str | None = None
-    recipients: tuple[RecipientField, ...] = ()
+    recipients: tuple[RecipientField, ...] | None = None
     time_zone: ZoneName | None = None
     send_hour: Hour | None = None
     thresholds: Thresholds | None = None
@@ -315,7 +315,7 @@ class _Reader:
             cloud=table.cloud,
             client_id=client_id,
             credential=credential,
-            recipients=table.recipients or defaults.recipients,
+            recipients=defaults.recipients if table.recipients is None else table.recipients,
             time_zone=table.time_zone or self.configuration.default_zone,
             send_hour=self.configuration.default_send_hour if hour is None else hour,
             thresholds=defaults.thresholds if table.thresholds is None else table.thresholds,

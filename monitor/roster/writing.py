@@ -97,11 +97,15 @@ def _sender(sender: Sender) -> dict[str, Any]:
 
 
 def _kept(table: Mapping[str, Any]) -> dict[str, Any]:
-    """The table without what its absence says as well. No threshold at all is a choice."""
+    """The table without what its absence says as well.
+
+    No threshold at all is a choice, and so is nobody to tell but the operator.
+    """
     return {
         key: value
         for key, value in table.items()
-        if key == "thresholds" or not (value is None or value is False or value in ((), []))
+        if key in ("thresholds", "recipients")
+        or not (value is None or value is False or value in ((), []))
     }
 
 

@@ -106,7 +106,7 @@ def _relationship_json(relationship: Relationship) -> Json:
         "status": relationship.status,
         "autoExtendDuration": relationship.auto_extend,
         "createdDateTime": created,
-        "lastModifiedDateTime": created,
+        "lastModifiedDateTime": stamp(relationship.modified, 7) or created,
         "activatedDateTime": stamp(relationship.activated, 7),
         "endDateTime": stamp(relationship.end, 7),
     }

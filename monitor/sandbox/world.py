@@ -112,6 +112,7 @@ class Relationship:
     end: datetime | None
     status: str = "active"
     auto_extend: str = "PT0S"
+    modified: datetime | None = None  # None: never since it was made
     duration: str = "P730D"
 
 

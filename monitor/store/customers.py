@@ -70,7 +70,9 @@ class Customers:
             entry = None if document is None else load(document, Tenant)
             if entry is None or not entry.pending or not same_directory(entry, tenant):
                 return None
-            found = replace(entry, pending=False, shadow_until=shadow_until)
+            # It has one of its own where it was imported with `--live` or a shadow.
+            until = entry.shadow_until or shadow_until
+            found = replace(entry, pending=False, shadow_until=until)
             row = {"name": found.name, "document": dump(found), "changed_at": now}
             upsert(connection, TENANT, [row])
         return found

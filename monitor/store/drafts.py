@@ -8,7 +8,8 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, select
 
 from monitor.model import Draft, Tenant
-from monitor.store.engine import Database, insert_once, upsert
+from monitor.store.engine import Database, hold_name, insert_once, upsert
+from monitor.store.roster import same_directory
 from monitor.store.tables import DRAFT, SEALED_SECRET, TENANT
 from monitor.store.text import dump, load
 
@@ -86,6 +87,11 @@ class Drafts:
         row = {"name": tenant.name, "document": dump(tenant), "changed_at": now}
         with self._database.write() as connection:
             if not _stands(connection, draft):
+                return False
+            # One directory is watched once, whatever two set-ups call it.
+            hold_name(connection, "discover")
+            others = connection.execute(select(TENANT.c.document)).scalars()
+            if any(same_directory(load(other, Tenant), tenant) for other in others):
                 return False
             if not insert_once(connection, TENANT, row, unique=["name"]):
                 return False

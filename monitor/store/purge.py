@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
 
 from monitor.model import ObjectType, OutboxState, PurgedTenant, Tenant
 from monitor.store.engine import Database, upsert
@@ -59,7 +59,9 @@ class Purge:
             tenant = load(document, Tenant)
             counts = _counts(connection, name)
             waiting, stripped = _strip_shared_mails(connection, name)
-            counts["mails"] += waiting
+            more, also = _strip_relationship_mails(connection, tenant.directory_id)
+            counts["mails"] += waiting + more
+            stripped += also
             forget(connection, name)
             _forget_drafts(connection, tenant)
             _forget_recipients(connection, tenant)
@@ -92,9 +94,25 @@ def _strip_shared_mails(connection: Connection, name: str) -> tuple[int, int]:
     """Deal with the mails that name others too: how many were deleted, and how many stripped."""
     # A name holds no quote, so in quotes it is found whole; LIKE would take _ for any letter.
     named = func.replace(OUTBOX.c.tenants, dump(name), "") != OUTBOX.c.tenants
-    shared = and_(named, OUTBOX.c.tenants != dump((name,)))
+    return _strip(connection, and_(named, OUTBOX.c.tenants != dump((name,))), name)
+
+
+def _strip_relationship_mails(connection: Connection, directory_id: str) -> tuple[int, int]:
+    """The same with the partner's mails about its relationships with the directory."""
+    query = select(OBJECT.c.object_id).where(*_relationships_with(directory_id))
+    ids = connection.execute(query).scalars().all()
+    found = [0, 0]
+    for start in (f"{object_id}/" for object_id in ids):
+        about = func.substr(NOTICE.c.uid, 1, len(start)) == start
+        told = select(NOTICE.c.mail_id).where(about)
+        counts = _strip(connection, OUTBOX.c.mail_id.in_(told), None)
+        found = [old + new for old, new in zip(found, counts, strict=True)]
+    return found[0], found[1]
+
+
+def _strip(connection: Connection, which: ColumnElement[bool], name: str | None) -> tuple[int, int]:
     columns = (OUTBOX.c.id, OUTBOX.c.tenants, OUTBOX.c.state, OUTBOX.c.run_key)
-    rows = connection.execute(select(*columns).where(shared).with_for_update()).all()
+    rows = connection.execute(select(*columns).where(which).with_for_update()).all()
     waiting = [row for row in rows if row.state in _WAITING]
     for row in waiting:
         connection.execute(delete(OUTBOX).where(OUTBOX.c.id == row.id))
@@ -133,6 +151,14 @@ def _forget_drafts(connection: Connection, tenant: Tenant) -> None:
     connection.execute(delete(DRAFT).where(or_(DRAFT.c.name == tenant.name, about)))
 
 
+def _relationships_with(directory_id: str) -> tuple[ColumnElement[bool], ...]:
+    """A partner's relationships with a directory."""
+    return (
+        func.lower(OBJECT.c.home_tenant) == directory_id.lower(),
+        OBJECT.c.object_type == ObjectType.RELATIONSHIP.value,
+    )
+
+
 def _forget_directory(connection: Connection, directory_id: str) -> int:
     """Take the directory's id out of the facts about other tenants; how many objects went.
 
@@ -140,8 +166,7 @@ def _forget_directory(connection: Connection, directory_id: str) -> int:
     it is there.
     """
     there = func.lower(OBJECT.c.home_tenant) == directory_id.lower()
-    relationship = OBJECT.c.object_type == ObjectType.RELATIONSHIP.value
-    gone = connection.execute(delete(OBJECT).where(there, relationship)).rowcount
+    gone = connection.execute(delete(OBJECT).where(*_relationships_with(directory_id))).rowcount
     connection.execute(update(OBJECT).where(there).values(home_tenant=None))
     return int(gone)
 

@@ -325,6 +325,8 @@ def _put(
             forget(connection, tenant.name, keep=_sealed_for(tenant))
         elif old is not None and keep_shadow:
             tenant = _as_far_as_it_came(tenant, old, ended=live and old.in_shadow(now))
+        if live and tenant.pending and tenant.shadow_until is None:
+            tenant = replace(tenant, shadow_until=now)  # over at once, also when consent comes
         if old == tenant:
             outcomes.append("unchanged")
             continue

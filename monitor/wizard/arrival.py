@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 
 from monitor.canaries import Canaries
@@ -76,12 +75,11 @@ class Arrivals:
                 f"The last test mail of {entry.name} was not accepted, so none can have arrived.",
                 remedy=f"Find out why: lapsewatch doctor --tenant {entry.name}",
             )
-        asked = health.confirmation or Confirmation(
-            entry.name, sender.mailbox, now, ", ".join(sender.canary_to)
-        )
-        told = replace(
-            asked, answer="arrived" if arrived else "lost", answered_at=now, answered_by=by
-        )
+        asked = health.confirmation.asked_at if health.confirmation else now
+        told = Confirmation(
+            entry.name, sender.mailbox, asked, ", ".join(sender.canary_to),
+            "arrived" if arrived else "lost", now, by,
+        )  # fmt: skip
         self._store.put_confirmation(told)
         return told
 

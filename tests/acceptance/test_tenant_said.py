@@ -251,3 +251,39 @@ def test_what_was_typed_goes_with_its_tenant(
     pipe("y\n")
     assert command("tenant", verb, "fabrikam", "--yes").code == 0
     assert [one.name for one in (folder / "secrets").glob("fabrikam*")] == ["fabrikam"]
+
+
+def test_a_mail_that_goes_elsewhere_is_to_be_seen_there(
+    ready: Newcomer, command: Command, folder: Path, pipe
+) -> None:
+    """What was confirmed for one mailbox says nothing about another, however it was changed."""
+    added(command, ready, pipe)
+    assert command("tenant", "verify", "fabrikam", "--arrived").code == 0
+    assert command("tenant", "export", "all.toml").code == 0
+    file = folder / "all.toml"
+    text = file.read_text()
+    assert "not confirmed" not in command("status").out
+    mailbox = f'mailbox = "{ready.mailbox.address}"'
+    assert mailbox in text
+    file.write_text(text.replace(mailbox, f'{mailbox}\ncanary_to = ["noc@msp.example"]'))
+    assert command("tenant", "import", "all.toml").code == 0
+    said = command("status").out
+    assert "1 test mail not confirmed" in said
+    assert "noc@msp.example got it" in " ".join(said.split())
+    assert command("tenant", "verify", "fabrikam", "--arrived").code == 0
+    assert "not confirmed" not in command("status").out
+
+
+def test_a_tenant_that_names_nobody_is_exported_so(
+    ready: Newcomer, command: Command, folder: Path, pipe
+) -> None:
+    """The operator is told; a default of another installation is not to step in."""
+    added(command, ready, pipe)
+    assert command("tenant", "update", "fabrikam", "--recipient", "", "--no-test").code == 0
+    assert command("tenant", "export", "all.toml").code == 0
+    settings = folder / "lapsewatch.toml"
+    text = settings.read_text().replace("[defaults]", '[defaults]\nrecipients = ["x@x.example"]')
+    settings.write_text(text)
+    assert command("tenant", "import", "all.toml", "--json").json["tenants"] == [
+        {"name": "fabrikam", "outcome": "unchanged"}
+    ]

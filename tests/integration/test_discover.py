@@ -298,6 +298,24 @@ def test_what_of_ours_keeps_a_customer_waiting_is_said(msp: Msp) -> None:
     assert "cannot be looked for" not in msp.report().verdict
 
 
+def test_a_relationship_that_was_terminated_has_ended_by_then(msp: Msp) -> None:
+    """Graph keeps the date that was agreed on; the access is gone all the same, and is told."""
+    msp.scan()
+    now = msp.clock.now()
+    msp.partner.relationships = [
+        replace(one, status="terminated", modified=now) if one.customer_name == "Adatum" else one
+        for one in msp.partner.relationships
+    ]
+    msp.clock.advance(timedelta(hours=7))
+    msp.scan()
+    [row] = [
+        row
+        for row in msp.report().credentials
+        if row.credential.kind is Kind.GDAP and row.credential.name == "Adatum"
+    ]
+    assert (row.state, row.credential.end) == (CredentialState.LAPSED, now)
+
+
 @pytest.mark.parametrize("status", ["expired", "terminated"])
 def test_a_request_that_nobody_accepted_spoils_no_list(msp: Msp, status: str) -> None:
     """It has neither a beginning nor an end; what else is in the list is read and judged."""

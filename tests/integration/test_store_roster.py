@@ -344,6 +344,20 @@ def test_a_shadow_that_is_over_is_not_ended_again(store: Store, make) -> None:
     assert store.end_shadow("contoso", now=make.now - timedelta(seconds=1))
 
 
+def test_a_file_that_is_imported_as_live_is_so_too_when_consent_comes(store: Store, make) -> None:
+    """Whoever said that no tenant is in shadow is not given one later; else a new one has one."""
+    later, end = make.now + timedelta(days=3), make.now + timedelta(days=17)
+    for name, live in (("live", True), ("quiet", False)):
+        entry = make.tenant(name, directory_id=name, pending=True)
+        told = [store.put_roster([], [entry], now=make.now, live=live) for _ in range(2)]
+        assert told == [[(name, "added")], [(name, "unchanged")]]
+        waiting = store.tenant(name)
+        assert waiting is not None
+        found = store.end_pending(waiting, now=later, shadow_until=end)
+        assert found is not None
+        assert found.in_shadow(later) is not live
+
+
 def test_a_file_puts_nobody_back_who_has_consented(store: Store, make) -> None:
     """An export made before the consent and imported again neither stops the reading nor begins
     another shadow; what is taken from pending to watched starts as a new one does.

@@ -113,6 +113,8 @@ def test_the_foot_does_not_announce_a_mail_for_tomorrow() -> None:
 
 def test_what_ends_while_it_is_quiet_is_said_to() -> None:
     """Nobody may think that a reminder comes before the end."""
-    told = "which is after its end. Renew it before, or start them now"
+    assert "1 credential ends before that." in sample.welcome(sample.item(7)).text
+    assert "before that." not in sample.welcome(sample.item(30), LAPSED).text
+    told = "which is after its end. Renew it before, or start the reminders now"
     assert told in sample.welcome(sample.item(7)).text
     assert told not in sample.welcome(sample.item(30), LAPSED).text
