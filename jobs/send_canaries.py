@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from monitor import process
 from monitor.canary import due_slot
-from monitor.doctor.consult import of_canary
+from monitor.doctor.consult import Consultation, of_canary
 from monitor.errors import LapsewatchError
 from monitor.log import get
 from monitor.model import CanaryResult, Examination, Probe, SenderHealth, Tenant
@@ -43,52 +43,80 @@ def send_canaries(
     Raises:
         LapsewatchError: some probe crashed or could not be recorded; all the others were.
     """
-    tenants = {tenant.name: tenant for tenant in app.store.tenants()}
-    health, since = app.store.sender_health(), app.store.known_since()
-    faults: dict[str, str] = {}
+    this = _Round(app, due_only=due_only, stop=stop)
+    chosen = [s for s in app.carriers.senders(this.tenants.values()) if only in (None, s.tenant)]
+    with (
+        app.consultation() as doctor,
+        ThreadPoolExecutor(WAITING, thread_name_prefix="examined") as waiting,
+        ThreadPoolExecutor(AT_ONCE, thread_name_prefix="canary") as pool,
+    ):
+        begin = partial(this.begin, doctor=doctor, waiting=waiting)
+        begun = list(pool.map(lambda sender: this.guarded(sender, partial(begin, sender)), chosen))
+        done = [found.result() if isinstance(found, Future) else found for found in begun]
+    this.tell_faults()
+    return [probe for probe in done if probe is not None]
 
-    def guarded(sender: OAuthSender, work: Callable[[], T]) -> T | None:
+
+class _Round:
+    """One round of test mails: what was known before it, and what crashed in it."""
+
+    def __init__(self, app: App, *, due_only: bool, stop: Callable[[], bool]) -> None:
+        self.tenants = {tenant.name: tenant for tenant in app.store.tenants()}
+        self._app = app
+        self._due_only = due_only
+        self._stop = stop
+        self._health, self._since = app.store.sender_health(), app.store.known_since()
+        self._faults: dict[str, str] = {}
+
+    def guarded(self, sender: OAuthSender, work: Callable[[], T]) -> T | None:
+        """What the work gives; None where it crashes, which is kept for `tell_faults`."""
         try:
             return work()
         except Exception as error:  # one sender never stops the others
             foreseen = isinstance(error, LapsewatchError)
             why = str(error) if foreseen else f"a fault of the program ({type(error).__name__})."
             log.error("canary_crashed", tenant=sender.tenant, error=why, exc_info=not foreseen)
-            faults[sender.tenant] = why
+            self._faults[sender.tenant] = why
             return None
 
-    def one(sender: OAuthSender) -> Future[Probe | None] | Probe | None:
-        known = health.get((sender.tenant, sender.mailbox))
-        slot = due(app, sender, known, since.get(sender.tenant)) if due_only else None
-        if stop() or (due_only and not take(app, sender, slot)):
+    def begin(
+        self, sender: OAuthSender, doctor: Consultation, waiting: ThreadPoolExecutor
+    ) -> Future[Probe | None] | Probe | None:
+        """Probe one sender, and record that; a failure is recorded once the doctor has looked.
+
+        None when its turn has not come.
+        """
+        app, tenant = self._app, self.tenants.get(sender.tenant)
+        slot = self._slot(sender) if self._due_only else None
+        if self._stop() or (self._due_only and not take(app, sender, slot)):
             return None
-        tenant = tenants.get(sender.tenant)
         probe = prove(app, sender, slot)
-        if probe.result is not CanaryResult.FAILED or sender.problem or stop():
+        if probe.result is not CanaryResult.FAILED or sender.problem or self._stop():
             return record(app, sender, tenant, probe, slot)
         asked = doctor.ask(of_canary(sender, probe))
 
         def finish() -> Probe:
             return record(app, sender, tenant, probe, slot, doctor.result(asked))
 
-        return waiting.submit(guarded, sender, finish)
+        return waiting.submit(self.guarded, sender, finish)
 
-    chosen = [s for s in app.carriers.senders(tenants.values()) if only in (None, s.tenant)]
-    with (
-        app.consultation() as doctor,
-        ThreadPoolExecutor(WAITING, thread_name_prefix="examined") as waiting,
-        ThreadPoolExecutor(AT_ONCE, thread_name_prefix="canary") as pool,
-    ):
-        begun = list(pool.map(lambda sender: guarded(sender, partial(one, sender)), chosen))
-        done = [found.result() if isinstance(found, Future) else found for found in begun]
-    probes = [probe for probe in done if probe is not None]
-    if faults:
-        each = " ".join(f"{name}: {why}" for name, why in sorted(faults.items()))
+    def _slot(self, sender: OAuthSender) -> datetime | None:
+        known = self._health.get((sender.tenant, sender.mailbox))
+        return due(self._app, sender, known, self._since.get(sender.tenant))
+
+    def tell_faults(self) -> None:
+        """Say what crashed, if anything did.
+
+        Raises:
+            LapsewatchError: something did.
+        """
+        if not self._faults:
+            return
+        each = " ".join(f"{name}: {why}" for name, why in sorted(self._faults.items()))
         raise LapsewatchError(
             f"Not every canary could be sent and recorded. {each}",
             remedy="The others were; `lapsewatch status` shows them.",
         )
-    return probes
 
 
 def due(

@@ -139,17 +139,11 @@ class AlarmWriter:
         told = explains(examination, "sending", probe.cause, diagnosis.also)
         about = self._rulebook.describe((told.cause if told else None) or probe.cause)
         also = told.also if told else diagnosis.also
+        since = before.first_failure_at if before else None
 
         def render(zone: ZoneInfo) -> Mail:
             if change is AlarmChange.CLOSE:
-                since = before.first_failure_at if before else None
-                return self._renderer.recovered_sender(
-                    tenant_name=sender.tenant,
-                    mailbox=sender.mailbox,
-                    broken_since=since or probe.started_at,
-                    zone=zone,
-                    now=news.now,
-                )
+                return self._recovered(sender, since or probe.started_at, zone, news.now)
             return self._renderer.canary_failed(
                 tenant_name=sender.tenant,
                 mailbox=sender.mailbox,
@@ -160,7 +154,7 @@ class AlarmWriter:
                 also=[self._rulebook.describe(cause).title for cause in also],
                 finding=told,
                 last_ok=before.last_ok if before else None,
-                since=before.first_failure_at if before else None,
+                since=since,
                 tenant=tenant,
                 zone=zone,
                 now=news.now,
@@ -170,6 +164,17 @@ class AlarmWriter:
         broken = None if change is AlarmChange.CLOSE else sender.path
         mails = self._alarm_mails(render, tenant, scope, change, news, about_sender=broken)
         return AlarmWrite(change, scope, news.now, tuple(mails))
+
+    def _recovered(
+        self, sender: OAuthSender, broken_since: datetime, zone: ZoneInfo, now: datetime
+    ) -> Mail:
+        return self._renderer.recovered_sender(
+            tenant_name=sender.tenant,
+            mailbox=sender.mailbox,
+            broken_since=broken_since,
+            zone=zone,
+            now=now,
+        )
 
     def canary(
         self, sender: OAuthSender, recipient: str, letter: CanaryLetter, now: datetime

@@ -50,24 +50,17 @@ class Slots:
         Raises:
             StoreError: the database cannot be used.
         """
-        row = {
-            "job": job,
-            "scope": scope,
-            "slot_at": slot_at,
-            "owner": owner,
-            "taken_at": now,
-            "lease_until": now + lease,
-            "finished_at": None,
-        }
+        key = {"job": job, "scope": scope, "slot_at": slot_at}
+        mine = {"owner": owner, "lease_until": now + lease}
+        new = {**key, **mine, "taken_at": now, "finished_at": None}
         with self._database.write() as connection:
-            if insert_once(connection, SLOT, row, unique=["job", "scope", "slot_at"]):
+            if insert_once(connection, SLOT, new, unique=[*key]):
                 return True
             this = _is(job, scope, slot_at)
             held = connection.execute(select(SLOT).where(*this).with_for_update()).one_or_none()
             if held is None or not _may_be_taken(held, now, owner_is_dead):
                 return False
-            taken_over = {"owner": owner, "lease_until": now + lease}
-            connection.execute(update(SLOT).where(*this).values(**taken_over))
+            connection.execute(update(SLOT).where(*this).values(**mine))
             return True
 
     def finish_slot(self, job: str, scope: str, slot_at: datetime, now: datetime) -> None:
