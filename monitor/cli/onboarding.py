@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,8 +15,13 @@ from monitor.errors import UsageError
 from monitor.fields.problems import printable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from monitor.cli.unattended import Outcome
     from monitor.model import Tenant
     from monitor.wiring import App
+
+_Name = Annotated[str | None, typer.Argument(help="What to call the tenant: short, unique.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -28,9 +32,7 @@ def register(app: typer.Typer) -> None:
 
 def add(
     context: typer.Context,
-    name: Annotated[
-        str | None, typer.Argument(help="What to call the tenant: short, unique.")
-    ] = None,
+    name: _Name = None,
     cloud: options.Cloud = None,
     directory_id: options.Directory = None,
     client_id: options.Client = None,
@@ -47,15 +49,10 @@ def add(
     recipient: options.Recipients = None,
     time_zone: options.TimeZone = None,
     canary_to: options.CanaryTo = None,
-    file: Annotated[
-        Path | None,
-        typer.Option(help="Take the tenants of this tenants file instead, each proven first."),
-    ] = None,
-    anyway: Annotated[
-        bool, typer.Option("--anyway", help="Watch it even if something is wrong.")
-    ] = False,
-    no_test: Annotated[bool, typer.Option("--no-test", help="Send no test mail.")] = False,
-    no_input: Annotated[bool, typer.Option("--no-input", help="Ask nothing.")] = False,
+    file: options.TenantsFile = None,
+    anyway: options.Anyway = False,
+    no_test: options.NoTest = False,
+    no_input: options.NoInput = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Set up a tenant step by step, from nothing to a proven mail path.
@@ -64,35 +61,50 @@ def add(
     are kept. Without a terminal, or with --no-input, all has to be said; then exit code 1 means
     that something is wrong and the tenant is not watched.
     """
-    from monitor.cli.unattended import add_from_file, add_from_options
-
     with wired(context) as app:
         app.make_database()
         app.sealed.check()
         options.refuse_two_apps(shared_app, client_id)
-        given = _given(
+        given = options.answers(
             cloud=cloud, directory_id=directory_id, client_id=client_id, app=shared_app,
             mailbox=mailbox, model=model, enterprise_object_id=object_id, time_zone=time_zone,
             recipients=", ".join(recipient or []) or None, canary_to=canary_to,
             **options.sign_in(credential, secret_stdin, certificate, password, federated,
                        managed_identity),
         )  # fmt: skip
-        bad = 0
-        if file is not None:
-            _only_the_file(given)
-            told, found = add_from_file(app, file, only=name, anyway=anyway, test=not no_test)
-            bad = complain_of_rows(file, found.warnings, found.errors)
-        elif no_input or as_json or not sys.stdin.isatty():
-            told = [add_from_options(app, _needed(name), given, anyway=anyway, test=not no_test)]
-        else:
+        if file is None and not (no_input or as_json or not sys.stdin.isatty()):
             _add_at_terminal(app, name or _ask_name(app), given, test=not no_test)
             return
+        told, bad = _add_unasked(app, file, name, given, anyway=anyway, test=not no_test)
+    _tell(told, as_json=as_json)
+    raise typer.Exit(max((one.exit_code for one in told), default=1) or bad)
+
+
+def _add_unasked(
+    app: App,
+    file: Path | None,
+    name: str | None,
+    given: dict[str, str],
+    *,
+    anyway: bool,
+    test: bool,
+) -> tuple[list[Outcome], int]:
+    """What came of each tenant, and the exit code that wrong rows of the file are worth."""
+    from monitor.cli.unattended import add_from_file, add_from_options
+
+    if file is None:
+        return [add_from_options(app, _needed(name), given, anyway=anyway, test=test)], 0
+    _only_the_file(given)
+    told, found = add_from_file(app, file, only=name, anyway=anyway, test=test)
+    return told, complain_of_rows(file, found.warnings, found.errors)
+
+
+def _tell(told: list[Outcome], *, as_json: bool) -> None:
     if as_json:
         print_json([one.as_json() for one in told])
-    else:
-        for one in told:
-            one.tell()
-    raise typer.Exit(max((one.exit_code for one in told), default=1) or bad)
+        return
+    for one in told:
+        one.tell()
 
 
 def _only_the_file(given: dict[str, str]) -> None:
@@ -100,10 +112,6 @@ def _only_the_file(given: dict[str, str]) -> None:
         raise typer.BadParameter(
             "its rows say all, so leave out what describes one tenant", param_hint="--file"
         )
-
-
-def _given(**said: str | None) -> dict[str, str]:
-    return {key: text for key, text in said.items() if text is not None}
 
 
 def _needed(name: str | None) -> str:

@@ -1,8 +1,9 @@
-"""The options by which a set-up is described; `tenant add` and `tenant update` share them."""
+"""The options by which a set-up is described, and done; `tenant add` and `update` share them."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -47,6 +48,16 @@ Recipients = Annotated[
 ]
 TimeZone = Annotated[str | None, typer.Option(help="Time zone of their mornings.")]
 CanaryTo = Annotated[str | None, typer.Option(help="Where the daily test mail goes.")]
+SendersOwn = Annotated[bool, typer.Option("--sender", help="The credential is the sender's own.")]
+TenantsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--file", help="Take the tenants of this tenants file instead, each proven first."
+    ),
+]
+Anyway = Annotated[bool, typer.Option("--anyway", help="Watch it even if something is wrong.")]
+NoTest = Annotated[bool, typer.Option("--no-test", help="Send no test mail.")]
+NoInput = Annotated[bool, typer.Option("--no-input", help="Ask nothing.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; asks nothing.")]
 
 
@@ -59,6 +70,11 @@ def blamed(error: AnswerError) -> UsageError:
     """What is wrong with an answer, with the option that gave it."""
     option = _OPTION_OF.get(error.key) or f"--{error.key.replace('_', '-')}"
     return UsageError(f"{option}: {error.message}", remedy=error.remedy)
+
+
+def answers(**said: str | None) -> dict[str, str]:
+    """What the options say, by the answer's key."""
+    return {key: text for key, text in said.items() if text is not None}
 
 
 def refuse_two_apps(shared: str | None, client_id: str | None) -> None:

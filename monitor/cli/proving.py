@@ -109,15 +109,13 @@ def update(
     password: options.Password = None,
     federated: options.Federated = None,
     managed_identity: options.ManagedIdentity = None,
-    sending: Annotated[
-        bool, typer.Option("--sender", help="The credential is the sender's own.")
-    ] = False,
+    sending: options.SendersOwn = False,
     mailbox: options.NewMailbox = None,
     object_id: options.ObjectId = None,
     recipient: options.Recipients = None,
     time_zone: options.TimeZone = None,
     canary_to: options.CanaryTo = None,
-    no_test: Annotated[bool, typer.Option("--no-test", help="Send no test mail.")] = False,
+    no_test: options.NoTest = False,
 ) -> None:
     """Give a tenant a new secret, or change its mailbox and who is warned.
 
@@ -125,21 +123,16 @@ def update(
     of the old one, and then the test mail goes out. Without any option it asks for the new
     secret. Exit code: 0 done, 1 not proven (the old one stays), 6 the test mail failed.
     """
-    from monitor.model import CanaryResult
-
     with wired(context, works=True) as app:
         entry = named(app, name)
         said = options.sign_in(
             credential, secret_stdin, certificate, password, federated, managed_identity
         )
-        changes = {
-            "mailbox": mailbox,
-            "enterprise_object_id": object_id,
-            "recipients": ", ".join(recipient) if recipient is not None else None,
-            "time_zone": time_zone,
-            "canary_to": canary_to,
-        }
-        given = {key: text for key, text in changes.items() if text is not None}
+        given = options.answers(
+            mailbox=mailbox, enterprise_object_id=object_id, time_zone=time_zone,
+            recipients=", ".join(recipient) if recipient is not None else None,
+            canary_to=canary_to,
+        )  # fmt: skip
         if not said and not given:
             said = _ask_secret(name)
         if said:
@@ -153,14 +146,30 @@ def update(
             say(f"Exchange must let the app send as {mailbox}: lapsewatch tenant script {name}")
         if no_test or app.wizard.sender(entry) is None:
             return
-        arrivals, elsewhere = app.wizard.arrivals, {"mailbox", "canary_to"} & given.keys()
-        probe = arrivals.send_test(entry, app.clock()) if elsewhere else arrivals.prove(entry)
-        tell_probe(probe)
-        if elsewhere and probe.result is CanaryResult.OK:
-            say(f"If it arrived: lapsewatch tenant verify {name} --arrived")
-        if said and probe.result is CanaryResult.OK:
-            print("The old secret can be deleted in Entra now.")
-    raise typer.Exit(EXIT_CANARY if probe.result is CanaryResult.FAILED else 0)
+        elsewhere = bool({"mailbox", "canary_to"} & given.keys())
+        result = _test(app, entry, renewed=bool(said), elsewhere=elsewhere)
+    raise typer.Exit(result)
+
+
+def _test(app: App, entry: Tenant, *, renewed: bool, elsewhere: bool) -> int:
+    """Send the test mail after a change; the exit code that its outcome is worth.
+
+    Args:
+        app: the parts.
+        entry: the tenant as it is now.
+        renewed: its credential is a new one.
+        elsewhere: the mail goes to another place or from another mailbox than before.
+    """
+    from monitor.model import CanaryResult
+
+    arrivals = app.wizard.arrivals
+    probe = arrivals.send_test(entry, app.clock()) if elsewhere else arrivals.prove(entry)
+    tell_probe(probe)
+    if elsewhere and probe.result is CanaryResult.OK:
+        say(f"If it arrived: lapsewatch tenant verify {entry.name} --arrived")
+    if renewed and probe.result is CanaryResult.OK:
+        print("The old secret can be deleted in Entra now.")
+    return EXIT_CANARY if probe.result is CanaryResult.FAILED else 0
 
 
 def _changed(app: App, entry: Tenant, given: dict[str, str], *, keep: bool = True) -> Tenant:

@@ -21,6 +21,33 @@ if TYPE_CHECKING:
     from monitor.wiring import App
 
 
+_Name = Annotated[
+    str | None, typer.Argument(help='The tenant; "(operator)" is the operator\'s own sender.')
+]
+_Model = Annotated[
+    Model,
+    typer.Option(
+        help="How Exchange lets the app send: mailbox (FullAccess, with SMTP.SendAsApp granted "
+        "in Entra) or rbac (a role for this mailbox only, with nothing granted in Entra)."
+    ),
+]
+_Check = Annotated[
+    bool, typer.Option("--check", help="A script that only reads, and says what is wrong.")
+]
+_Undo = Annotated[
+    bool, typer.Option("--undo", help="A script that takes back what the set-up made.")
+]
+_ObjectId = Annotated[
+    str | None,
+    typer.Option(help="Object ID under Enterprise applications, if not in the tenants file."),
+]
+_Operator = Annotated[
+    bool, typer.Option("--operator", help="For the operator's own sender, not a tenant's.")
+]
+_Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write it to this file.")]
+_Force = Annotated[bool, typer.Option("--force", help="Overwrite the file if it is there.")]
+
+
 def register(app: typer.Typer) -> None:
     """Add the command of this module; `tenant` itself is in the tree already."""
     del app
@@ -29,35 +56,14 @@ def register(app: typer.Typer) -> None:
 
 def script(
     context: typer.Context,
-    name: Annotated[
-        str | None, typer.Argument(help='The tenant; "(operator)" is the operator\'s own sender.')
-    ] = None,
-    model: Annotated[
-        Model,
-        typer.Option(
-            help="How Exchange lets the app send: mailbox (FullAccess, with SMTP.SendAsApp granted "
-            "in Entra) or rbac (a role for this mailbox only, with nothing granted in Entra)."
-        ),
-    ] = Model.MAILBOX,
-    check: Annotated[
-        bool, typer.Option("--check", help="A script that only reads, and says what is wrong.")
-    ] = False,
-    undo: Annotated[
-        bool, typer.Option("--undo", help="A script that takes back what the set-up made.")
-    ] = False,
-    object_id: Annotated[
-        str | None,
-        typer.Option(help="Object ID under Enterprise applications, if not in the tenants file."),
-    ] = None,
-    operator: Annotated[
-        bool, typer.Option("--operator", help="For the operator's own sender, not a tenant's.")
-    ] = False,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write it to this file.")
-    ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Overwrite the file if it is there.")
-    ] = False,
+    name: _Name = None,
+    model: _Model = Model.MAILBOX,
+    check: _Check = False,
+    undo: _Undo = False,
+    object_id: _ObjectId = None,
+    operator: _Operator = False,
+    output: _Output = None,
+    force: _Force = False,
 ) -> None:
     """Print the PowerShell script that sets a sender up in Exchange. It holds no secret."""
     from monitor.render import exchange_script
