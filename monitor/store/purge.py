@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, selec
 
 from monitor.model import ObjectType, OutboxState, PurgedTenant, Tenant
 from monitor.store.engine import Database, upsert
-from monitor.store.roster import forget, hold, is_about
+from monitor.store.forget import forget, is_about
+from monitor.store.roster import hold
 from monitor.store.tables import (
     ALARM,
     CREDENTIAL,
