@@ -11,8 +11,10 @@ from jobs.send_warnings import send_warnings
 from monitor.model import CredentialState, Kind, ObjectType, TenantState
 from monitor.sandbox import Fault, Twist
 from monitor.sandbox.partner_stories import PARTNER_READS
+from monitor.store.purge import REDACTED
 from tests.integration.msp_room import BREAKS, RELATIONSHIPS, Msp, msp
 from tests.integration.stage import SIX
+from tests.integration.test_store_purge import traces
 
 __all__ = ["msp"]  # a fixture
 
@@ -133,3 +135,45 @@ def test_a_relationship_that_was_terminated_has_ended_by_then(msp: Msp) -> None:
         if row.credential.kind is Kind.GDAP and row.credential.name == "Adatum"
     ]
     assert (row.state, row.credential.end) == (CredentialState.LAPSED, now)
+
+
+# --- purging the customer ------------------------------------------------------------------------
+
+
+def told_of(msp: Msp, days: int) -> None:
+    """Scan and warn at the partner's hour, so many days after the first."""
+    msp.clock.set(SIX + timedelta(days=days, hours=2, minutes=5))
+    msp.scan()
+    send_warnings(msp.app, due_only=True)
+
+
+def test_after_a_purge_no_mail_about_its_relationship_names_the_customer(msp: Msp) -> None:
+    """Nor does anything else that is stored; the mail keeps its place, and counts once."""
+    msp.discover()
+    told_of(msp, 0)
+    told_of(msp, 1)
+    assert {("outbox", "body_text"), ("outbox", "body_html")} <= traces(msp.app.store, "Fabrikam")
+    done = msp.app.store.purge_tenant("fabrikam", now=msp.clock.now())
+    assert traces(msp.app.store, "Fabrikam") == set()
+    assert done is not None
+    assert done.stripped == 1
+    [_, first] = msp.app.store.outbox()  # newest first
+    assert (first.mail.subject, first.tenants) == (REDACTED, ("northwind",))
+    assert ("outbox", "body_text") in traces(msp.app.store, "Wingtip")
+
+
+def test_a_mail_that_only_repeats_a_lapsed_relationship_loses_its_words_too(msp: Msp) -> None:
+    """It has no notice of it: that it still is lapsed stands beside what the mail is about."""
+    [(fabrikam, _)] = [found for found in msp.discover().added if found[0].name == "fabrikam"]
+    [ended] = [one for one in msp.partner.relationships if one.customer_name == "Wingtip"]
+    wingtip = replace(fabrikam, name="wingtip", directory_id=ended.customer_id)
+    msp.app.store.put_tenant(wingtip, now=SIX)
+    for days in (0, 1, 3):
+        told_of(msp, days)
+    newest = msp.app.store.outbox()[0]
+    assert "Wingtip" in newest.mail.text
+    assert not any(notice.uid.startswith(ended.id) for notice in newest.notices)
+    done = msp.app.store.purge_tenant("wingtip", now=msp.clock.now())
+    assert traces(msp.app.store, "Wingtip") == set()
+    assert done is not None
+    assert done.stripped == 3
