@@ -10,10 +10,10 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, selec
 from monitor.model import ObjectType, OutboxState, PurgedTenant, Tenant
 from monitor.store.engine import Database, upsert
 from monitor.store.roster import forget, hold, is_about
+from monitor.store.setup_tables import DRAFT
 from monitor.store.tables import (
     ALARM,
     CREDENTIAL,
-    DRAFT,
     NOTICE,
     OBJECT,
     OUTBOX,
