@@ -10,7 +10,8 @@ from sqlalchemy import Connection, delete, select
 from monitor.model import Draft, Tenant
 from monitor.store.engine import Database, hold_name, insert_once, upsert
 from monitor.store.roster import same_directory
-from monitor.store.tables import DRAFT, SEALED_SECRET, TENANT
+from monitor.store.setup_tables import DRAFT
+from monitor.store.tables import SEALED_SECRET, TENANT
 from monitor.store.text import dump, load
 
 

@@ -21,7 +21,8 @@ from monitor.store.alarms import AlarmWrite, apply_alarm, standing_alarms
 from monitor.store.engine import Database, add, upsert
 from monitor.store.examinations import keep_examination
 from monitor.store.roster import hold_tenant
-from monitor.store.tables import CONFIRMATION, PROBE, SENDER_HEALTH
+from monitor.store.setup_tables import CONFIRMATION
+from monitor.store.tables import PROBE, SENDER_HEALTH
 from monitor.store.text import dump, load
 
 

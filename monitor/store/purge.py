@@ -11,10 +11,10 @@ from monitor.model import ObjectType, OutboxState, PurgedTenant, Tenant
 from monitor.store.engine import Database, upsert
 from monitor.store.forget import forget, is_about
 from monitor.store.roster import hold
+from monitor.store.setup_tables import DRAFT
 from monitor.store.tables import (
     ALARM,
     CREDENTIAL,
-    DRAFT,
     NOTICE,
     OBJECT,
     OUTBOX,
@@ -101,14 +101,21 @@ def _strip_shared_mails(connection: Connection, name: str) -> tuple[int, int]:
 def _strip_relationship_mails(connection: Connection, directory_id: str) -> tuple[int, int]:
     """The same with the partner's mails about its relationships with the directory."""
     query = select(OBJECT.c.object_id).where(*_relationships_with(directory_id))
-    ids = connection.execute(query).scalars().all()
-    found = [0, 0]
-    for start in (f"{object_id}/" for object_id in ids):
-        about = func.substr(NOTICE.c.uid, 1, len(start)) == start
-        told = select(NOTICE.c.mail_id).where(about)
-        counts = _strip(connection, OUTBOX.c.mail_id.in_(told), None)
-        found = [old + new for old, new in zip(found, counts, strict=True)]
-    return found[0], found[1]
+    about = [_is_told(object_id) for object_id in connection.execute(query).scalars()]
+    worded = OUTBOX.c.subject != REDACTED  # one that shares tenants too was counted there
+    return _strip(connection, and_(worded, or_(*about)), None) if about else (0, 0)
+
+
+def _is_told(object_id: str) -> ColumnElement[bool]:
+    """The mails about a relationship, those too that only repeat that it has lapsed.
+
+    Such a mail has no notice of it, but the id stands beside each name; what a capped list leaves
+    out has a notice only.
+    """
+    start = f"{object_id}/"
+    noticed = select(NOTICE.c.mail_id).where(func.substr(NOTICE.c.uid, 1, len(start)) == start)
+    named = OUTBOX.c.body_text.contains(object_id, autoescape=True)
+    return or_(OUTBOX.c.mail_id.in_(noticed), named)
 
 
 def _strip(connection: Connection, which: ColumnElement[bool], name: str | None) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from sqlalchemy import delete, insert, select, update
 
 from monitor.model import IDLE, WebSession
 from monitor.store.engine import Database
-from monitor.store.tables import SETUP_LINK, WEB_SESSION
+from monitor.store.setup_tables import SETUP_LINK, WEB_SESSION
 
 
 class Visits:

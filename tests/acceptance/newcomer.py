@@ -9,7 +9,7 @@ from pathlib import Path
 
 from monitor.sandbox import Cloud, SandboxClock, World
 from monitor.sandbox.draft import Draft
-from monitor.sandbox.world import App, Mailbox, Operator, Secret, ServicePrincipal
+from monitor.sandbox.world import App, Mailbox, Operator, ServicePrincipal
 from monitor.sandbox.world import Tenant as WorldTenant
 
 APP = "Lapsewatch"
@@ -17,17 +17,24 @@ APP = "Lapsewatch"
 
 @dataclass
 class Newcomer:
-    """The tenant `fabrikam`: an app registration, a mailbox, and nothing granted yet."""
+    """A directory with an app registration and a mailbox, and an administrator who has just begun.
+
+    What is done in the portals is done to the world: `consent`, `run_script`.
+    """
 
     cloud: Cloud
-    tenant: WorldTenant
-    app: App
-    secrets: list[Secret]
+    draft: Draft
+    registration: App
+
+    @property
+    def tenant(self) -> WorldTenant:
+        """The directory."""
+        return self.draft.tenant
 
     @property
     def principal(self) -> ServicePrincipal:
         """The app under Enterprise applications."""
-        return self.tenant.principal_of(self.app.app_id)
+        return self.tenant.principal_of(self.registration.app_id)
 
     @property
     def mailbox(self) -> Mailbox:
@@ -35,11 +42,16 @@ class Newcomer:
         return self.tenant.mailboxes[0]
 
     @property
-    def secret(self) -> Secret:
-        """The secret that the administrator has just made."""
-        return self.secrets[0]
+    def secret(self) -> str:
+        """The value of the app's first secret."""
+        return self.registration.secrets[0].value
 
-    def grant(self) -> None:
+    @property
+    def second_secret(self) -> str:
+        """The value of the secret that was made after it."""
+        return self.registration.secrets[1].value
+
+    def consent(self) -> None:
         """API permissions, and Grant admin consent."""
         self.principal.graph_roles = ("Application.Read.All",)
         self.principal.exchange_roles = ("SMTP.SendAsApp",)
@@ -57,7 +69,7 @@ class Newcomer:
 
 @contextmanager
 def newcomer(folder: Path, *, operator: bool = True) -> Iterator[Newcomer]:
-    """A sandbox with the tenant in it, and settings for it in `folder`; nobody is watched."""
+    """A sandbox with the tenant `fabrikam`, and settings for it in `folder`; nobody is watched."""
     clock = SandboxClock()
     draft = Draft("fabrikam", "Fabrikam Inc.", clock.now())
     secrets = [draft.secret(APP, 180, name=name) for name in ("first", "second")]
@@ -71,4 +83,4 @@ def newcomer(folder: Path, *, operator: bool = True) -> Iterator[Newcomer]:
     with Cloud(World([draft.tenant], operator=told), clock) as cloud:
         settings = cloud.write_settings(folder)
         (settings.parent / "tenants.toml").unlink()
-        yield Newcomer(cloud, draft.tenant, app, secrets)
+        yield Newcomer(cloud, draft, app)

@@ -19,70 +19,28 @@ from jobs.scheduler import web_app
 from monitor.config import load
 from monitor.sandbox import Cloud, SandboxClock, World
 from monitor.sandbox.draft import Draft
-from monitor.sandbox.world import App as WorldApp
-from monitor.sandbox.world import Mailbox, ServicePrincipal
-from monitor.sandbox.world import Tenant as WorldTenant
+from monitor.sandbox.world import Mailbox
 from monitor.web.server import Server, listen
 from monitor.web.setup import admission_of
 from monitor.wiring import App
+from tests.acceptance import newcomer as newcomer_room
 
 NAME = "newcomer"
 EXCHANGE = "00000002-0000-0ff1-ce00-000000000000"
 
 
 @dataclass
-class Newcomer:
-    """The wired product, an empty list of tenants, and a directory whose admin has just begun.
-
-    What an admin does in the portals is done to the world: `consent`, `run_script`, `new_secret`.
-    """
+class Newcomer(newcomer_room.Newcomer):
+    """The wired product and its page, an empty list of tenants, and the directory."""
 
     app: App
     web: FastAPI
-    cloud: Cloud
     clock: SandboxClock
     folder: Path
-    draft: Draft
-
-    @property
-    def tenant(self) -> WorldTenant:
-        """The directory."""
-        return self.draft.tenant
-
-    @property
-    def registration(self) -> WorldApp:
-        """The app registration."""
-        return next(one for one in self.tenant.apps if one.name == "Lapsewatch monitor")
-
-    @property
-    def principal(self) -> ServicePrincipal:
-        """The same app under Enterprise applications."""
-        return self.tenant.principal_of(self.registration.app_id)
-
-    @property
-    def mailbox(self) -> Mailbox:
-        """The mailbox that shall send."""
-        return self.tenant.mailboxes[0]
-
-    @property
-    def secret(self) -> str:
-        """The app's secret."""
-        return self.registration.secrets[0].value
 
     def link(self) -> str:
         """The path of a new one-time link."""
         return admission_of(self.app).make_link()
-
-    def consent(self) -> None:
-        """Grant what the wizard asks for."""
-        self.principal.graph_roles = ("Application.Read.All",)
-        self.principal.exchange_roles = ("SMTP.SendAsApp",)
-
-    def run_script(self) -> None:
-        """What the Exchange script does."""
-        self.tenant.registered.add(self.principal.object_id)
-        self.mailbox.full_access.add(self.principal.object_id)
-        self.mailbox.smtp_auth_disabled = False
 
     def right_answers(self) -> dict[str, dict[str, str]]:
         """What somebody answers who makes no mistake, by step."""
@@ -134,7 +92,7 @@ def newcomer(
         with App(found.on_database(database_url) if database_url else found, clock=clock.now) as it:
             it.make_database()
             web = web_app(it, banner=None, inbox_url=None, host="127.0.0.1")
-            yield Newcomer(it, web, cloud, clock, folder, draft)
+            yield Newcomer(cloud, draft, app, it, web, clock, folder)
 
 
 @contextmanager

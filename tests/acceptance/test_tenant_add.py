@@ -92,7 +92,7 @@ def up_to_the_secret(talk: Talk, new: Newcomer) -> None:
     directory(talk, new)
     talk.answer("Sender mailbox", new.mailbox.address)
     talk.answer("How Exchange", "1")
-    talk.answer(r"client\) ID", new.app.app_id)
+    talk.answer(r"client\) ID", new.registration.app_id)
     talk.answer("Press Enter when it is granted")
 
 
@@ -109,15 +109,15 @@ def test_from_nothing_to_a_confirmed_mail_path(new: Newcomer, run: Start, tmp_pa
     talk.answer("What to call the tenant", "fabrikam")
     up_to_the_secret(talk, new)
     talk.answer("signs in with")
-    talk.answer("not shown", new.secret.key_id)
-    talk.answer("not shown", f'"{new.secret.value}" ')
+    talk.answer("not shown", new.registration.secrets[0].key_id)
+    talk.answer("not shown", f'"{new.secret}" ')
     talk.asked("What now")
     assert "That is a GUID, so it is the secret's ID." in talk.text
     assert "WRONG Permissions for reading" in talk.text
     assert "Grant admin consent" in talk.text
-    new.grant()
+    new.consent()
     talk.child.sendline("t")
-    talk.answer("Object ID of the Enterprise", new.app.object_id)
+    talk.answer("Object ID of the Enterprise", new.registration.object_id)
     talk.asked("What now")
     assert "The configured one is the app registration's." in talk.text
     assert f"Answer with {new.principal.object_id}." in talk.text
@@ -139,13 +139,13 @@ def test_from_nothing_to_a_confirmed_mail_path(new: Newcomer, run: Start, tmp_pa
         r"Test mail: daily, first \w+ \d+ \w+ \d{4}, 07:00 \(Europe/Berlin\)", talk.text
     )
     assert "The service is not running" in talk.text
-    assert new.secret.value not in talk.shown
+    assert new.secret not in talk.shown
     kept = tmp_path / "secrets" / "fabrikam+1"
-    assert (kept.read_text(), kept.stat().st_mode & 0o777) == (f"{new.secret.value}\n", 0o600)
-    assert new.secret.value.encode() not in (tmp_path / "lapsewatch.db").read_bytes()
+    assert (kept.read_text(), kept.stat().st_mode & 0o777) == (f"{new.secret}\n", 0o600)
+    assert new.secret.encode() not in (tmp_path / "lapsewatch.db").read_bytes()
     script = (tmp_path / "fabrikam-exchange.ps1").read_text("utf-8-sig")
     assert new.principal.object_id in script
-    assert new.secret.value not in script
+    assert new.secret not in script
 
 
 def leave(run: Start, at: str, *answers: tuple[str, str]) -> Talk:
@@ -168,14 +168,18 @@ def test_it_is_left_and_gone_on_with(new: Newcomer, run: Start, tmp_path: Path) 
     assert "go on with: lapsewatch tenant add fabrikam" in first.text
     leave(run, "How Exchange", ("Sender mailbox", new.mailbox.address))
     talk = leave(
-        run, "Press Enter", ("Sender", ""), ("How Ex", ""), (r"client\) ID", new.app.app_id)
+        run,
+        "Press Enter",
+        ("Sender", ""),
+        ("How Ex", ""),
+        (r"client\) ID", new.registration.app_id),
     )
     assert "going on where you left, at step 2" in talk.text
     leave(run, "signs in with", ("Press Enter", ""))
     leave(run, "not shown", ("signs in with", ""))
-    talk = leave(run, "What now", ("signs in with", ""), ("not shown", new.secret.value))
-    assert new.secret.value not in talk.shown
-    new.grant()
+    talk = leave(run, "What now", ("signs in with", ""), ("not shown", new.secret))
+    assert new.secret not in talk.shown
+    new.consent()
     talk = leave(run, "Object ID", ("signs in with", ""), ("Enter keeps the one you gave", ""))
     with sqlite3.connect(tmp_path / "lapsewatch.db") as database:
         assert database.execute("SELECT count(*) FROM tenant").fetchone() == (0,)
@@ -184,21 +188,21 @@ def test_it_is_left_and_gone_on_with(new: Newcomer, run: Start, tmp_path: Path) 
 
 def test_the_step_to_mend_may_be_an_earlier_one(new: Newcomer, run: Start) -> None:
     """A wrong client id shows only where it is signed in with."""
-    new.grant()
+    new.consent()
     talk = run("tenant", "add", "fabrikam")
     directory(talk, new)
     talk.answer("Sender mailbox")
     talk.answer(r"client\) ID", new.tenant.directory_id)
-    talk.answer(r"client\) ID", new.app.object_id)
+    talk.answer(r"client\) ID", new.registration.object_id)
     talk.answer("Press Enter when it is granted")
     talk.answer("signs in with")
-    talk.answer("not shown", new.secret.value)
+    talk.answer("not shown", new.secret)
     talk.asked("What now")
     assert "That is the directory's id." in talk.text
     assert "AADSTS700016" in talk.text
     talk.child.sendline("b")
     talk.answer("Back to step", "3")
-    talk.answer(r"client\) ID", new.app.app_id)
+    talk.answer(r"client\) ID", new.registration.app_id)
     talk.answer("Press Enter when it is granted")
     talk.answer("signs in with")
     talk.answer("Enter keeps the one you gave")
@@ -211,12 +215,12 @@ def test_the_step_to_mend_may_be_an_earlier_one(new: Newcomer, run: Start) -> No
 
 def test_an_unseen_test_mail_leaves_the_sender_unconfirmed(new: Newcomer, run: Start) -> None:
     """Until somebody says that it arrived; then all is well."""
-    new.grant()
+    new.consent()
     new.run_script()
     talk = run("tenant", "add", "fabrikam")
     up_to_the_secret(talk, new)
     talk.answer("signs in with")
-    talk.answer("not shown", new.secret.value)
+    talk.answer("not shown", new.secret)
     talk.answer("Object ID of the Enterprise")
     talk.answer("Press Enter when the script has run")
     people(talk)
@@ -248,7 +252,7 @@ def test_a_mistyped_mailbox_is_told_at_once_and_any_question_leads_back(
     talk.answer("Back to step", "2")
     talk.answer("Sender mailbox")
     talk.answer("How Exchange", "1")
-    talk.answer(r"client\) ID", new.app.app_id)
+    talk.answer(r"client\) ID", new.registration.app_id)
     talk.answer("Press Enter when it is granted", "yes, I think")
     talk.answer("Press Enter when it is granted")
     talk.asked("signs in with")

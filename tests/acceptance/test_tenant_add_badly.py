@@ -20,10 +20,10 @@ def up_to_exchange(talk: Talk, new: Newcomer) -> None:
     directory(talk, new)
     talk.answer("Sender mailbox", new.mailbox.address)
     talk.answer("How Exchange", "1")
-    talk.answer(r"client\) ID", new.app.app_id)
+    talk.answer(r"client\) ID", new.registration.app_id)
     talk.answer("Press Enter when it is granted")
     talk.answer("signs in with")
-    talk.answer("not shown", new.secret.value)
+    talk.answer("not shown", new.secret)
     talk.answer("Object ID of the Enterprise")
 
 
@@ -32,7 +32,7 @@ def test_whoever_leaves_is_told_what_is_kept_and_how_to_go_on(
     key: str, new: Newcomer, run: Start
 ) -> None:
     """At every prompt that no other test leaves at: exit code 130, and one sentence."""
-    new.grant()
+    new.consent()
     new.run_script()
 
     def leave(talk: Talk, at: str, words: str) -> None:
@@ -94,7 +94,7 @@ def test_a_secret_that_cannot_be_one_is_asked_again(
     talk.child._decoder = codecs.getincrementaldecoder("utf-8")("replace")
     directory(talk, new)
     talk.answer("Sender mailbox")
-    talk.answer(r"client\) ID", new.app.app_id)
+    talk.answer(r"client\) ID", new.registration.app_id)
     talk.answer("Press Enter when it is granted")
     talk.answer("signs in with")
     talk.asked("not shown")
@@ -109,7 +109,7 @@ def test_a_script_never_takes_the_place_of_what_is_there(
     what: str, new: Newcomer, run: Start, tmp_path: Path
 ) -> None:
     """A link is not followed, and what somebody has changed stays; the way goes on."""
-    new.grant()
+    new.consent()
     place = tmp_path / "fabrikam-exchange.ps1"
     target = tmp_path / "target"
     target.write_text("mine")
@@ -147,14 +147,14 @@ def test_a_cloud_that_left_the_settings_is_told_and_another_step_chosen(
     new: Newcomer, run: Start, tmp_path: Path
 ) -> None:
     """A set-up that is nearly done does not end in the same error for ever."""
-    new.grant()
+    new.consent()
     talk = run("tenant", "add", "fabrikam")
     directory(talk, new)
     talk.answer("Sender mailbox")
-    talk.answer(r"client\) ID", new.app.app_id)
+    talk.answer(r"client\) ID", new.registration.app_id)
     talk.answer("Press Enter when it is granted")
     talk.answer("signs in with")
-    talk.answer("not shown", new.secret.value)
+    talk.answer("not shown", new.secret)
     talk.asked("Who is warned")
     talk.child.sendintr()
     assert talk.end() == 130

@@ -25,7 +25,7 @@ def new(folder: Path) -> Iterator[Newcomer]:
 @pytest.fixture
 def ready(new: Newcomer) -> Newcomer:
     """All is done in the portals."""
-    new.grant()
+    new.consent()
     new.run_script()
     return new
 
@@ -44,14 +44,14 @@ def options(new: Newcomer, *more: str) -> list[str]:
     """All that is needed but the credential."""
     return [
         "tenant", "add", "fabrikam", "--no-input", "--cloud", "sandbox",
-        "--directory-id", new.tenant.directory_id, "--client-id", new.app.app_id,
+        "--directory-id", new.tenant.directory_id, "--client-id", new.registration.app_id,
         "--mailbox", new.mailbox.address, "--recipient", "it@fabrikam.example", *more,
     ]  # fmt: skip
 
 
 def added(command: Command, new: Newcomer, pipe) -> Said:
     """The tenant, set up with its secret on standard input."""
-    pipe(f"{new.secret.value}\n")
+    pipe(f"{new.secret}\n")
     return command(*options(new, "--secret-stdin", "--json"))
 
 
@@ -119,13 +119,13 @@ def test_a_file_of_tenants_is_proven_before_it_is_stored(
     ready: Newcomer, command: Command, folder: Path
 ) -> None:
     """The same by file."""
-    (folder / "secret").write_text(ready.secret.value)
+    (folder / "secret").write_text(ready.secret)
     (folder / "new.toml").write_text(
         f"""[[tenant]]
 name = "fabrikam"
 directory_id = "{ready.tenant.directory_id}"
 cloud = "sandbox"
-client_id = "{ready.app.app_id}"
+client_id = "{ready.registration.app_id}"
 credential = {{ secret = "file:secret" }}
 [tenant.sender]
 mailbox = "{ready.mailbox.address}"
@@ -134,7 +134,7 @@ mailbox = "{ready.mailbox.address}"
 name = "typo"
 directory_id = "7b1c0000-0000-4000-8000-000000000001"
 cloud = "sandbox"
-client_id = "{ready.app.app_id}"
+client_id = "{ready.registration.app_id}"
 credential = {{ secret = "file:secret" }}
 """
     )
@@ -160,11 +160,11 @@ def test_a_new_secret_is_proven_before_the_old_one_is_let_go(
     assert "AADSTS7000215" in said.out
     assert "The old credential stays in use" in said.out
     assert [one.name for one in kept.glob("fabrikam*")] == ["fabrikam+1"]
-    pipe(f"{ready.secrets[1].value}\n")
+    pipe(f"{ready.second_secret}\n")
     said = command("tenant", "update", "fabrikam", "--secret-stdin")
     assert said.code == 0, said.out + said.err
     assert [one.name for one in kept.glob("fabrikam*")] == ["fabrikam+2"]
-    assert (kept / "fabrikam+2").read_text().strip() == ready.secrets[1].value
+    assert (kept / "fabrikam+2").read_text().strip() == ready.second_secret
     assert len(ready.inbox()) == 2
     assert command("run", "scan").code == 0
 
@@ -174,10 +174,10 @@ def test_a_file_of_the_users_own_is_never_deleted(
 ) -> None:
     """Only what was typed here is kept here."""
     own = folder / "secrets" / "mine"
-    own.write_text(ready.secret.value)
+    own.write_text(ready.secret)
     pipe("")
     assert command(*options(ready, "--credential", f"file:{own}")).code == 0
-    pipe(f"{ready.secrets[1].value}\n")
+    pipe(f"{ready.second_secret}\n")
     assert command("tenant", "update", "fabrikam", "--secret-stdin").code == 0
     assert own.exists()
 
@@ -208,12 +208,12 @@ def test_with_a_key_a_typed_secret_is_sealed(
     settings.write_text(f'{settings.read_text()}\n[vault]\nkey = "file:{folder}/k"\n')
     assert added(command, ready, pipe).code == 0
     assert [one["field"] for one in command("secrets", "list", "--json").json] == ["secret"]
-    pipe(f"{ready.secrets[1].value}\n")
+    pipe(f"{ready.second_secret}\n")
     assert command("tenant", "update", "fabrikam", "--secret-stdin").code == 0
     (sealed,) = command("secrets", "list", "--json").json
     assert (sealed["field"], sealed["problem"]) == ("secret-2", None)
     assert not list((folder / "secrets").glob("fabrikam*"))
-    assert ready.secrets[1].value.encode() not in (folder / "lapsewatch.db").read_bytes()
+    assert ready.second_secret.encode() not in (folder / "lapsewatch.db").read_bytes()
 
 
 def test_a_wrong_object_id_or_mailbox_changes_nothing(
@@ -222,7 +222,7 @@ def test_a_wrong_object_id_or_mailbox_changes_nothing(
     """What the set-up calls wrong is wrong afterwards too; the right ones are taken."""
     added(command, ready, pipe)
     before = command("tenant", "list", "--json").json
-    said = command("tenant", "update", "fabrikam", "--object-id", ready.app.object_id)
+    said = command("tenant", "update", "fabrikam", "--object-id", ready.registration.object_id)
     assert said.code == 1
     assert f"Answer with {ready.principal.object_id}." in " ".join(said.out.split())
     said = command("tenant", "update", "fabrikam", "--mailbox", "noreply@fabrikm.example")

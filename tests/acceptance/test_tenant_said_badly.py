@@ -21,11 +21,12 @@ def test_a_bad_row_costs_no_good_one_and_is_told_with_its_line(
     ready: Newcomer, command: Command, folder: Path
 ) -> None:
     """C04, L11: `tenant add --file`, as `tenant import`."""
-    (folder / "secret").write_text(ready.secret.value)
+    (folder / "secret").write_text(ready.secret)
     (folder / "secret").chmod(0o600)
     good = (
         f'[[tenant]]\nname = "fabrikam"\ndirectory_id = "{ready.tenant.directory_id}"\n'
-        f'cloud = "sandbox"\nclient_id = "{ready.app.app_id}"\ncredential = "file:secret"\n'
+        f'cloud = "sandbox"\nclient_id = "{ready.registration.app_id}"\n'
+        'credential = "file:secret"\n'
     )
     (folder / "t.toml").write_text(f'[[tenant]]\nname = "bad"\ntheshold = 1\n\n{good}')
     said = command("tenant", "add", "--file", "t.toml", "--json")
@@ -64,7 +65,7 @@ def test_a_set_up_whose_key_is_lost_names_the_key_and_goes_on_without_it(
         assert said.code == 1
     assert f"Values are sealed under the key {ids[0]}, and [vault] names {ids[1]}." in said.err
     assert "secrets list" in said.err
-    assert new.secret.value not in said.out + said.err
+    assert new.secret not in said.out + said.err
     assert command("secrets", "remove", "fabrikam", "secret").code == 0
     assert added(command, new, pipe).json[0]["checks"]
 
@@ -79,7 +80,7 @@ def test_nobody_can_be_made_to_be_warned_of_a_tenant_by_no_one(
     said = command("tenant", "update", "fabrikam", "--recipient", "")
     assert (said.code, said.out) == (1, "")
     assert "Then nobody would be warned." in said.err
-    said = command("tenant", "update", "fabrikam", "--object-id", ready.app.app_id)
+    said = command("tenant", "update", "fabrikam", "--object-id", ready.registration.app_id)
     assert (said.code, "Enterprise applications" in said.err) == (1, True)
     (shown,) = command("tenant", "list", "--json").json
     assert shown["recipients"] == ["it@fabrikam.example"]
@@ -91,7 +92,7 @@ def test_a_slip_beside_a_new_secret_changes_neither(
 ) -> None:
     """C14: the secret that is in use stays, and is not left without its file."""
     assert added(command, ready, pipe).code == 0
-    pipe(f"{ready.secrets[1].value}\n")
+    pipe(f"{ready.second_secret}\n")
     said = command("tenant", "update", "fabrikam", "--secret-stdin", "--time-zone", "CET+1")
     assert (said.code, said.out) == (1, "")
     assert said.err.startswith("Error: --time-zone: It is not a time zone of the IANA list")
@@ -116,7 +117,7 @@ def test_what_changed_while_a_secret_was_tried_stays(
 ) -> None:
     """L08: looking takes seconds, and another window may have changed who is warned."""
     assert added(command, ready, pipe).code == 0
-    (folder / "second").write_text(ready.secrets[1].value)
+    (folder / "second").write_text(ready.second_secret)
     with App(load(folder / "lapsewatch.toml"), clock=ready.cloud.clock.now) as app:
         stale = app.store.tenant("fabrikam")
         assert stale is not None
@@ -142,7 +143,7 @@ def test_a_set_up_of_another_version_goes_on(
 
 def test_a_reader_that_goes_away_stops_nothing_half_way(ready: Newcomer, folder: Path) -> None:
     """L03: `tenant add … | head`, with a secret on standard input; no traceback."""
-    (folder / "typed").write_text(ready.secret.value)
+    (folder / "typed").write_text(ready.secret)
     words = " ".join(f"'{word}'" for word in options(ready, "--secret-stdin"))
     done = with_input(folder, f"{{}} {words} < typed | head -c 1")
     assert done.stderr == ""

@@ -117,6 +117,17 @@ def test_who_shared_a_waiting_digest_is_told_anew(full: Store, make) -> None:
     assert _slots(full)[RUN] == [make.now - timedelta(days=1)]
 
 
+def test_a_digest_shared_with_the_partner_counts_once(full: Store, make) -> None:
+    """It names the tenant itself, and the partner's relationship with it."""
+    notice = make.notice("r-1/gdap/r", tenant="partner")
+    mail = make.mail(notice, tenants=(GONE, "partner"), state=OutboxState.SENT, sent_at=make.now)
+    full.enqueue([_worded(mail, f"{GONE} r-1")])
+    done = full.purge_tenant(GONE, now=make.now)
+    assert done is not None
+    assert done.stripped == 2
+    assert traces(full, GONE, IDS[GONE]) == set()
+
+
 def test_a_mail_in_flight_is_not_recorded_after_the_purge(full: Store, make) -> None:
     """Whoever was sending it finds its claim void, as after a lease that ran out."""
     [taken, *_] = full.claim(

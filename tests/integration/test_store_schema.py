@@ -53,6 +53,26 @@ def test_a_database_without_tables_is_refused_with_the_command_to_run(empty_url:
             store.tenants()
 
 
+def test_a_database_of_an_older_version_is_refused_until_an_upgrade_that_keeps_its_rows(
+    store_url: str, make
+) -> None:
+    """As the first step left it: the later step adds what is missing to what is there."""
+    database = Database(store_url)
+    with Store.open(store_url) as store:
+        store.put_tenant(make.tenant(), now=make.now)
+        with database.write() as connection:
+            for table in ("draft", "confirmation", "setup_link", "web_session"):
+                connection.execute(text(f"DROP TABLE {table}"))
+            connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+        with pytest.raises(StoreError, match="is of an older version"):
+            store.check()
+        store.upgrade()
+        store.check()
+        assert store.tenants() == [make.tenant()]
+        assert store.drafts() == []
+    database.close()
+
+
 def test_a_database_of_a_newer_version_is_refused_and_left_alone(store_url: str) -> None:
     """Neither check nor upgrade touches tables that this version does not know."""
     database = Database(store_url)
@@ -68,16 +88,17 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone(store_url: str)
     database.close()
 
 
-def test_a_migration_that_fails_leaves_nothing_behind(empty_url: str) -> None:
-    """Tables are made in one transaction: here one of them is in the way of the last."""
+@pytest.mark.parametrize("there", ["notice", "web_session"])
+def test_a_migration_that_fails_leaves_nothing_behind(empty_url: str, there: str) -> None:
+    """All steps are one transaction: here a table is in the way of the first's or the last's."""
     database = Database(empty_url)
     database.create_file()
     with database.write() as connection:
-        connection.execute(text("CREATE TABLE notice (wrong INTEGER)"))
+        connection.execute(text(f"CREATE TABLE {there} (wrong INTEGER)"))
     with Store.open(empty_url) as store, pytest.raises(StoreError):
         store.upgrade()
     with database.read() as connection:
-        assert set(inspect(connection).get_table_names()) - {"alembic_version"} == {"notice"}
+        assert set(inspect(connection).get_table_names()) - {"alembic_version"} == {there}
     database.close()
 
 

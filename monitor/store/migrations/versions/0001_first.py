@@ -24,8 +24,6 @@ def upgrade() -> None:
     _shared_app()
     _slot()
     _tenant()
-    _set_up()
-    _visits()
     _directory_object()
     _lost_access()
     _outbox()
@@ -53,50 +51,6 @@ def _alarm() -> None:
         unique=True,
         sqlite_where=sa.text("closed_at IS NULL"),
         postgresql_where=sa.text("closed_at IS NULL"),
-    )
-
-
-def _set_up() -> None:
-    op.create_table(
-        "draft",
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("document", sa.Text(), nullable=False),
-        sa.Column("changed_at", INSTANT, nullable=False),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_draft")),
-    )
-    op.create_table(
-        "confirmation",
-        sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("mailbox", sa.Text(), nullable=False),
-        sa.Column("asked_at", INSTANT, nullable=False),
-        sa.Column("sent_to", sa.Text(), nullable=False),
-        sa.Column("answer", sa.Text(), nullable=True),
-        sa.Column("answered_at", INSTANT, nullable=True),
-        sa.Column("answered_by", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["tenant"],
-            ["tenant.name"],
-            name=op.f("fk_confirmation_tenant"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("tenant", "mailbox", name=op.f("pk_confirmation")),
-    )
-
-
-def _visits() -> None:
-    op.create_table(
-        "setup_link",
-        sa.Column("digest", sa.Text(), nullable=False),
-        sa.Column("expires_at", INSTANT, nullable=False),
-        sa.PrimaryKeyConstraint("digest", name=op.f("pk_setup_link")),
-    )
-    op.create_table(
-        "web_session",
-        sa.Column("digest", sa.Text(), nullable=False),
-        sa.Column("started_at", INSTANT, nullable=False),
-        sa.Column("seen_at", INSTANT, nullable=False),
-        sa.Column("expires_at", INSTANT, nullable=False),
-        sa.PrimaryKeyConstraint("digest", name=op.f("pk_web_session")),
     )
 
 
