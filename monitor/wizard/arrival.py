@@ -39,9 +39,7 @@ class Arrivals:
             UsageError: there is no sender.
             LapsewatchError: it could not be recorded.
         """
-        sender = self._sender(entry)
-        if sender is None:
-            raise UsageError(f"{entry.name} has no mail path of its own, so there is no test mail.")
+        sender = self._tested(entry)
         # Before the mail: whatever happens, nobody takes the sender for confirmed.
         asked = Confirmation(entry.name, sender.mailbox, now, ", ".join(sender.canary_to))
         self._store.put_confirmation(asked)
@@ -54,10 +52,13 @@ class Arrivals:
             UsageError: there is no sender.
             LapsewatchError: it could not be recorded.
         """
+        return self._prove(self._tested(entry), entry)
+
+    def _tested(self, entry: Tenant) -> OAuthSender:
         sender = self._sender(entry)
         if sender is None:
             raise UsageError(f"{entry.name} has no mail path of its own, so there is no test mail.")
-        return self._prove(sender, entry)
+        return sender
 
     def confirm(self, entry: Tenant, *, arrived: bool, by: str, now: datetime) -> Confirmation:
         """Keep the answer whether the test mail arrived.

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Self
 
 import httpx
+import pytest
 from fastapi import FastAPI
 
 from jobs.scheduler import web_app
@@ -26,6 +27,8 @@ from monitor.wiring import App
 from tests.acceptance import newcomer as newcomer_room
 
 NAME = "newcomer"
+PAGE = f"/setup/{NAME}"
+WRONG = "Wro8Q~ng.value.of.another.app.entirely00"
 EXCHANGE = "00000002-0000-0ff1-ce00-000000000000"
 
 
@@ -174,6 +177,27 @@ def words(page: str) -> str:
     """What a page says."""
     text = re.sub(r"<svg.*?</svg>|<[^>]+>", " ", page, flags=re.DOTALL)
     return " ".join(html.unescape(text).split())
+
+
+@pytest.fixture
+def new(tmp_path: Path) -> Iterator[Newcomer]:
+    """Nobody is watched."""
+    with newcomer(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def mine(new: Newcomer) -> Iterator[Browser]:
+    """A browser with a session."""
+    with served(new.web) as address, Browser(address, new.link()) as made:
+        yield made
+
+
+def watched(new: Newcomer, mine: Browser) -> None:
+    """The newcomer as a watched tenant, its test mail seen."""
+    mine.up_to(new, "test")
+    mine.step("test", "watch")
+    mine.send(f"{PAGE}/test", action="arrived")
 
 
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,14 +11,9 @@ from monitor.config import load
 from monitor.errors import SettingsError, UsageError
 from monitor.model import CredentialRef, SealedValue
 from monitor.roster import read
-from tests.acceptance.setup_room import NAME, Browser, Newcomer, newcomer, served
+from tests.acceptance.setup_room import NAME, Browser, Newcomer, new, served
 
-
-@pytest.fixture
-def new(tmp_path: Path) -> Iterator[Newcomer]:
-    """Somebody's first tenant."""
-    with newcomer(tmp_path) as found:
-        yield found
+__all__ = ["new"]  # a fixture
 
 
 def watched(new: Newcomer) -> None:

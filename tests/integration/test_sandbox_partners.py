@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,6 +14,9 @@ from monitor.roster import read
 from monitor.sandbox import Cloud, Fault, SandboxClock, World, partner_world
 from monitor.sandbox.partner_stories import PARTNER_READS, READS, consent
 from monitor.sandbox.world import Tenant
+from tests.integration.test_sandbox_graph import clock, cloud, http
+
+__all__ = ["clock", "cloud", "http"]  # fixtures
 
 CONTRACTS = "/contracts"
 CUSTOMERS = "/tenantRelationships/delegatedAdminCustomers"
@@ -23,30 +26,9 @@ Get = Callable[[str], requests.Response]
 
 
 @pytest.fixture
-def clock() -> SandboxClock:
-    """The sandbox's clock."""
-    return SandboxClock()
-
-
-@pytest.fixture
 def world(clock: SandboxClock) -> World:
     """An MSP, and 403 customers."""
     return partner_world(clock.now(), more=400)
-
-
-@pytest.fixture
-def cloud(world: World, clock: SandboxClock) -> Iterator[Cloud]:
-    """It runs."""
-    with Cloud(world, clock) as running:
-        yield running
-
-
-@pytest.fixture
-def http() -> Iterator[requests.Session]:
-    """Without the proxies of this machine."""
-    with requests.Session() as session:
-        session.trust_env = False
-        yield session
 
 
 def token(http: requests.Session, cloud: Cloud, tenant: Tenant) -> dict[str, Any]:
