@@ -128,6 +128,8 @@ def _answered(app: App, draft: Draft, given: dict[str, str]) -> Draft:
         UsageError: something is missing or cannot be right.
     """
     wizard, missing = app.wizard, []
+    if given.get("client_id") and "app" not in given:
+        given = {**given, "app": OWN}  # an earlier answer may have named a shared one
     checked("app", given.get("app", ""), wizard.around())  # asked for only where there is one
     for step in Step:
         if step not in way(draft):
@@ -139,7 +141,8 @@ def _answered(app: App, draft: Draft, given: dict[str, str]) -> Draft:
             if not applies(key, said):
                 continue
             default = SECRET if key == "form" else OWN if key == "app" else question.default
-            said[key] = given.get(key) or draft.get(key) or default
+            # What is said empty is not what was answered before: "" takes that back.
+            said[key] = (given[key] if key in given else draft.get(key)) or default
             # The object id is told by the token, which is asked for later.
             if not said[key] and not question.optional and key != "enterprise_object_id":
                 missing.append(_OPTIONS.get(key, key))

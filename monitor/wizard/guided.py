@@ -193,8 +193,13 @@ class Wizard:
     def _kept(
         self, draft: Draft, form: str, said: Mapping[str, str], around: Surroundings
     ) -> dict[str, str]:
-        """The references of what was typed as credential or password."""
-        found = {"password": ""} if form != CERTIFICATE and draft.get("password") else {}
+        """The references of what was typed as credential or password.
+
+        What was given for another form is let go: a secret's file is no certificate.
+        """
+        another = form != (draft.get("form") or SECRET)
+        dropped = {"credential": another, "password": another or form != CERTIFICATE}
+        found = {key: "" for key, gone in dropped.items() if gone and draft.get(key)}
         for key in ("credential", "password"):
             if not said.get(key, "").strip():
                 continue

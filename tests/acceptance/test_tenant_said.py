@@ -287,3 +287,26 @@ def test_a_tenant_that_names_nobody_is_exported_so(
     assert command("tenant", "import", "all.toml", "--json").json["tenants"] == [
         {"name": "fabrikam", "outcome": "unchanged"}
     ]
+
+
+def test_what_is_said_later_goes_before_what_was_answered_earlier(
+    new: Newcomer, command: Command, folder: Path, pipe
+) -> None:
+    """An attempt that failed leaves its answers; an empty option or another app replaces them."""
+    new.grant()  # and no script has run, so there is no mail path yet
+    file = folder / "msp.secret"
+    file.write_text("another~value")
+    file.chmod(0o600)
+    app = f'client_id = "{new.tenant.directory_id[:-4]}0000"\ncredential = "file:{file}"'
+    (folder / "apps.toml").write_text(f'[[app]]\nname = "msp"\n{app}\n')
+    assert command("tenant", "import", "apps.toml").code == 0
+    first = options(new)
+    at = first.index("--client-id")
+    assert command(*first[:at], "--app", "msp", *first[at + 2 :]).code == 1
+    pipe(new.secret.value)
+    assert "535 5.7.3" in command(*first, "--secret-stdin").out
+    emptied = (new.mailbox.address, "it@fabrikam.example")
+    said = command(*("" if word in emptied else word for word in first))
+    assert said.code == 0, said.out
+    (shown,) = command("tenant", "list", "--json").json
+    assert (shown["app"], shown["sender"], shown["recipients"]) == (None, None, [])
