@@ -105,7 +105,9 @@ def _strip_relationship_mails(connection: Connection, directory_id: str) -> tupl
     for start in (f"{object_id}/" for object_id in ids):
         about = func.substr(NOTICE.c.uid, 1, len(start)) == start
         told = select(NOTICE.c.mail_id).where(about)
-        counts = _strip(connection, OUTBOX.c.mail_id.in_(told), None)
+        # What has lost its words already is not counted again.
+        which = and_(OUTBOX.c.mail_id.in_(told), OUTBOX.c.subject != REDACTED)
+        counts = _strip(connection, which, None)
         found = [old + new for old, new in zip(found, counts, strict=True)]
     return found[0], found[1]
 
