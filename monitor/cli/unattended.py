@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from monitor.cli.doctor import check_json
 from monitor.cli.options import blamed
 from monitor.cli.telling import say, tell_checks, tell_next, tell_probe
 from monitor.errors import UsageError
-from monitor.model import CanaryResult, Draft, Probe, Tenant
+from monitor.model import CanaryResult, Draft, Probe, SharedApp, Tenant
 from monitor.wizard.answers import AnswerError, checked
 from monitor.wizard.questions import applies
 from monitor.wizard.steps import FOUND, OWN, SECRET, Step, way
@@ -158,6 +159,9 @@ def add_from_file(
 ) -> tuple[list[Outcome], Roster]:
     """Prove and store the tenants of a file that are not watched yet.
 
+    A shared app that watched tenants use is changed only together with a tenant that it proved
+    itself for.
+
     Returns:
         What came of each good row, and what was read, with the bad rows.
 
@@ -173,16 +177,26 @@ def add_from_file(
     new = [one for one in found.tenants if one.name not in watched and only in (None, one.name)]
     if not new and not found.errors:
         raise UsageError(f"{file.name} holds no tenant that is not watched already.")
+    in_use = {one.app for one in known}
+    changed = {}
     for shared in found.apps:
-        app.store.put_shared_app(shared, now=app.clock())
-    return [_from_entry(app, entry, anyway=anyway, test=test) for entry in new], found
+        if shared.name in in_use:  # others sign in with it: first it is to be proven
+            changed[shared.name] = shared
+        else:
+            app.store.put_shared_app(shared, now=app.clock())
+    told = [_from_entry(app, entry, changed, anyway=anyway, test=test) for entry in new]
+    return told, found
 
 
-def _from_entry(app: App, entry: Tenant, *, anyway: bool, test: bool) -> Outcome:
+def _from_entry(
+    app: App, entry: Tenant, changed: Mapping[str, SharedApp], *, anyway: bool, test: bool
+) -> Outcome:
     report = asyncio.run(app.doctor.look_at(entry))
     outcome = Outcome(entry.name, app, checks=list(report.checks))
     if report.status == "failed" and not anyway:
         return outcome
+    if shared := changed.get(entry.app or ""):
+        app.store.put_shared_app(shared, now=app.clock())
     app.store.put_tenant(entry, now=app.clock())
     outcome.stored, outcome.entry = True, entry
     return _end(app, outcome, test=test)

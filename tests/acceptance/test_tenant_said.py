@@ -310,3 +310,28 @@ def test_what_is_said_later_goes_before_what_was_answered_earlier(
     assert said.code == 0, said.out
     (shown,) = command("tenant", "list", "--json").json
     assert (shown["app"], shown["sender"], shown["recipients"]) == (None, None, [])
+
+
+def test_a_shared_app_that_is_in_use_is_changed_only_by_what_is_proven(
+    ready: Newcomer, command: Command, folder: Path
+) -> None:
+    """A new customer's file with a wrong secret must not cost those who are watched theirs."""
+    for name, value in (("right", ready.secret.value), ("wrong", "another~value")):
+        (folder / name).write_text(value)
+        (folder / name).chmod(0o600)
+
+    def add(tenant: str, secret: str, directory: str) -> int:
+        (folder / "msp.toml").write_text(
+            f'[[app]]\nname = "msp"\nclient_id = "{ready.app.app_id}"\n'
+            f'credential = "file:{secret}"\n[[tenant]]\nname = "{tenant}"\napp = "msp"\n'
+            f'cloud = "sandbox"\ndirectory_id = "{directory}"\n'
+        )
+        return command("tenant", "add", "--file", "msp.toml").code
+
+    def used() -> str:
+        return str(command("tenant", "show", "fabrikam", "--json").json["credential"]["reference"])
+
+    assert add("fabrikam", "right", ready.tenant.directory_id) == 0
+    assert used().endswith("/right")
+    assert add("second", "wrong", ready.app.app_id) == 1
+    assert used().endswith("/right")
