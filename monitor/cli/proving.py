@@ -159,7 +159,7 @@ def update(
         if elsewhere and probe.result is CanaryResult.OK:
             say(f"If it arrived: lapsewatch tenant verify {name} --arrived")
         if said and probe.result is CanaryResult.OK:
-            print("The old secret can be deleted in Entra now.")
+            print("The old credential can be deleted in Entra now.")
     raise typer.Exit(EXIT_CANARY if probe.result is CanaryResult.FAILED else 0)
 
 

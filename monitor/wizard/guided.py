@@ -26,6 +26,7 @@ from monitor.wizard.answers import (
     checked,
     plain_secret,
     reference_of,
+    refuse_content,
     row,
 )
 from monitor.wizard.arrival import Arrivals
@@ -205,6 +206,8 @@ class Wizard:
                 continue
             if key == "password" and form != CERTIFICATE:
                 continue
+            if key == "credential":
+                refuse_content(form, said[key])
             text = reference_of(form if key == "credential" else SECRET, said[key])
             if text is None:
                 value = plain_secret(said[key]) if key == "credential" else said[key].strip()

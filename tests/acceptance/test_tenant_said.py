@@ -335,3 +335,20 @@ def test_a_shared_app_that_is_in_use_is_changed_only_by_what_is_proven(
     assert used().endswith("/right")
     assert add("second", "wrong", ready.app.app_id) == 1
     assert used().endswith("/right")
+
+
+@pytest.mark.parametrize("option", ["--certificate", "--federated"])
+def test_a_secret_is_not_kept_as_the_name_of_a_file(
+    ready: Newcomer, command: Command, folder: Path, pipe, option: str
+) -> None:
+    """As a path it would stand in the database, and in every error about it."""
+    for value in (ready.secret.value, "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJhIn0.c2lnbmF0dXJl"):
+        said = command(*options(ready, option, value))
+        assert (said.code, "Name the file that holds it" in said.err) == (1, True)
+        assert value not in said.out + said.err
+        held = [file.read_bytes() for file in folder.glob("lapsewatch.db*")]
+        assert held
+        assert value.encode() not in b"".join(held)
+    added(command, ready, pipe)
+    said = command("tenant", "update", "fabrikam", option, ready.secret.value)
+    assert (said.code, "Name the file that holds it" in said.err) == (1, True)
