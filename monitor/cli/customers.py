@@ -96,7 +96,9 @@ def _ask(name: str) -> None:
 
 
 def _tell(done: PurgedTenant) -> None:
-    counts = ", ".join(f"{number} {sort}" for sort, number in done.counts.items() if number)
+    counts = ", ".join(
+        many(number, sort.removesuffix("s")) for sort, number in done.counts.items() if number
+    )
     print(f"{done.name} is purged: {counts or 'nothing but its entry was there'}.")
     if done.stripped:
         print(f"{many(done.stripped, 'sent mail')} to others lost the words that named it.")

@@ -68,7 +68,7 @@ def add(
         given = options.answers(
             cloud=cloud, directory_id=directory_id, client_id=client_id, app=shared_app,
             mailbox=mailbox, model=model, enterprise_object_id=object_id, time_zone=time_zone,
-            recipients=", ".join(recipient or []) or None, canary_to=canary_to,
+            recipients=None if recipient is None else ", ".join(recipient), canary_to=canary_to,
             **options.sign_in(credential, secret_stdin, certificate, password, federated,
                        managed_identity),
         )  # fmt: skip

@@ -168,7 +168,7 @@ def _test(app: App, entry: Tenant, *, renewed: bool, elsewhere: bool) -> int:
     if elsewhere and probe.result is CanaryResult.OK:
         say(f"If it arrived: lapsewatch tenant verify {entry.name} --arrived")
     if renewed and probe.result is CanaryResult.OK:
-        print("The old secret can be deleted in Entra now.")
+        print("The old credential can be deleted in Entra now.")
     return EXIT_CANARY if probe.result is CanaryResult.FAILED else 0
 
 

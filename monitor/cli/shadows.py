@@ -27,12 +27,19 @@ def live(
         raise typer.BadParameter("name tenants, or say --all (not both)", param_hint="NAME")
     with wired(context) as app:
         chosen = app.store.tenants() if everyone else [named(app, name) for name in names or ()]
-        ended = {entry.name: app.store.end_shadow(entry.name, now=app.clock()) for entry in chosen}
+        ended = {
+            entry.name: not (everyone and entry.pending)  # those are in no shadow yet
+            and app.store.end_shadow(entry.name, now=app.clock())
+            for entry in chosen
+        }
     if as_json:
         rows = [(name, "live" if was else "unchanged") for name, was in ended.items()]
         print_json([{"name": name, "outcome": outcome} for name, outcome in rows])
         return
     begun = [name for name, was in ended.items() if was]
     print(f"{many(len(begun), 'tenant')} went live{': ' if begun else ''}{', '.join(begun)}.")
+    for entry in chosen:
+        if entry.pending and ended[entry.name]:
+            print(f"{entry.name} waits for consent; its reminders start when that comes.")
     for name in sorted(ended.keys() - set(begun)) if not everyone else ():
         print(f"{name} was not in shadow.")

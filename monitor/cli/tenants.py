@@ -96,12 +96,15 @@ def complain_of_rows(file: Path, warnings: Sequence[str], errors: Sequence[Impor
 def _keep(app: App, found: Roster, *, live: bool, dry_run: bool) -> list[tuple[str, str]]:
     """Store what a file holds; each tenant that is in it, or uses an app in it, and the outcome.
 
-    What is new starts in shadow, unless all of it is to be `live`.
+    What is new starts in shadow, unless all of it is to be `live`. Where consent is awaited, the
+    shadow begins with that.
     """
     now = app.clock()
     shadow = timedelta(0) if live else app.configuration.settings.defaults.shadow
     until = now.replace(microsecond=0) + shadow if shadow else None
-    tenants = [replace(entry, shadow_until=until) for entry in found.tenants]
+    tenants = [
+        replace(entry, shadow_until=None if entry.pending else until) for entry in found.tenants
+    ]
     return [*app.store.put_roster(found.apps, tenants, now=now, live=live, dry_run=dry_run)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from monitor.cli.doctor import check_json
 from monitor.cli.options import blamed
 from monitor.cli.telling import say, tell_checks, tell_next, tell_probe
 from monitor.errors import UsageError
-from monitor.model import CanaryResult, Draft, Probe, Tenant
+from monitor.model import CanaryResult, Draft, Probe, SharedApp, Tenant
 from monitor.wizard.answers import AnswerError, checked
 from monitor.wizard.questions import applies
 from monitor.wizard.steps import FOUND, OWN, SECRET, Step, way
@@ -128,6 +129,8 @@ def _answered(app: App, draft: Draft, given: dict[str, str]) -> Draft:
         UsageError: something is missing or cannot be right.
     """
     wizard, missing = app.wizard, []
+    if given.get("client_id") and "app" not in given:
+        given = {**given, "app": OWN}  # an earlier answer may have named a shared one
     checked("app", given.get("app", ""), wizard.around())  # asked for only where there is one
     for step in Step:
         if step not in way(draft):
@@ -139,7 +142,8 @@ def _answered(app: App, draft: Draft, given: dict[str, str]) -> Draft:
             if not applies(key, said):
                 continue
             default = SECRET if key == "form" else OWN if key == "app" else question.default
-            said[key] = given.get(key) or draft.get(key) or default
+            # What is said empty is not what was answered before: "" takes that back.
+            said[key] = (given[key] if key in given else draft.get(key)) or default
             # The object id is told by the token, which is asked for later.
             if not said[key] and not question.optional and key != "enterprise_object_id":
                 missing.append(_OPTIONS.get(key, key))
@@ -154,6 +158,9 @@ def add_from_file(
     app: App, file: Path, *, only: str | None, anyway: bool, test: bool
 ) -> tuple[list[Outcome], Roster]:
     """Prove and store the tenants of a file that are not watched yet.
+
+    A shared app that watched tenants use is changed only together with a tenant that it proved
+    itself for.
 
     Returns:
         What came of each good row, and what was read, with the bad rows.
@@ -170,16 +177,26 @@ def add_from_file(
     new = [one for one in found.tenants if one.name not in watched and only in (None, one.name)]
     if not new and not found.errors:
         raise UsageError(f"{file.name} holds no tenant that is not watched already.")
+    in_use = {one.app for one in known}
+    changed = {}
     for shared in found.apps:
-        app.store.put_shared_app(shared, now=app.clock())
-    return [_from_entry(app, entry, anyway=anyway, test=test) for entry in new], found
+        if shared.name in in_use:  # others sign in with it: first it is to be proven
+            changed[shared.name] = shared
+        else:
+            app.store.put_shared_app(shared, now=app.clock())
+    told = [_from_entry(app, entry, changed, anyway=anyway, test=test) for entry in new]
+    return told, found
 
 
-def _from_entry(app: App, entry: Tenant, *, anyway: bool, test: bool) -> Outcome:
+def _from_entry(
+    app: App, entry: Tenant, changed: Mapping[str, SharedApp], *, anyway: bool, test: bool
+) -> Outcome:
     report = asyncio.run(app.doctor.look_at(entry))
     outcome = Outcome(entry.name, app, checks=list(report.checks))
     if report.status == "failed" and not anyway:
         return outcome
+    if shared := changed.get(entry.app or ""):
+        app.store.put_shared_app(shared, now=app.clock())
     app.store.put_tenant(entry, now=app.clock())
     outcome.stored, outcome.entry = True, entry
     return _end(app, outcome, test=test)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
 
 from monitor.mail import words
 from monitor.mail.views import DigestItem, Frame, is_lapsed
@@ -42,16 +41,18 @@ def quiet_until(items: Sequence[DigestItem], frame: Frame) -> str:
     if len(ends) > 1:
         until += f" (the last of them: {words.long_date(ends[-1], frame.zone)})"
     quiet = f"No further reminders about {about} come until {until}. Then they start by themselves."
-    first = [item for item in items if _ends_before(item, ends[0], frame)]
+    first = [item for item in items if _ends_before(item, frame)]
     if not first:
         return quiet
     some = "1 credential ends" if len(first) == 1 else f"{len(first)} credentials end"
-    return f"{quiet} {some} before that."
+    when = "that" if len(ends) == 1 else "their reminders start"
+    return f"{quiet} {some} before {when}."
 
 
-def _ends_before(item: DigestItem, until: datetime, frame: Frame) -> bool:
-    end = item.notice.credential.end
-    return end is not None and frame.now < end < until
+def _ends_before(item: DigestItem, frame: Frame) -> bool:
+    """Whether it ends while its own tenant is in shadow."""
+    end, until = item.notice.credential.end, item.tenant.shadow_until
+    return end is not None and until is not None and frame.now < end < until
 
 
 def next_steps(items: Sequence[DigestItem]) -> tuple[str, ...]:

@@ -70,7 +70,7 @@ class Customers:
             entry = None if document is None else load(document, Tenant)
             if entry is None or not entry.pending or not same_directory(entry, tenant):
                 return None
-            # It has one of its own where it was imported with `--live` or a shadow.
+            # It has one only where somebody said it is to be live at once: one that is over.
             until = entry.shadow_until or shadow_until
             found = replace(entry, pending=False, shadow_until=until)
             row = {"name": found.name, "document": dump(found), "changed_at": now}

@@ -147,12 +147,14 @@ class Roster:
     def end_shadow(self, name: str, *, now: datetime) -> bool:
         """Let the reminders about a tenant start. It is not read anew for that.
 
+        One that waits for consent is not in shadow yet; it will not be when consent comes.
+
         Args:
             name: of the tenant.
             now: the instant, aware UTC.
 
         Returns:
-            Whether it was in shadow.
+            Whether it was in shadow, or would have been with its consent.
 
         Raises:
             StoreError: the database cannot be used.
@@ -160,9 +162,12 @@ class Roster:
         with self._database.write() as connection:
             document = hold(connection, name)
             tenant = None if document is None else load(document, Tenant)
-            if tenant is None or not tenant.in_shadow(now):
+            if tenant is None:
                 return False
-            _put_document(connection, replace(tenant, shadow_until=None))
+            if not tenant.in_shadow(now) and not (tenant.pending and tenant.shadow_until is None):
+                return False
+            over = now if tenant.pending else None
+            _put_document(connection, replace(tenant, shadow_until=over))
             return True
 
     def remove_tenant(self, name: str) -> bool:

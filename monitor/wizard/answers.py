@@ -26,6 +26,8 @@ _GUID: TypeAdapter[str] = TypeAdapter(Guid)
 _ADDRESS: TypeAdapter[str] = TypeAdapter(Address)
 _ZONE: TypeAdapter[str] = TypeAdapter(ZoneName)
 _LIST = re.compile(r"[,;\s]+")
+# A client secret as Entra makes them, a JWT, a PEM.
+_CONTENT = re.compile(r"(?:file:)?(?:[\w.~-]{3}\dQ~[\w.~-]{20,}$|eyJ[\w-]+\.eyJ|-----BEGIN)")
 
 
 class AnswerError(UsageError):
@@ -228,3 +230,19 @@ def reference_of(form: str, text: str) -> str | None:
     if form == MANAGED:
         return text
     return f"file:{text}" if form in (CERTIFICATE, FEDERATED) else None
+
+
+def refuse_content(form: str, text: str) -> None:
+    """Refuse a secret, a token or a key where a file that holds one is meant.
+
+    As a path it would be kept in the database and shown with every error about it.
+
+    Raises:
+        AnswerError: it looks like one; does not repeat it.
+    """
+    if form in (CERTIFICATE, FEDERATED) and _CONTENT.match(text.strip()):
+        raise AnswerError(
+            "credential",
+            "That looks like a secret or a token itself. Name the file that holds it; if this was "
+            "a real one, make another.",
+        )

@@ -26,6 +26,7 @@ from monitor.wizard.answers import (
     checked,
     plain_secret,
     reference_of,
+    refuse_content,
     row,
 )
 from monitor.wizard.arrival import Arrivals
@@ -137,6 +138,9 @@ class Wizard:
             time_zone=self._configuration.default_zone,
             operator_hears=bool(self._audience.recipients),
             sealing=self._keeper.sealing,
+            default_recipients=tuple(
+                one.address for one in self._configuration.settings.defaults.recipients
+            ),
         )
 
     def page(self, draft: Draft, step: Step) -> Page:
@@ -193,13 +197,20 @@ class Wizard:
     def _kept(
         self, draft: Draft, form: str, said: Mapping[str, str], around: Surroundings
     ) -> dict[str, str]:
-        """The references of what was typed as credential or password."""
-        found = {"password": ""} if form != CERTIFICATE and draft.get("password") else {}
+        """The references of what was typed as credential or password.
+
+        What was given for another form is let go: a secret's file is no certificate.
+        """
+        another = form != (draft.get("form") or SECRET)
+        dropped = {"credential": another, "password": another or form != CERTIFICATE}
+        found = {key: "" for key, gone in dropped.items() if gone and draft.get(key)}
         for key in ("credential", "password"):
             if not said.get(key, "").strip():
                 continue
             if key == "password" and form != CERTIFICATE:
                 continue
+            if key == "credential":
+                refuse_content(form, said[key])
             text = reference_of(form if key == "credential" else SECRET, said[key])
             if text is None:
                 value = plain_secret(said[key]) if key == "credential" else said[key].strip()

@@ -143,11 +143,13 @@ def label_of(question: Question, form: str) -> Question:
 
 
 def _people(draft: Draft, around: Surroundings) -> list[Question]:
-    who = "leave it empty to tell the operator" if around.operator_hears else ""
+    known = around.default_recipients  # they step in wherever nobody is named
+    nobody = around.operator_hears and not known
     asked = [
         Question(
             "recipients", "Who is warned (mail addresses, with commas)",
-            optional=around.operator_hears, why=who,
+            default=", ".join(known), optional=nobody,
+            why="leave it empty to tell the operator" if nobody else "",
         ),
         Question(
             "time_zone", "Time zone of their mornings", default=around.time_zone,

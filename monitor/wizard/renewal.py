@@ -17,7 +17,14 @@ from monitor.fields import beside
 from monitor.model import CredentialRef, Recipient, Sender, Tenant
 from monitor.references import looks_like_guid
 from monitor.store import Store
-from monitor.wizard.answers import AnswerError, checked, listed, plain_secret, reference_of
+from monitor.wizard.answers import (
+    AnswerError,
+    checked,
+    listed,
+    plain_secret,
+    reference_of,
+    refuse_content,
+)
 from monitor.wizard.keeping import Keeper
 from monitor.wizard.steps import CERTIFICATE, MANAGED, SECRET, Surroundings
 
@@ -198,6 +205,7 @@ class Renewals:
     def _reference(self, name: str, form: str, text: str) -> str:
         if looks_like_guid(text) and form != MANAGED:
             plain_secret(text)  # a secret's ID: it says so
+        refuse_content(form, text)
         found = reference_of(form, text)
         return self._keeper.keep(name, plain_secret(text)) if found is None else found
 

@@ -124,6 +124,7 @@ class Surroundings:
         time_zone: where nobody says another.
         operator_hears: whether the operator is told where a tenant names nobody.
         sealing: whether a typed secret is sealed in the database (else it goes into a file).
+        default_recipients: who is told where a tenant names nobody, before the operator.
     """
 
     clouds: dict[str, Cloud]
@@ -131,6 +132,7 @@ class Surroundings:
     time_zone: str
     operator_hears: bool
     sealing: bool
+    default_recipients: tuple[str, ...] = ()
 
 
 def way(draft: Draft) -> tuple[Step, ...]:

@@ -161,3 +161,35 @@ def test_list_and_show_say_until_when_a_tenant_is_in_shadow(settings: Path, caps
     put(settings, datetime(2020, 12, 7, 8, 0, tzinfo=UTC))
     assert parsed(settings, capsys, "tenant", "show", "contoso")["shadow_until"] is None
     assert "2020-12-07" not in said(settings, capsys, "tenant", "list")
+
+
+def consented(settings: Path, days: int) -> Tenant:
+    """Contoso, whose consent comes so many days later; a shadow of a new one would be 14 days."""
+    later = datetime.now(UTC) + days * DAY
+    with store(settings) as opened:
+        waiting = opened.tenant("contoso")
+        assert waiting is not None
+        found = opened.end_pending(waiting, now=later, shadow_until=later + 14 * DAY)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(("option", "quiet"), [([], True), (["--live"], False)])
+def test_the_shadow_of_one_that_waits_for_consent_begins_with_that(
+    settings: Path, capsys: Output, option: list[str], quiet: bool
+) -> None:
+    """However long it has waited; unless it was imported to be live."""
+    assert import_(settings, tenant("contoso", ONE, f"{OWN}\npending = true"), *option) == 0
+    assert consented(settings, 40).in_shadow(datetime.now(UTC) + 41 * DAY) is quiet
+
+
+def test_live_reaches_one_that_waits_for_consent_if_it_is_named(
+    settings: Path, capsys: Output
+) -> None:
+    """All that are in shadow are not those that have not come so far."""
+    assert import_(settings, tenant("contoso", ONE, f"{OWN}\npending = true")) == 0
+    assert "0 tenants went live." in said(settings, capsys, "tenant", "live", "--all")
+    told = said(settings, capsys, "tenant", "live", "contoso")
+    assert "contoso waits for consent; its reminders start when that comes." in told
+    assert "contoso was not in shadow." in said(settings, capsys, "tenant", "live", "contoso")
+    assert not consented(settings, 3).in_shadow(datetime.now(UTC) + 3 * DAY)

@@ -257,3 +257,15 @@ def test_a_mistyped_mailbox_is_told_at_once_and_any_question_leads_back(
     talk.answer("Press Enter when it is granted")
     talk.asked("signs in with")
     assert "SMTP.SendAsApp" in talk.text
+
+
+def test_the_file_of_a_secret_is_not_offered_as_a_certificate(new: Newcomer, run: Start) -> None:
+    """What was given for one form of credential is let go when another is chosen."""
+    talk = run("tenant", "add", "fabrikam")
+    up_to_the_secret(talk, new)
+    talk.answer("signs in with")
+    talk.answer("not shown", new.secret.value)
+    talk.answer("What now", "c")
+    talk.answer("signs in with", "certificate")
+    talk.asked(r"Certificate file \(PEM or PFX\)")
+    assert "secrets/fabrikam" not in talk.text.rpartition("Certificate file")[2]

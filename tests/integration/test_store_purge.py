@@ -152,6 +152,20 @@ def test_purging_the_partner_takes_its_name_out_of_its_customers(full: Store, ma
     assert done.named_by == ("user",)
 
 
+def test_a_partners_mails_about_the_relationship_lose_their_words_too(full: Store, make) -> None:
+    """Each mail counts once, also one that names the tenant as well."""
+    [gdap] = full.credentials("partner")
+    about = make.notice(gdap.uid, tenant="partner")
+    for tenants in (("partner",), ("partner", GONE)):
+        mail = make.mail(about, tenants=tenants, path="operator")
+        sent = replace(_worded(mail, f"Customer {IDS[GONE]}"), state=OutboxState.SENT)
+        full.enqueue([replace(sent, sent_at=make.now)])
+    done = full.purge_tenant(GONE, now=make.now)
+    assert traces(full, GONE, IDS[GONE]) == set()
+    assert done is not None
+    assert done.stripped == 3  # those two, and the digest that it shared with another tenant
+
+
 def test_purging_nobody_changes_nothing(full: Store, make) -> None:
     """None says that there is no such tenant."""
     before = traces(full, GONE, STAYS)

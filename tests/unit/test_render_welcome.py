@@ -118,3 +118,12 @@ def test_what_ends_while_it_is_quiet_is_said_to() -> None:
     told = "which is after its end. Renew it before, or start the reminders now"
     assert told in sample.welcome(sample.item(7)).text
     assert told not in sample.welcome(sample.item(30), LAPSED).text
+
+
+def test_what_ends_in_a_longer_shadow_counts_too() -> None:
+    """Each credential by the shadow of its own tenant, where they end on different days."""
+    alpha = sample.tenant("Alpha", shadow_until=NOW + 2 * DAY)
+    beta = sample.tenant("Beta", shadow_until=NOW + 14 * DAY)
+    items = [sample.item(days, who=who) for days, who in ((5, alpha), (7, beta), (30, beta))]
+    text = sample.digest(*items, welcome=True).text
+    assert "1 credential ends before their reminders start." in text

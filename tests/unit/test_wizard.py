@@ -273,3 +273,17 @@ def test_a_refused_sign_in_during_the_set_up_is_no_riddle() -> None:
     assert shown.command is None
     other = Check("smtp.auth", "failed", "454 4.7.0", cause="throttled", fix="Wait.")
     assert here(other, Report("x", (other,)), draft()) == other
+
+
+def test_who_is_warned_by_default_is_offered_and_not_hidden_behind_an_empty_answer() -> None:
+    """[defaults] recipients step in for nobody, so "leave it empty" would not tell the operator."""
+    usual = replace(AROUND, default_recipients=("it@msp.example", "noc@msp.example"))
+    [asked, *_] = page(Step.PEOPLE, draft(), usual).questions
+    assert (asked.default, asked.optional, asked.why) == (
+        "it@msp.example, noc@msp.example",
+        False,
+        "",
+    )
+    [empty, *_] = page(Step.PEOPLE, draft(), AROUND).questions
+    assert (empty.default, empty.optional) == ("", True)
+    assert "operator" in empty.why
