@@ -134,7 +134,7 @@ def test_a_purge_prints_what_it_deleted(ready: Command, folder: Path) -> None:
     assert ready("run", "scan", "--tenant", "a").code == 0  # it fails, which leaves a trace
     said = ready("tenant", "purge", "a", "--yes")
     assert said.code == 0
-    assert said.out.startswith("a is purged: 1 scans")
+    assert said.out.startswith("a is purged: 1 scan, ")
     assert ready("tenant", "purge", "b", "--yes", "--json").json["directory_id"] == f"{GUID}2"
     assert ready("tenant", "list", "--json").json == []
     assert ready("tenant", "purge", "a", "--yes").code == 1

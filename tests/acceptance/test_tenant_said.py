@@ -293,7 +293,7 @@ def test_what_is_said_later_goes_before_what_was_answered_earlier(
     new: Newcomer, command: Command, folder: Path, pipe
 ) -> None:
     """An attempt that failed leaves its answers; an empty option or another app replaces them."""
-    new.grant()  # and no script has run, so there is no mail path yet
+    new.consent()  # and no script has run, so there is no mail path yet
     file = folder / "msp.secret"
     file.write_text("another~value")
     file.chmod(0o600)
@@ -303,7 +303,7 @@ def test_what_is_said_later_goes_before_what_was_answered_earlier(
     first = options(new)
     at = first.index("--client-id")
     assert command(*first[:at], "--app", "msp", *first[at + 2 :]).code == 1
-    pipe(new.secret.value)
+    pipe(new.secret)
     assert "535 5.7.3" in command(*first, "--secret-stdin").out
     emptied = (new.mailbox.address, "it@fabrikam.example")
     said = command(*("" if word in emptied else word for word in first))
@@ -316,13 +316,13 @@ def test_a_shared_app_that_is_in_use_is_changed_only_by_what_is_proven(
     ready: Newcomer, command: Command, folder: Path
 ) -> None:
     """A new customer's file with a wrong secret must not cost those who are watched theirs."""
-    for name, value in (("right", ready.secret.value), ("wrong", "another~value")):
+    for name, value in (("right", ready.secret), ("wrong", "another~value")):
         (folder / name).write_text(value)
         (folder / name).chmod(0o600)
 
     def add(tenant: str, secret: str, directory: str) -> int:
         (folder / "msp.toml").write_text(
-            f'[[app]]\nname = "msp"\nclient_id = "{ready.app.app_id}"\n'
+            f'[[app]]\nname = "msp"\nclient_id = "{ready.registration.app_id}"\n'
             f'credential = "file:{secret}"\n[[tenant]]\nname = "{tenant}"\napp = "msp"\n'
             f'cloud = "sandbox"\ndirectory_id = "{directory}"\n'
         )
@@ -333,7 +333,7 @@ def test_a_shared_app_that_is_in_use_is_changed_only_by_what_is_proven(
 
     assert add("fabrikam", "right", ready.tenant.directory_id) == 0
     assert used().endswith("/right")
-    assert add("second", "wrong", ready.app.app_id) == 1
+    assert add("second", "wrong", ready.registration.app_id) == 1
     assert used().endswith("/right")
 
 
@@ -342,7 +342,7 @@ def test_a_secret_is_not_kept_as_the_name_of_a_file(
     ready: Newcomer, command: Command, folder: Path, pipe, option: str
 ) -> None:
     """As a path it would stand in the database, and in every error about it."""
-    for value in (ready.secret.value, "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJhIn0.c2lnbmF0dXJl"):
+    for value in (ready.secret, "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJhIn0.c2lnbmF0dXJl"):
         said = command(*options(ready, option, value))
         assert (said.code, "Name the file that holds it" in said.err) == (1, True)
         assert value not in said.out + said.err
@@ -350,5 +350,5 @@ def test_a_secret_is_not_kept_as_the_name_of_a_file(
         assert held
         assert value.encode() not in b"".join(held)
     added(command, ready, pipe)
-    said = command("tenant", "update", "fabrikam", option, ready.secret.value)
+    said = command("tenant", "update", "fabrikam", option, ready.secret)
     assert (said.code, "Name the file that holds it" in said.err) == (1, True)
