@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from monitor.mail.words import kind_word, plain
+from monitor.mail.renewals import Command
+from monitor.mail.words import defang, kind_word, plain
 from monitor.model import Cloud, Credential, Kind, ObjectType, Tenant
 
 # Blades as they stand in the address bar of the portal.
 _APPS = "#view/Microsoft_AAD_RegisteredApps"
+LISTED = 10  # directories that are named with their ids
 _ENTERPRISE = "#view/Microsoft_AAD_IAM/ManagedAppMenuBlade/~"
 
 
 @dataclass(frozen=True, slots=True)
 class Guide:
-    """How to renew one sort of credential; `key` groups those that share the steps."""
+    """How to renew one sort of credential; `key` groups those that share the steps.
+
+    `commands` do it for several, with words in capitals that `legend` explains.
+    """
 
     key: str
     title: str
     steps: tuple[str, ...]
+    commands: tuple[Command, ...] = ()
+    legend: str = ""
 
 
 def portal_link(cloud: Cloud, tenant: Tenant, credential: Credential) -> str:
@@ -204,6 +212,18 @@ def _use(kind: Kind) -> tuple[str, ...]:
 
 def _delete(word: str) -> str:
     return f"Delete the old {word}. Its key id begins as shown above."
+
+
+def legend(tenants: Sequence[Tenant]) -> str:
+    """What stands for the words in capitals of commands that are shared."""
+    ids = {tenant.name: tenant.directory_id for tenant in tenants}
+    shown = [f"{plain(ids[name], 36)} ({defang(name, 40)})" for name in sorted(ids)[:LISTED]]
+    more = len(ids) - len(shown)
+    told = ", ".join(shown) + (f" and {more} more" if more else "")
+    return (
+        "APP_ID and OBJECT_ID are shown with each one above. NEW_NAME: any name. "
+        f"DIRECTORY_ID: {told}."
+    )
 
 
 def covered_steps(word: str) -> tuple[str, ...]:

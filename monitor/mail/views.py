@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from monitor.mail import guides, words
+from monitor.mail import guides, renewals, words
+from monitor.mail.renewals import Command
 from monitor.model import (
     UNKNOWN_AFTER,
     Cloud,
@@ -31,10 +32,14 @@ TONES = {
 
 @dataclass(frozen=True, slots=True)
 class DigestItem:
-    """One notice and the tenant it is about."""
+    """One notice and the tenant it is about.
+
+    `longest` is how long a new credential may last by the tenant's policy, where that is known.
+    """
 
     tenant: Tenant
     notice: Notice
+    longest: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class ItemView:
-    """One credential in a digest."""
+    """One credential in a digest; `commands` make its successor."""
 
     state: str
     tone: str
@@ -60,6 +65,7 @@ class ItemView:
     facts: tuple[Fact, ...]
     link: str
     link_label: str
+    commands: tuple[Command, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +100,8 @@ class Frame:
 # --- one credential ------------------------------------------------------------------------------
 
 
-def warned(item: DigestItem, frame: Frame) -> ItemView:
-    """A credential that needs action."""
+def warned(item: DigestItem, frame: Frame, *, commands: bool = False) -> ItemView:
+    """A credential that needs action; with the commands that renew it, where there is room."""
     credential, notice = item.notice.credential, item.notice
     lapsed = is_lapsed(notice)
     state = words.state_word(notice.stage, notice.days_left)
@@ -112,7 +118,11 @@ def warned(item: DigestItem, frame: Frame) -> ItemView:
         Fact("Next reminder", _next_reminder(item, frame)),
     ]
     when = words.ending(notice.days_left, lapsed)
-    return _view(item.tenant, credential, frame, state.upper(), TONES[state], when, tuple(facts))
+    view = _view(item.tenant, credential, frame, state.upper(), TONES[state], when, tuple(facts))
+    if not commands:
+        return view
+    lines = renewals.commands(item.tenant, credential, frame.now, item.longest)
+    return replace(view, commands=lines)
 
 
 def covered(tenant: Tenant, old: Credential, new: Credential | None, frame: Frame) -> ItemView:
