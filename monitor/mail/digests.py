@@ -128,7 +128,7 @@ def _main(kind: MailKind, items: Sequence[DigestItem], frame: Frame, cap: int) -
         return section("What can go", "", shown, cap)
     title = _TITLES.get(kind, "What needs renewal")
     few = len(items) <= CARDS
-    return section(title, "", [views.warned(item, frame, commands=few) for item in items], cap)
+    return section(title, "", [views.warned(item, frame, card=few) for item in items], cap)
 
 
 def _covered(item: DigestItem, frame: Frame) -> ItemView:
@@ -223,7 +223,9 @@ def shared_guides(items: Sequence[DigestItem]) -> tuple[Guide, ...]:
     only = next(iter(tenants.values())) if len(tenants) == 1 else None
     found: dict[str, Guide] = {}
     for item in items:
-        steps = guides.guide(only, item.notice.credential)
+        # In a few cards each has its own last step; rows name the places beside each one.
+        note = item.note if len(items) <= CARDS else None
+        steps = guides.guide(only, item.notice.credential, note)
         found.setdefault(steps.key, steps)
     return tuple(found.values())
 
@@ -264,7 +266,7 @@ def headline(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> Headl
         verdict=_verdict(kind, lead, rest),
         action=_action(kind, items, frame),
         app=words.plain(notice.credential.app_name) or "(no name)",
-        kind=words.kind_word(notice.credential.kind),
+        kind=words.thing(notice.credential),
         ending=words.ending(notice.days_left, is_lapsed(notice)),
         short_date=_short_date(notice, frame),
         counted=welcomes.counted(lead) if kind is MailKind.WELCOME else _counted(lead),
@@ -305,7 +307,7 @@ def _verdict(kind: MailKind, items: Sequence[DigestItem], rest: int) -> str:
 
 
 def _one(kind: MailKind, item: DigestItem, rest: int) -> str:
-    notice, word = item.notice, words.kind_word(item.notice.credential.kind)
+    notice, word = item.notice, words.thing(item.notice.credential)
     app = words.defang(notice.credential.app_name) or "(no name)"
     what = f'{word} of "{app}" in {words.defang(item.tenant.name)}'
     if kind is MailKind.COVERED:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from monitor.mail import guides, renewals, words
+from monitor.mail import guides, notes, renewals, words
 from monitor.mail.renewals import Command
 from monitor.model import (
     UNKNOWN_AFTER,
@@ -16,6 +16,7 @@ from monitor.model import (
     CredentialState,
     Kind,
     MailKind,
+    Note,
     Notice,
     ObjectType,
     Tenant,
@@ -32,7 +33,7 @@ TONES = {
 
 @dataclass(frozen=True, slots=True)
 class DigestItem:
-    """One notice and the tenant it is about.
+    """One notice and the tenant it is about; `note` is what people keep about the credential.
 
     `longest` is how long a new credential may last by the tenant's policy, where that is known.
     """
@@ -40,6 +41,7 @@ class DigestItem:
     tenant: Tenant
     notice: Notice
     longest: timedelta | None = None
+    note: Note | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,26 +102,30 @@ class Frame:
 # --- one credential ------------------------------------------------------------------------------
 
 
-def warned(item: DigestItem, frame: Frame, *, commands: bool = False) -> ItemView:
-    """A credential that needs action; with the commands that renew it, where there is room."""
+def warned(item: DigestItem, frame: Frame, *, card: bool = False) -> ItemView:
+    """A credential that needs action; a card has room for the commands that renew it.
+
+    Where the new value goes is the last step of a card's guide, and beside a row.
+    """
     credential, notice = item.notice.credential, item.notice
     lapsed = is_lapsed(notice)
     state = words.state_word(notice.stage, notice.days_left)
     facts = [
         Fact("Ended" if lapsed else "Ends", frame.date(credential.end)),
         *_identity(credential),
-        Fact("What breaks", guides.what_breaks(credential, lapsed)),
+        Fact("What breaks", guides.what_breaks(credential, lapsed, item.note)),
+        *(Fact(*pair) for pair in notes.facts(item.note, places=not card)),
     ]
     if credential.own:
         facts.append(Fact("Take care", guides.OWN))
     facts += [
-        Fact("Owner", _owners(credential)),
+        Fact("Owner", _owners(credential, item.note)),
         Fact("Facts as of", _as_of(item.tenant, credential, frame)),
         Fact("Next reminder", _next_reminder(item, frame)),
     ]
     when = words.ending(notice.days_left, lapsed)
     view = _view(item.tenant, credential, frame, state.upper(), TONES[state], when, tuple(facts))
-    if not commands:
+    if not card:
         return view
     lines = renewals.commands(item.tenant, credential, frame.now, item.longest)
     return replace(view, commands=lines)
@@ -179,13 +185,17 @@ def _view(
 
 
 def _no_app(credential: Credential) -> str:
-    return "none, this is no app" if credential.kind is Kind.GDAP else "none"
+    no_app = credential.kind in (Kind.GDAP, Kind.ITEM)
+    return "none, this is no app" if no_app else "none"
 
 
 def _what(credential: Credential) -> str:
     name = words.defang(credential.name or "", 60)
     if credential.kind is Kind.GDAP:
         return f'{words.kind_word(credential.kind)} with "{name}"'
+    if credential.kind is Kind.ITEM:
+        host = (credential.name or "").partition(" ")[2]
+        return words.thing(credential) + (f" at {words.defang(host)}" if host else "")
     shown = (
         f'{words.kind_word(credential.kind)} "{name}"'
         if name
@@ -219,7 +229,9 @@ def _identity(credential: Credential) -> tuple[Fact, ...]:
     return ()
 
 
-def _owners(credential: Credential) -> str:
+def _owners(credential: Credential, note: Note | None = None) -> str:
+    if credential.kind is Kind.ITEM:
+        return words.address(note.owner) if note and note.owner else "not known"
     if credential.owners is None:
         return "not known"
     if not credential.owners:
@@ -231,6 +243,8 @@ def _owners(credential: Credential) -> str:
 
 def _as_of(tenant: Tenant, credential: Credential, frame: Frame) -> str:
     read = frame.as_of.get(tenant.name) or credential.observed_at
+    if credential.kind is Kind.ITEM:  # it is read beside the directory
+        read = credential.observed_at
     if read is None:
         return "not known"
     shown = words.long_date(read, frame.zone)
