@@ -38,10 +38,11 @@ from monitor.model import (  # noqa: E402
     Kind,
     MailKind,
     Recipient,
+    Sort,
     TenantState,
     stage_label,
 )
-from monitor.roster import AppTable, TenantTable  # noqa: E402
+from monitor.roster import AppTable, ItemTable, NoteTable, TenantTable  # noqa: E402
 
 _PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _TYPES: dict[Any, str] = {
@@ -49,6 +50,9 @@ _TYPES: dict[Any, str] = {
     time: 'time of day, such as "07:00"',
     CredentialRef: "[credential](tenants-file.md#credentials)",
     Recipient: "[recipient](tenants-file.md#recipients)",
+    Any: "date or instant",
+    Kind: "kind of credential",
+    Sort: " or ".join(f'"{sort}"' for sort in Sort),
 }  # fmt: skip
 # The named types of monitor/fields/; another one is called what it is made of.
 _WORDS = {
@@ -159,7 +163,7 @@ def _key_table(found: Mapping[str, Any], texts: Mapping[str, str]) -> str:
 def _heading(section: str) -> str:
     if section.endswith(".smtp"):
         return f"`smtp = {{ … }}` in `[{section.removesuffix('.smtp')}]`"
-    return f"`[[{section}]]`" if section in ("app", "tenant") else f"`[{section}]`"
+    return f"`[[{section}]]`" if section in ("app", "tenant", "note", "item") else f"`[{section}]`"
 
 
 def settings_keys() -> dict[str, Any]:
@@ -169,7 +173,8 @@ def settings_keys() -> dict[str, Any]:
 
 def tenants_keys() -> dict[str, Any]:
     """Every key of a tenants file."""
-    return dict([*keys(AppTable, "app."), *keys(TenantTable, "tenant.")])
+    tables = {"app.": AppTable, "tenant.": TenantTable, "note.": NoteTable, "item.": ItemTable}
+    return dict(key for prefix, model in tables.items() for key in keys(model, prefix))
 
 
 def clouds() -> str:

@@ -58,6 +58,8 @@ async def scan_tenants(
                     slot = slots.get(tenant.name, FIRST) if due_only else None
                     if slot is not None and not await asyncio.to_thread(take, app, tenant, slot):
                         return None
+                    if not dry_run:
+                        await asyncio.to_thread(app.items.look, tenant)
                     scan = await app.scans.attempt(reader, tenant)
                     if scan.record.complete and not dry_run:
                         await asyncio.to_thread(record, app, tenant, scan, own, slot)

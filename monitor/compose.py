@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from monitor.decide import Decision, as_told, decide_run, tenant_state
+from monitor.inventory import Notes
 from monitor.lifecycle import has_lapsed, successors
 from monitor.model import (
     Credential,
@@ -39,6 +40,7 @@ class Standing:
     health: Mapping[str, TenantHealth]
     snoozes: Mapping[SnoozeKey, Snooze]
     paths: Paths
+    notes: Notes = field(default_factory=Notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Knowledge:
     health: Mapping[str, TenantHealth]
     told: Mapping[SnoozeKey, tuple[int | None, bool]]
     snoozes: Mapping[SnoozeKey, Snooze]
+    notes: Notes = field(default_factory=Notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ class _Digest:
     def items(self) -> list[DigestItem]:
         """The notices, each with its tenant."""
         return [
-            DigestItem(tenant, decision.notice)
+            DigestItem(tenant, decision.notice, note=self.known.notes.of(decision.credential))
             for tenant in self.tenants
             for decision in self.decisions[tenant.name]
             if decision.notice is not None

@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from monitor.config import load
 from monitor.model import OutboxState
@@ -60,6 +61,9 @@ def demo(database_url: str | None = None) -> Iterator[Demo]:
                 app.store.put_shared_app(shared, now=app.clock())
             for tenant in roster.tenants:
                 app.store.put_tenant(tenant, now=app.clock())
+            app.store.replace_notes(roster.notes)
+            zones = {tenant.name: ZoneInfo(tenant.time_zone) for tenant in roster.tenants}
+            app.store.replace_items(roster.items, zones=zones, now=app.clock())
             yield Demo(app, cloud, world, clock, folder)
 
 

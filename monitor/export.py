@@ -14,7 +14,7 @@ from monitor.status import StatusReport
 COLUMNS = (
     "tenant", "object_type", "object_id", "app_id", "app_name", "kind", "key_id", "name",
     "start", "end", "state", "days_left", "as_of", "stale", "owners", "own",
-    "managed_identity", "needs_action", "successor_key_id", "removed_at", "uid",
+    "managed_identity", "needs_action", "successor_key_id", "removed_at", "uid", "note",
 )  # fmt: skip
 
 # What moves the text around it, hides, breaks the line or cannot be encoded: control and format
@@ -60,6 +60,10 @@ def _cell(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, int):
         return str(value)  # a number of ours, and no formula even where it is negative
+    if isinstance(value, dict):
+        said = [f"{key}: {', '.join(one) if isinstance(one, list) else one}"
+                for key, one in value.items() if one]  # fmt: skip
+        return _text("; ".join(said))
     if isinstance(value, list):
         return _text("; ".join(map(str, value)) or "(none)")
     return _text(str(value))

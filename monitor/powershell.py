@@ -32,14 +32,24 @@ def literal(value: object) -> str:
         UsageError: the value holds what no script may hold: control characters (line breaks and
             NUL among them), invisible characters, or a leading dash.
     """
+    text = checked(value, "a PowerShell script")
+    return f"'{text.translate(_DOUBLED)}'"
+
+
+def checked(value: object, where: str) -> str:
+    """`value` as text that may stand in a script, not quoted yet.
+
+    Raises:
+        UsageError: it holds what no script may hold, as `literal` says.
+    """
     text = str(value)
     if text[:1] in tuple(DASHES):
-        raise _unfit(text, f'begins with "{text[0]}", and would be taken for a parameter')
+        raise _unfit(text, where, f'begins with "{text[0]}", and would be taken for a parameter')
     for place, char in enumerate(text, start=1):
         what = _REFUSED.get(unicodedata.category(char))
         if what is not None:
-            raise _unfit(text, f"holds {what} (U+{ord(char):04X}) at place {place}")
-    return f"'{text.translate(_DOUBLED)}'"
+            raise _unfit(text, where, f"holds {what} (U+{ord(char):04X}) at place {place}")
+    return text
 
 
 def quoted_in_filter(value: str) -> str:
@@ -56,9 +66,9 @@ def file_bytes(script: str) -> bytes:
     return script.replace("\n", "\r\n").encode("utf-8-sig")
 
 
-def _unfit(text: str, why: str) -> UsageError:
+def _unfit(text: str, where: str, why: str) -> UsageError:
     shown = "".join(c if c.isprintable() else "?" for c in text[:60])
     return UsageError(
-        f'"{shown}" cannot stand in a PowerShell script: it {why}.',
+        f'"{shown}" cannot stand in {where}: it {why}.',
         remedy="Correct the value in the tenants file, and import it again.",
     )

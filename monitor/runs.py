@@ -8,6 +8,7 @@ from datetime import datetime
 from monitor.compose import Composer, Knowledge, Standing
 from monitor.decide import Decision, as_told
 from monitor.forecast import Outlook
+from monitor.inventory import Notes
 from monitor.log import get
 from monitor.model import HeldSlot, OutboxMail, Sender
 from monitor.recipients import Audience, RecipientRun, recipient_runs, spoken_for, strays
@@ -60,6 +61,7 @@ class Runs:
             health=self._store.health(),
             snoozes=self._store.snoozes(),
             paths=self._paths(tenants),
+            notes=Notes(self._store.what_is_noted()),
         )
 
     def tidy(self, standing: Standing) -> set[str]:
@@ -94,6 +96,7 @@ class Runs:
             health=standing.health,
             told=self._store.told(run.address, run.names),
             snoozes=standing.snoozes,
+            notes=standing.notes,
         )
         return self._composer.digests(run, known, standing.paths, self._clock())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from monitor.findings import summary
-from monitor.model import Examination, Side, stage_label
+from monitor.model import Examination, Note, Side, stage_label
 from monitor.status import CanaryRow, CredentialRow, StatusReport, TenantRow
 
 
@@ -70,6 +70,7 @@ def _tenant_json(row: TenantRow) -> dict[str, object]:
         "lost_access": row.lost,
         "shadow_until": _iso(row.shadow_until),
         "examination": _examination_json(row.examination, "reading"),
+        "unread_dates": list(row.unread_dates),
     }
 
 
@@ -97,6 +98,19 @@ def _credential_json(row: CredentialRow) -> dict[str, object]:
         "successor_key_id": row.successor.key_id if row.successor else None,
         "removed_at": _iso(credential.removed_at),
         "uid": credential.uid,
+        "note": _note_json(row.note),
+    }
+
+
+def _note_json(note: Note | None) -> dict[str, object] | None:
+    if note is None:
+        return None
+    return {
+        "used_by": list(note.used_by),
+        "where": list(note.where),
+        "owner": note.owner,
+        "runbook": note.runbook,
+        "remark": note.remark,
     }
 
 

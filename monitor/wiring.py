@@ -26,6 +26,8 @@ from monitor.doctor.consult import Consultation
 from monitor.doctor.gather import Ways
 from monitor.doctor.rounds import Doctor
 from monitor.errors import SecretError
+from monitor.inventory import Notes
+from monitor.items import Items
 from monitor.lifecycle import OwnCredential
 from monitor.model import Cloud, CredentialRef, Tenant
 from monitor.recipients import Audience, recipient_runs
@@ -167,6 +169,17 @@ class App:
             self.store, alarms=self.alarms, news=self.alarm_news, credential=self.credential,
             cloud=self.cloud, clock=self.clock, shadow=self.configuration.settings.defaults.shadow,
         )  # fmt: skip
+
+    @cached_property
+    def items(self) -> Items:
+        """Reads the certificates of watched dates where they are served."""
+        limits = self.configuration.settings.deadlines
+        return Items(
+            self.store,
+            clock=self.clock,
+            connect_s=limits.connect.total_seconds(),
+            read_s=limits.read.total_seconds(),
+        )
 
     @cached_property
     def discoveries(self) -> Discoveries:
@@ -393,6 +406,8 @@ class App:
             runs={run.scope for run in recipient_runs(tenants, self.audience)},
             federated=self.store.federated(),
             lost=standing(self.store.lost_access(), tenants),
+            notes=Notes(self.store.what_is_noted()),
+            items=self.store.items(),
             operator_listens=bool(self.audience.recipients),
             examinations=self.store.examinations(),
         )

@@ -48,15 +48,21 @@ def export(
 
     with wired(context) as app:
         tenants, apps = tagged(app, tag), app.store.shared_apps()
+        notes, items = app.store.notes(), [kept.item for kept in app.store.items()]
     chosen = form or (Form.CSV if file.suffix.lower() == ".csv" else Form.TOML)
-    text = (to_csv if chosen is Form.CSV else to_toml)(tenants, apps)
+    csv = chosen is Form.CSV
+    text = to_csv(tenants, apps) if csv else to_toml(tenants, apps, notes, items)
     if str(file) == "-":
         sys.stdout.write(text)
     else:
         write_new_file(file, text.encode("utf-8", "replace"), force=force)
         print(f"Wrote {many(len(tenants), 'tenant')} to {printable(str(file), 300)}.")
     used = sorted({one.app for one in tenants if one.app})
-    if chosen is Form.CSV and used:
+    if csv and (notes or items):
+        print(
+            "Note: CSV has no place for notes and items; a TOML export has them.", file=sys.stderr
+        )
+    if csv and used:
         told = f"CSV has no place for the [[app]] entries ({', '.join(used)})"
         print(f"Note: {told}; a TOML export has them.", file=sys.stderr)
 

@@ -20,6 +20,7 @@ from monitor.cli import (
     doctor,
     forecasting,
     initialise,
+    inventory,
     onboarding,
     proving,
     reports,
@@ -61,6 +62,7 @@ for module in (
     setup_link,
     reports,
     forecasting,
+    inventory,
     silencing,
     doctor,
 ):

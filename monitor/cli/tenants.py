@@ -63,6 +63,8 @@ def import_(
             known_apps=app.store.shared_apps(),
         )
         outcomes = _keep(app, found, live=live, dry_run=dry_run)
+        if not dry_run:
+            _keep_inventory(app, found)
         warnings = [*found.warnings, *_doubts(app, found), *_unheard(app, found)]
     if as_json:
         print_json(
@@ -73,6 +75,8 @@ def import_(
                     {"line": bad.line, "row": bad.row, "error": str(bad)} for bad in found.errors
                 ],
                 "warnings": warnings,
+                "notes": len(found.notes),
+                "items": len(found.items),
             }
         )
     elif dry_run:
@@ -80,7 +84,17 @@ def import_(
     else:
         _tell_import(file, outcomes)
         _tell_shadow(outcomes, None if live else app.configuration.settings.defaults.shadow)
+    if not as_json and (found.notes or found.items):
+        verb = "would be kept" if dry_run else "kept"
+        print(f"{many(len(found.notes), 'note')} and {many(len(found.items), 'item')} {verb}.")
     raise typer.Exit(complain_of_rows(file, warnings, found.errors))
+
+
+def _keep_inventory(app: App, found: Roster) -> None:
+    """Store the notes and the items of a file."""
+    app.store.replace_notes(found.notes)
+    zones = {entry.name: ZoneInfo(entry.time_zone) for entry in app.store.tenants()}
+    app.store.replace_items(found.items, zones=zones, keep=found.doubtful, now=app.clock())
 
 
 def complain_of_rows(file: Path, warnings: Sequence[str], errors: Sequence[ImportRowError]) -> int:

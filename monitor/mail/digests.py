@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from monitor.mail import guides, views, welcomes, words
+from monitor.mail import guides, renewals, views, welcomes, words
 from monitor.mail.guides import Guide
 from monitor.mail.views import TONES, BlindView, DigestItem, Frame, ItemView, is_lapsed
 from monitor.model import Credential, MailKind, Notice, Tenant, TenantHealth
@@ -104,7 +104,7 @@ def digest_view(
         head=headline(kind, main, frame),
         main=replace(_main(kind, main, frame, shown), lines=lines),
         cards=len(main) <= CARDS,
-        guides=_guides(kind, main, shown),
+        guides=_guides(kind, main, shown, frame),
         aside=_aside(kind, items, covered, still_lapsed, frame, beside),
         blind=tuple(views.blind_view(*pair, frame) for pair in blind[:beside]),
         blind_more=max(len(blind) - beside, 0),
@@ -127,16 +127,20 @@ def _main(kind: MailKind, items: Sequence[DigestItem], frame: Frame, cap: int) -
         shown = [_covered(item, frame) for item in items]
         return section("What can go", "", shown, cap)
     title = _TITLES.get(kind, "What needs renewal")
-    return section(title, "", [views.warned(item, frame) for item in items], cap)
+    few = len(items) <= CARDS
+    return section(title, "", [views.warned(item, frame, card=few) for item in items], cap)
 
 
 def _covered(item: DigestItem, frame: Frame) -> ItemView:
     return views.covered(item.tenant, item.notice.credential, item.notice.successor, frame)
 
 
-def _guides(kind: MailKind, items: Sequence[DigestItem], cap: int) -> tuple[Guide, ...]:
+def _guides(
+    kind: MailKind, items: Sequence[DigestItem], cap: int, frame: Frame
+) -> tuple[Guide, ...]:
     if kind is not MailKind.COVERED:
-        return shared_guides(items[:cap])
+        found = shared_guides(items[:cap])
+        return found if len(items) <= CARDS else with_forms(found, items[:cap], frame)
     word = words.kind_word(items[0].notice.credential.kind)
     same = len({item.notice.credential.kind for item in items}) == 1
     return (Guide("covered", "", guides.covered_steps(word if same else "one")),)
@@ -219,9 +223,32 @@ def shared_guides(items: Sequence[DigestItem]) -> tuple[Guide, ...]:
     only = next(iter(tenants.values())) if len(tenants) == 1 else None
     found: dict[str, Guide] = {}
     for item in items:
-        steps = guides.guide(only, item.notice.credential)
+        # In a few cards each has its own last step; rows name the places beside each one.
+        note = item.note if len(items) <= CARDS else None
+        steps = guides.guide(only, item.notice.credential, note)
         found.setdefault(steps.key, steps)
     return tuple(found.values())
+
+
+def with_forms(
+    found: Sequence[Guide], items: Sequence[DigestItem], frame: Frame
+) -> tuple[Guide, ...]:
+    """The guides with commands that hold for each of their items, once what differs is filled in.
+
+    There is no room for the commands of each one beside its row.
+    """
+    made = []
+    for guide in found:
+        mine = [
+            item for item in items if guides.guide(None, item.notice.credential).key == guide.key
+        ]
+        lives = [item.longest for item in mine if item.longest is not None]
+        form = renewals.shared_form(
+            [item.notice.credential for item in mine], frame.now, min(lives, default=None)
+        )
+        legend = guides.legend([item.tenant for item in mine]) if form else ""
+        made.append(replace(guide, commands=form, legend=legend))
+    return tuple(made)
 
 
 # --- the headline --------------------------------------------------------------------------------
@@ -239,7 +266,7 @@ def headline(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> Headl
         verdict=_verdict(kind, lead, rest),
         action=_action(kind, items, frame),
         app=words.plain(notice.credential.app_name) or "(no name)",
-        kind=words.kind_word(notice.credential.kind),
+        kind=words.thing(notice.credential),
         ending=words.ending(notice.days_left, is_lapsed(notice)),
         short_date=_short_date(notice, frame),
         counted=welcomes.counted(lead) if kind is MailKind.WELCOME else _counted(lead),
@@ -280,7 +307,7 @@ def _verdict(kind: MailKind, items: Sequence[DigestItem], rest: int) -> str:
 
 
 def _one(kind: MailKind, item: DigestItem, rest: int) -> str:
-    notice, word = item.notice, words.kind_word(item.notice.credential.kind)
+    notice, word = item.notice, words.thing(item.notice.credential)
     app = words.defang(notice.credential.app_name) or "(no name)"
     what = f'{word} of "{app}" in {words.defang(item.tenant.name)}'
     if kind is MailKind.COVERED:

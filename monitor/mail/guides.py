@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from monitor.mail.words import kind_word, plain
-from monitor.model import Cloud, Credential, Kind, ObjectType, Tenant
+from monitor.mail import notes, words
+from monitor.mail.renewals import Command
+from monitor.mail.words import defang, kind_word, plain
+from monitor.model import Cloud, Credential, Kind, Note, ObjectType, Sort, Tenant
 
 # Blades as they stand in the address bar of the portal.
 _APPS = "#view/Microsoft_AAD_RegisteredApps"
+LISTED = 10  # directories that are named with their ids
 _ENTERPRISE = "#view/Microsoft_AAD_IAM/ManagedAppMenuBlade/~"
 
 
 @dataclass(frozen=True, slots=True)
 class Guide:
-    """How to renew one sort of credential; `key` groups those that share the steps."""
+    """How to renew one sort of credential; `key` groups those that share the steps.
+
+    `commands` do it for several, with words in capitals that `legend` explains.
+    """
 
     key: str
     title: str
     steps: tuple[str, ...]
+    commands: tuple[Command, ...] = ()
+    legend: str = ""
 
 
 def portal_link(cloud: Cloud, tenant: Tenant, credential: Credential) -> str:
     """The portal page, in the right tenant, where this credential is seen or renewed."""
     if credential.kind is Kind.GDAP:
         return cloud.partner_center
+    if credential.kind is Kind.ITEM:
+        return ""
     return f"{_tenant_base(cloud, tenant)}/{_blade(credential)}"
 
 
@@ -89,9 +100,11 @@ def link_label(credential: Credential) -> str:
     return "the app's manifest" if token else "Certificates & secrets"
 
 
-def what_breaks(credential: Credential, lapsed: bool) -> str:
+def what_breaks(credential: Credential, lapsed: bool, note: Note | None = None) -> str:
     """What the end of this credential does, in one sentence or two."""
     word = kind_word(credential.kind)
+    if credential.kind is Kind.ITEM:
+        return notes.breaks(note)
     if credential.kind is Kind.SAML_SIGNING:
         when = "Users cannot" if lapsed else "From then on users cannot"
         return f"{when} sign in to this app by single sign-on."
@@ -127,20 +140,53 @@ _GDAP = Guide(
 )
 
 
-def guide(tenant: Tenant | None, credential: Credential) -> Guide:
-    """The renewal steps for this credential; no tenant where the mail is about several."""
+def guide(tenant: Tenant | None, credential: Credential, note: Note | None = None) -> Guide:
+    """The renewal steps for this credential; no tenant where the mail is about several.
+
+    With a note, where the new value is entered is a step of its own.
+    """
     if credential.kind is Kind.GDAP:
         return _GDAP
+    if credential.kind is Kind.ITEM:
+        return _item_guide(credential, note)
     service = credential.object_type is ObjectType.SERVICE_PRINCIPAL
     word = kind_word(credential.kind)
     place = "a service principal" if service else "an app registration"
     own = " that Lapsewatch signs in with" if credential.own else ""
     use = _use_own(tenant) if credential.own else _use(credential.kind)
+    enter = notes.enter(note, words.NEW.get(credential.kind, "one"))
+    if enter and credential.own:
+        use = (use[0], enter, *use[1:])
+    elif enter:
+        use = (enter, *use[1:])
     return Guide(
-        key=f"{credential.kind}/{credential.object_type}/{credential.own}",
-        title=f"{word[0].upper()}{word[1:]} of {place}{own}",
+        key=f"{credential.kind}/{credential.object_type}/{credential.own}/{enter}",
+        title=f"{word[0].upper()}{word[1:]} of {place}{own}{_of(credential, enter)}",
         steps=(*_create(credential.kind, service), *use, _delete(word)),
     )
+
+
+def _of(credential: Credential, enter: str) -> str:
+    """Which one the steps are about, where they are about this one."""
+    return f', "{defang(credential.app_name, 60)}"' if enter else ""
+
+
+def _item_guide(credential: Credential, note: Note | None) -> Guide:
+    """A date that people keep: what is renewed is theirs to know."""
+    word, host = words.thing(credential), (credential.name or "").partition(" ")[2]
+    enter = notes.enter(note, "one")
+    renew = f"Renew the {word} with whoever issued it."
+    if word == words.SORT_WORDS[Sort.CONTRACT]:
+        renew = "Renew the contract, or prepare its end."
+    told = (
+        "The next scan of the tenant reads the new end from the server."
+        if host
+        else "Give Lapsewatch the new end: change the [[item]] and import the file again, or run "
+        "lapsewatch item add with the same name."
+    )
+    key = f"{credential.kind}/{word}/{bool(host)}/{enter}"
+    title = f"{word[0].upper()}{word[1:]}{_of(credential, enter)}"
+    return Guide(key=key, title=title, steps=tuple(filter(None, (renew, enter, told))))
 
 
 def _create(kind: Kind, service: bool) -> tuple[str, ...]:
@@ -204,6 +250,18 @@ def _use(kind: Kind) -> tuple[str, ...]:
 
 def _delete(word: str) -> str:
     return f"Delete the old {word}. Its key id begins as shown above."
+
+
+def legend(tenants: Sequence[Tenant]) -> str:
+    """What stands for the words in capitals of commands that are shared."""
+    ids = {tenant.name: tenant.directory_id for tenant in tenants}
+    shown = [f"{plain(ids[name], 36)} ({defang(name, 40)})" for name in sorted(ids)[:LISTED]]
+    more = len(ids) - len(shown)
+    told = ", ".join(shown) + (f" and {more} more" if more else "")
+    return (
+        "APP_ID and OBJECT_ID are shown with each one above. NEW_NAME: any name. "
+        f"DIRECTORY_ID: {told}."
+    )
 
 
 def covered_steps(word: str) -> tuple[str, ...]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from monitor.mail import guides, words
+from monitor.mail import guides, notes, renewals, words
+from monitor.mail.renewals import Command
 from monitor.model import (
     UNKNOWN_AFTER,
     Cloud,
@@ -15,6 +16,7 @@ from monitor.model import (
     CredentialState,
     Kind,
     MailKind,
+    Note,
     Notice,
     ObjectType,
     Tenant,
@@ -31,10 +33,15 @@ TONES = {
 
 @dataclass(frozen=True, slots=True)
 class DigestItem:
-    """One notice and the tenant it is about."""
+    """One notice and the tenant it is about; `note` is what people keep about the credential.
+
+    `longest` is how long a new credential may last by the tenant's policy, where that is known.
+    """
 
     tenant: Tenant
     notice: Notice
+    longest: timedelta | None = None
+    note: Note | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class ItemView:
-    """One credential in a digest."""
+    """One credential in a digest; `commands` make its successor."""
 
     state: str
     tone: str
@@ -60,6 +67,7 @@ class ItemView:
     facts: tuple[Fact, ...]
     link: str
     link_label: str
+    commands: tuple[Command, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,25 +102,33 @@ class Frame:
 # --- one credential ------------------------------------------------------------------------------
 
 
-def warned(item: DigestItem, frame: Frame) -> ItemView:
-    """A credential that needs action."""
+def warned(item: DigestItem, frame: Frame, *, card: bool = False) -> ItemView:
+    """A credential that needs action; a card has room for the commands that renew it.
+
+    Where the new value goes is the last step of a card's guide, and beside a row.
+    """
     credential, notice = item.notice.credential, item.notice
     lapsed = is_lapsed(notice)
     state = words.state_word(notice.stage, notice.days_left)
     facts = [
         Fact("Ended" if lapsed else "Ends", frame.date(credential.end)),
         *_identity(credential),
-        Fact("What breaks", guides.what_breaks(credential, lapsed)),
+        Fact("What breaks", guides.what_breaks(credential, lapsed, item.note)),
+        *(Fact(*pair) for pair in notes.facts(item.note, places=not card)),
     ]
     if credential.own:
         facts.append(Fact("Take care", guides.OWN))
     facts += [
-        Fact("Owner", _owners(credential)),
+        Fact("Owner", _owners(credential, item.note)),
         Fact("Facts as of", _as_of(item.tenant, credential, frame)),
         Fact("Next reminder", _next_reminder(item, frame)),
     ]
     when = words.ending(notice.days_left, lapsed)
-    return _view(item.tenant, credential, frame, state.upper(), TONES[state], when, tuple(facts))
+    view = _view(item.tenant, credential, frame, state.upper(), TONES[state], when, tuple(facts))
+    if not card:
+        return view
+    lines = renewals.commands(item.tenant, credential, frame.now, item.longest)
+    return replace(view, commands=lines)
 
 
 def covered(tenant: Tenant, old: Credential, new: Credential | None, frame: Frame) -> ItemView:
@@ -169,13 +185,17 @@ def _view(
 
 
 def _no_app(credential: Credential) -> str:
-    return "none, this is no app" if credential.kind is Kind.GDAP else "none"
+    no_app = credential.kind in (Kind.GDAP, Kind.ITEM)
+    return "none, this is no app" if no_app else "none"
 
 
 def _what(credential: Credential) -> str:
     name = words.defang(credential.name or "", 60)
     if credential.kind is Kind.GDAP:
         return f'{words.kind_word(credential.kind)} with "{name}"'
+    if credential.kind is Kind.ITEM:
+        host = (credential.name or "").partition(" ")[2]
+        return words.thing(credential) + (f" at {words.defang(host)}" if host else "")
     shown = (
         f'{words.kind_word(credential.kind)} "{name}"'
         if name
@@ -209,7 +229,9 @@ def _identity(credential: Credential) -> tuple[Fact, ...]:
     return ()
 
 
-def _owners(credential: Credential) -> str:
+def _owners(credential: Credential, note: Note | None = None) -> str:
+    if credential.kind is Kind.ITEM:
+        return words.address(note.owner) if note and note.owner else "not known"
     if credential.owners is None:
         return "not known"
     if not credential.owners:
@@ -221,6 +243,8 @@ def _owners(credential: Credential) -> str:
 
 def _as_of(tenant: Tenant, credential: Credential, frame: Frame) -> str:
     read = frame.as_of.get(tenant.name) or credential.observed_at
+    if credential.kind is Kind.ITEM:  # it is read beside the directory
+        read = credential.observed_at
     if read is None:
         return "not known"
     shown = words.long_date(read, frame.zone)

@@ -7,7 +7,7 @@ import unicodedata
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from monitor.model import CredentialState, Kind, Stage
+from monitor.model import Credential, CredentialState, Kind, Sort, Stage
 
 NAME_CAP = 80
 EVIDENCE_CAP = 400
@@ -21,7 +21,24 @@ KIND_WORDS = {
     Kind.SAML_SIGNING: ("SAML certificate", "SAML certificates"),
     Kind.TOKEN_ENCRYPTION: ("token-encryption certificate", "token-encryption certificates"),
     Kind.SYMMETRIC_KEY: ("symmetric key", "symmetric keys"),
+    Kind.ITEM: ("watched date", "watched dates"),
     Kind.GDAP: ("GDAP relationship", "GDAP relationships"),
+}
+
+SORT_WORDS: dict[str, str] = {
+    Sort.CERTIFICATE: "certificate",
+    Sort.APPLE_PUSH: "Apple push certificate",
+    Sort.CONTRACT: "contract",
+    Sort.DOMAIN: "domain",
+}
+
+# What the successor of a kind is called where it is entered somewhere.
+NEW = {
+    Kind.SECRET: "value",
+    Kind.CERTIFICATE: "certificate",
+    Kind.SAML_SIGNING: "certificate",
+    Kind.TOKEN_ENCRYPTION: "certificate",
+    Kind.SYMMETRIC_KEY: "key",
 }
 
 # Only where the id of a cause does not read as words by itself.
@@ -151,6 +168,14 @@ def ending(days_left: int | None, lapsed: bool) -> str:
 def kind_word(kind: Kind) -> str:
     """What one credential of this kind is called in a sentence."""
     return KIND_WORDS[kind][0]
+
+
+def thing(credential: Credential) -> str:
+    """What a credential is called in a sentence; a watched date by what it is the end of."""
+    if credential.kind is Kind.ITEM:
+        sort = (credential.name or "").partition(" ")[0]
+        return SORT_WORDS.get(sort, kind_word(Kind.ITEM))
+    return kind_word(credential.kind)
 
 
 def counted(kinds: list[Kind]) -> str:

@@ -10,6 +10,7 @@ class ObjectType(StrEnum):
 
     APPLICATION = "application"
     SERVICE_PRINCIPAL = "service_principal"
+    ITEM = "item"  # none at all: a date that people keep
     RELATIONSHIP = "relationship"  # delegatedAdminRelationship: a partner's access to a customer
 
 
@@ -21,6 +22,7 @@ class Kind(StrEnum):
     SAML_SIGNING = "saml_signing"
     TOKEN_ENCRYPTION = "token_encryption"  # noqa: S105
     SYMMETRIC_KEY = "symmetric_key"
+    ITEM = "item"  # no credential either: a date that people keep
     GDAP = "gdap"  # no credential, but it ends like one: a partner's access to a customer
 
 

@@ -26,10 +26,15 @@ from monitor.fields import (
     beside,
 )
 from monitor.fields.problems import explain_places, nearest, printable
-from monitor.model import CredentialRef, SharedApp, Tenant
+from monitor.model import CredentialRef, Item, Note, SharedApp, Tenant
 from monitor.references import CredentialField, foreign_owner, located, looks_like_guid
+from monitor.roster.inventory import InventoryReader, ItemTable, NoteTable
 from monitor.roster.rows import Row, rows_of
 
+__all__ = [
+    "AppTable", "ItemTable", "NoteTable", "Roster", "TenantTable", "blank_tenant", "read",
+    "read_row",
+]  # fmt: skip
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _NO_RELAY = (
     "a tenant's mail goes out through its own Exchange mailbox, or else by the "
@@ -99,12 +104,18 @@ class TenantTable(Strict):
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """What a file holds: the good rows, the bad ones, and what is odd but works."""
+    """What a file holds: the good rows, the bad ones, and what is odd but works.
+
+    `doubtful` are the tenants that a bad [[item]] may be about.
+    """
 
     apps: tuple[SharedApp, ...] = ()
     tenants: tuple[Tenant, ...] = ()
     errors: tuple[ImportRowError, ...] = ()
     warnings: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+    items: tuple[Item, ...] = ()
+    doubtful: frozenset[str] = frozenset()
 
 
 def blank_tenant(configuration: Configuration, app: SharedApp, cloud: str) -> Tenant:
@@ -143,21 +154,29 @@ def read(
     Raises:
         SettingsError: the file as a whole cannot be read.
     """
-    app_rows, tenant_rows, errors = rows_of(file, _columns())
+    rows, errors = rows_of(file, _columns())
     reader = _Reader(file.resolve().parent, configuration, {a.name: a for a in known_apps})
     reader.errors.extend(errors)
     seen_apps: dict[str, int] = {}
-    for row in app_rows:
+    for row in rows.get("app", ()):
         reader.app(row, seen_apps)
     by_id = {tenant.directory_id: tenant.name for tenant in known}
     seen: dict[str, int] = {}
-    for row in tenant_rows:
+    for row in rows.get("tenant", ()):
         reader.tenant(row, by_id, seen)
+    kept = InventoryReader({tenant.name: tenant for tenant in (*known, *reader.tenants)})
+    for row in rows.get("note", ()):
+        kept.note(row)
+    for row in rows.get("item", ()):
+        kept.item(row)
     return Roster(
         tuple(reader.apps.values()),
         tuple(reader.tenants),
-        tuple(sorted(reader.errors, key=lambda error: error.line)),
+        tuple(sorted([*reader.errors, *kept.errors], key=lambda error: error.line)),
         tuple(reader.warnings),
+        tuple(note for note, _ in kept.notes.values()),
+        tuple(item for item, _ in kept.items.values()),
+        frozenset(kept.doubtful),
     )
 
 

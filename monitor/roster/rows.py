@@ -16,6 +16,7 @@ from monitor.errors import ImportRowError
 from monitor.fields import REFERENCE_FORMS, is_address, whole_number
 from monitor.fields.problems import nearest, printable, unknown_key
 
+TABLES = ("app", "tenant", "note", "item")
 _LISTS = ("recipients", "thresholds", "tags", "canary_to")
 _NUMBERS = ("send_hour", "weekly_after_lapse", "smtp_port")
 _TOO_MANY = "(too many cells)"
@@ -25,7 +26,7 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r＝＋－＠]")
 
 @dataclass(slots=True)
 class Row:
-    """One [[app]] or [[tenant]] (or CSV line), and where its keys stand.
+    """One [[app]], [[tenant]], [[note]] or [[item]] (or CSV line), and where its keys stand.
 
     `told` has better words than the checks for what is wrong with a key.
     """
@@ -48,13 +49,14 @@ class Row:
     @property
     def label(self) -> str:
         """What the row is called in messages."""
-        return printable(str(self.table.get("name", "")), 40) or "row without a name"
+        named = self.table.get("name") or self.table.get("app") or ""
+        return printable(str(named), 40) or "row without a name"
 
 
 def rows_of(
     file: Path, columns: Collection[str]
-) -> tuple[list[Row], list[Row], list[ImportRowError]]:
-    """The [[app]] rows and the [[tenant]] rows of a file, and what is wrong with it as a whole.
+) -> tuple[dict[str, list[Row]], list[ImportRowError]]:
+    """The rows of a file by the name of their table, and what is wrong with it as a whole.
 
     Args:
         file: TOML, or CSV when its name ends in .csv.
@@ -65,7 +67,8 @@ def rows_of(
     """
     text = read_text(file)
     if file.suffix.lower() == ".csv":
-        return [], *_csv_rows(text, columns)
+        rows, errors = _csv_rows(text, columns)
+        return {"tenant": rows}, errors
     return _toml_rows(file, text)
 
 
@@ -79,14 +82,14 @@ def _unguarded(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
-def _toml_rows(file: Path, text: str) -> tuple[list[Row], list[Row], list[ImportRowError]]:
+def _toml_rows(file: Path, text: str) -> tuple[dict[str, list[Row]], list[ImportRowError]]:
     document = parse_toml(text, file)
     errors = [
-        ImportRowError(unknown_key(key, ("app", "tenant")), line=_line_of(text, key), row=file.name)
+        ImportRowError(unknown_key(key, TABLES), line=_line_of(text, key), row=file.name)
         for key in document
-        if key not in ("app", "tenant")
+        if key not in TABLES
     ]
-    found: dict[str, list[Row]] = {"app": [], "tenant": []}
+    found: dict[str, list[Row]] = {name: [] for name in TABLES}
     for name, rows in found.items():
         tables = document.get(name, [])
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
@@ -98,7 +101,7 @@ def _toml_rows(file: Path, text: str) -> tuple[list[Row], list[Row], list[Import
         for index, table in enumerate(tables):
             line, lines = places[index] if index < len(places) else (1, {})
             rows.append(Row(table, line, lines))
-    return found["app"], found["tenant"], errors
+    return found, errors
 
 
 def _toml_places(text: str, name: str) -> list[tuple[int, dict[str, int]]]:

@@ -10,9 +10,10 @@ import io
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from monitor.model import CredentialRef, Recipient, Sender, SharedApp, Tenant
+from monitor.model import CredentialRef, Item, Note, Recipient, Sender, SharedApp, Tenant
 from monitor.roster.rows import guarded
 
 _HEAD = "# Written by lapsewatch tenant export; lapsewatch tenant import takes it back.\n"
@@ -21,18 +22,28 @@ _SENDER_KEYS = (
     "mailbox", "enterprise_object_id", "client_id", "canary_to", "directory_id", "cloud",
     "smtp_host", "smtp_port",
 )  # fmt: skip
+_SAID = ("used_by", "where", "owner", "runbook", "remark")
+_NOTE_KEYS = ("tenant", "app", "kind", "key_id", *_SAID)
+_ITEM_KEYS = ("tenant", "name", "sort", "end", "host", "starttls", *_SAID)
 _PLAIN_KEYS = (
     "recipients", "time_zone", "send_hour", "thresholds", "weekly_after_lapse", "tags", "paused",
     "partner", "pending", "discovered_from",
 )  # fmt: skip
 
 
-def to_toml(tenants: Iterable[Tenant], apps: Sequence[SharedApp]) -> str:
-    """A TOML file of these tenants and of the apps that they use.
+def to_toml(
+    tenants: Iterable[Tenant],
+    apps: Sequence[SharedApp],
+    notes: Iterable[Note] = (),
+    items: Iterable[Item] = (),
+) -> str:
+    """A TOML file of these tenants, of the apps that they use, and of what is kept about them.
 
     Args:
         tenants: are written with every value they have, so that other defaults change nothing.
         apps: all shared apps that there are; of no tenant's are left out.
+        notes: all that there are; those of other tenants are left out.
+        items: all that there are; those of other tenants are left out.
     """
     chosen = list(tenants)
     used = {tenant.app for tenant in chosen}
@@ -48,6 +59,14 @@ def to_toml(tenants: Iterable[Tenant], apps: Sequence[SharedApp]) -> str:
         parts.append(_toml("[[tenant]]", table))
         if sender is not None:
             parts.append(_toml("[tenant.sender]", sender))
+    names = {tenant.name for tenant in chosen}
+    for title, kept, fields in (
+        ("[[note]]", notes, _NOTE_KEYS),
+        ("[[item]]", items, _ITEM_KEYS),
+    ):
+        mine: Iterable[Note | Item] = (one for one in kept if one.tenant in names)
+        for one in mine:
+            parts.append(_toml(title, _kept({key: getattr(one, key) for key in fields})))
     return "\n".join(parts)
 
 
@@ -133,6 +152,8 @@ def _value(value: Any) -> str:
         return "{ " + ", ".join(f"{key} = {_value(one)}" for key, one in value.items()) + " }"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_value(one) for one in value) + "]"
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%S}Z"
     # JSON's strings and numbers are TOML's, but for the one control character JSON lets stand.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 

@@ -5,6 +5,7 @@ Independent of the product on purpose: it computes from the world's truth, by th
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -102,6 +103,9 @@ def _items_by_object(tenant: Tenant) -> Iterator[list[_Item]]:
         yield _items(app, "application", own)
     for principal in tenant.principals:
         yield _items(principal, "service_principal", own) + _saml_items(principal)
+    for kept in tenant.dates:
+        mark = f"item-{hashlib.sha256(kept.name.encode()).hexdigest()[:12]}"
+        yield [_Item("item", mark, "item", (mark,), None, kept.end, None, False, False)]
 
 
 def _items(holder: App | ServicePrincipal, object_type: str, own: set[str]) -> list[_Item]:

@@ -51,8 +51,9 @@ def write_settings(folder: Path, world: World, at: Addresses, base_url: str) -> 
     )
     settings = folder / "lapsewatch.toml"
     settings.write_text("\n".join(parts), encoding="utf-8")
-    tenants = "\n".join(_tenant(folder, tenant) for tenant in world.tenants)
-    (folder / "tenants.toml").write_text(tenants, encoding="utf-8")
+    parts = [_tenant(folder, tenant) for tenant in world.tenants]
+    parts += [_kept(tenant) for tenant in world.tenants]
+    (folder / "tenants.toml").write_text("\n".join(filter(None, parts)), encoding="utf-8")
     return settings
 
 
@@ -106,6 +107,39 @@ def _tenant(folder: Path, tenant: Tenant) -> str:
     if tenant.sender is not None:
         text += _sender(folder, "tenant", tenant.sender, {}, tenant.name)
     return text
+
+
+def _kept(tenant: Tenant) -> str:
+    """What the tenant's people keep: notes, and dates that no directory knows."""
+    notes = [
+        _table(
+            "[note]",
+            {
+                "tenant": tenant.name,
+                "app": note.app,
+                "used_by": list(note.used_by),
+                "where": list(note.where),
+                "owner": note.owner,
+                "runbook": note.runbook,
+            },
+        )
+        for note in tenant.kept_notes
+    ]
+    dates = [
+        _table(
+            "[item]",
+            {
+                "tenant": tenant.name,
+                "name": date.name,
+                "sort": date.sort,
+                "end": date.end.isoformat(),
+                "where": list(date.where),
+                **({"owner": date.owner} if date.owner else {}),
+            },
+        )
+        for date in tenant.dates
+    ]
+    return "\n".join([*notes, *dates])
 
 
 def _sender(

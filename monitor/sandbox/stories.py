@@ -17,10 +17,12 @@ from .faults import Fault, Twist
 from .world import (
     Certificate,
     FederatedCredential,
+    KeptNote,
     Operator,
     Secret,
     SignIn,
     Tenant,
+    WatchedDate,
     World,
 )
 
@@ -79,6 +81,15 @@ def _fabrikam(now: datetime) -> Tenant:
     draft.sender()
     draft.app("Invoice mail", secrets=[draft.secret("Invoice mail", 5, name="invoice-smtp")])
     draft.healthy(4, first=2)
+    draft.tenant.kept_notes.append(
+        KeptNote(
+            app="Invoice mail",
+            used_by=("Dynamics NAV",),
+            where=("NAV server, SMTP Mail Setup", 'KeePass, "Invoice mail"'),
+            owner="Ada Lovelace",
+            runbook="https://wiki.fabrikam.example/invoice-mail",
+        )
+    )
     return draft.tenant
 
 
@@ -178,6 +189,15 @@ def _relecloud(now: datetime) -> Tenant:
     _relecloud_names(draft)
     _relecloud_legacy(draft)
     draft.healthy(4, first=3)
+    draft.tenant.dates.append(
+        WatchedDate(
+            "Device management push",
+            "apple_push",
+            draft.day(22).replace(microsecond=0),
+            where=("Apple Push Certificates Portal", "Intune, Apple MDM Push certificate"),
+            owner="Workplace team",
+        )
+    )
     return draft.tenant
 
 

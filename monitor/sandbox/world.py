@@ -116,6 +116,28 @@ class Relationship:
     duration: str = "P730D"
 
 
+@dataclass(frozen=True, slots=True)
+class WatchedDate:
+    """A date that its owner keeps, because no directory knows it."""
+
+    name: str
+    sort: str
+    end: datetime
+    where: tuple[str, ...] = ()
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptNote:
+    """What somebody has noted about an app's credentials."""
+
+    app: str
+    used_by: tuple[str, ...]
+    where: tuple[str, ...]
+    owner: str
+    runbook: str
+
+
 @dataclass(slots=True)
 class App:
     """An app registration."""
@@ -224,6 +246,8 @@ class Tenant:
     contracts: list[Contract] = field(default_factory=list)
     customers: list[DelegatedCustomer] = field(default_factory=list)
     relationships: list[Relationship] = field(default_factory=list)
+    dates: list[WatchedDate] = field(default_factory=list)
+    kept_notes: list[KeptNote] = field(default_factory=list)
 
     def principal(self, app_id: str) -> ServicePrincipal | None:
         """The service principal of an app in this tenant."""

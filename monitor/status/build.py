@@ -15,8 +15,10 @@ from monitor.model import (
     OPERATOR,
     UNKNOWN_AFTER,
     CanaryResult,
+    Credential,
     CredentialState,
     Examination,
+    Kind,
     Probe,
     SenderHealth,
     Side,
@@ -105,12 +107,18 @@ def _credential_rows(
                 days_left=days_left(credential.end, now, zone),
                 successor=successor,
                 as_of=credential.observed_at,
-                stale=states[tenant.name] is not TenantState.OK,
+                stale=states[tenant.name] is not TenantState.OK or _unread(credential),
                 snooze=snooze,
+                note=facts.notes.of(credential),
             )
         )
     rows.sort(key=_credential_order)
     return tuple(rows)
+
+
+def _unread(credential: Credential) -> bool:
+    """Whether the server of a watched date could not be read the last time."""
+    return credential.kind is Kind.ITEM and not credential.proven
 
 
 def _credential_order(row: CredentialRow) -> tuple[bool, bool, float, str, str, str]:
@@ -128,6 +136,7 @@ def _tenant_rows(
 ) -> tuple[TenantRow, ...]:
     held = Counter(row.tenant.name for row in rows if row.state is not CredentialState.REMOVED)
     action = Counter(row.tenant.name for row in rows if row.needs_action)
+    unread = _unread_dates(facts)
     result = []
     for tenant in facts.tenants:
         health = facts.health.get(tenant.name)
@@ -146,6 +155,7 @@ def _tenant_rows(
                 or (health.problem if health and health.failures else never)
                 or _age_problem(state, health)
                 or (lost.problem if lost else None)
+                or _unread_problem(unread.get(tenant.name, ()))
                 or _other_problem(health),
                 cause=health.cause if health and health.failures else None,
                 failures=health.failures if health else 0,
@@ -155,10 +165,28 @@ def _tenant_rows(
                 blocked=bool(in_the_way),
                 shadow_until=tenant.shadow_until if tenant.in_shadow(now) else None,
                 examination=_examination(facts, tenant.name, "reading"),
+                unread_dates=unread.get(tenant.name, ()) if tenant.active else (),
             )
         )
     result.sort(key=lambda row: (_TENANT_ORDER.index(row.state), row.tenant.name))
     return tuple(result)
+
+
+def _unread_dates(facts: Facts) -> dict[str, tuple[str, ...]]:
+    """The watched dates that are not known (any more), by tenant."""
+    found: dict[str, tuple[str, ...]] = {}
+    for kept in facts.items:
+        if kept.unread:
+            told = f"{kept.item.name} ({kept.item.host}): {kept.unread}"
+            found[kept.item.tenant] = (*found.get(kept.item.tenant, ()), told)
+    return found
+
+
+def _unread_problem(unread: Sequence[str]) -> str | None:
+    if not unread:
+        return None
+    more = f" And {len(unread) - 1} more." if len(unread) > 1 else ""
+    return f"The end of a watched date is not known for sure. {unread[0].rstrip('.')}.{more}"
 
 
 def _age_problem(state: TenantState, health: TenantHealth | None) -> str | None:

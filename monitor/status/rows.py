@@ -7,11 +7,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from monitor.inventory import Notes
 from monitor.model import (
     CanaryResult,
     Credential,
     CredentialState,
     Examination,
+    Note,
     ObservedObject,
     OutboxCounts,
     OutboxMail,
@@ -21,6 +23,7 @@ from monitor.model import (
     Tenant,
     TenantHealth,
     TenantState,
+    WatchedItem,
 )
 from monitor.model.customers import LostAccess
 
@@ -34,7 +37,8 @@ class TenantRow:
     `blocked`: it is pending, and something of ours keeps its consent from being looked for.
     `lost` is what became of a discovered customer who is none of the partner's any more.
     `shadow_until` is set while no reminders go out about it, whatever is lapsed or due.
-    `examination` is the doctor's, made right after the last scan failed.
+    `examination` is the doctor's, made right after the last scan failed. `unread_dates` are the
+    watched dates whose server shows no certificate (any more), with the reason.
     """
 
     tenant: Tenant
@@ -50,11 +54,15 @@ class TenantRow:
     blocked: bool = False
     shadow_until: datetime | None = None
     examination: Examination | None = None
+    unread_dates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CredentialRow:
-    """One credential as the report shows it. `as_of` is when Graph last showed it."""
+    """One credential as the report shows it. `as_of` is when Graph last showed it.
+
+    `note` is what people keep about it.
+    """
 
     credential: Credential
     tenant: Tenant
@@ -64,6 +72,7 @@ class CredentialRow:
     as_of: datetime | None
     stale: bool
     snooze: Snooze | None = None
+    note: Note | None = None
 
     @property
     def needs_action(self) -> bool:
@@ -177,4 +186,6 @@ class Facts:
     federated: Sequence[tuple[str, ObservedObject]] = ()
     lost: Mapping[str, LostAccess] = field(default_factory=dict)  # customers who are none any more
     examinations: Mapping[str, Examination] = field(default_factory=dict)  # of what fails now
+    notes: Notes = field(default_factory=Notes)
+    items: Sequence[WatchedItem] = ()
     operator_listens: bool = True  # whether the operator has recipients for what has none

@@ -103,6 +103,8 @@ def _tenant_troubles(report: StatusReport) -> list[str]:
     parts = [f"{_count(unknown, 'tenant')} {verb} unknown (not fully read)"] if unknown else []
     parts += [f"{_count(stale, 'tenant')} not read recently"] if stale else []
     parts += [f"access to {_count(lost, 'customer')} lost"] if lost else []
+    unread = sum(len(row.unread_dates) for row in report.tenants)
+    parts += [f"{_count(unread, 'watched date')} cannot be read"] if unread else []
     blocked = sum(row.blocked for row in report.tenants)
     told = f"the consent of {_count(blocked, 'customer')} cannot be looked for"
     return [*parts, told] if blocked else parts

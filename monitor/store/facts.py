@@ -28,6 +28,7 @@ from monitor.store import fold
 from monitor.store.alarms import AlarmWrite, apply_alarm
 from monitor.store.engine import Database, upsert
 from monitor.store.examinations import keep_examination
+from monitor.store.inventory import item_dates
 from monitor.store.ledger import all_health, last_complete_scans, record_attempt, scan_records
 from monitor.store.roster import hold_tenant
 from monitor.store.tables import CREDENTIAL, OBJECT, TENANT
@@ -107,9 +108,14 @@ class Facts:
         query = _narrow(select(CREDENTIAL), CREDENTIAL, tenant, include_removed)
         with self._database.read() as connection:
             observed = last_complete_scans(connection, tenant)
+            kept = item_dates(connection, tenant)
             held = {(row.tenant, row.object_id): row for row in connection.execute(holders)}
             found = [
-                _credential(row, held[row.tenant, row.object_id], observed[row.tenant])
+                _credential(
+                    row,
+                    held[row.tenant, row.object_id],
+                    kept.get((row.tenant, row.object_id), observed.get(row.tenant)),
+                )
                 for row in connection.execute(query)
             ]
         return sorted(found, key=lambda credential: (credential.tenant, credential.uid))
@@ -283,6 +289,9 @@ def _remove_missing(
     """Mark what the scan did not see; only called for complete scans."""
     keys = [column for column in table.primary_key if column.name != "tenant"]
     present = select(*keys).where(table.c.tenant == tenant, table.c.removed_at.is_(None))
+    # What people keep is not for a scan to miss.
+    sort = table.c.kind if table is CREDENTIAL else table.c.object_type
+    present = present.where(sort != Kind.ITEM.value)
     missing = [
         {f"missing_{name}": value for name, value in row.items()}
         for row in connection.execute(present).mappings()

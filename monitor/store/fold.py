@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from monitor.lifecycle import renewed_life
-from monitor.model import ObservedCredential, ObservedObject, credential_uid
+from monitor.model import Kind, ObservedCredential, ObservedObject, credential_uid
 from monitor.store.text import clean, dump
 
 Row = dict[str, Any]
@@ -85,6 +85,8 @@ def changed_credentials(
         old = known.get(row["uid"])
         if old is not None:
             renewed = renewed_life(old["ends_at"], row["ends_at"], zone)
+            if row["kind"] == Kind.ITEM.value:  # people change these; an earlier end is a new one
+                renewed = renewed or renewed_life(row["ends_at"], old["ends_at"], zone)
             row["life"] = old["life"] + int(renewed)
         if _differs(row, old):
             changed.append(row)

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, selec
 from monitor.model import ObjectType, OutboxState, PurgedTenant, Tenant
 from monitor.store.engine import Database, upsert
 from monitor.store.forget import forget, is_about
+from monitor.store.inventory_tables import ITEM, NOTE
 from monitor.store.roster import hold
 from monitor.store.setup_tables import DRAFT
 from monitor.store.tables import (
@@ -83,6 +84,8 @@ def _counts(connection: Connection, name: str) -> dict[str, int]:
         "alarms": (ALARM, is_about(ALARM.c.scope, name)),
         "snoozes": (SNOOZE, SNOOZE.c.tenant == name),
         "runs": (SLOT, or_(SLOT.c.scope == name, is_about(SLOT.c.scope, name))),
+        "notes": (NOTE, NOTE.c.tenant == name),
+        "items": (ITEM, ITEM.c.tenant == name),
         "sealed values": (SEALED_SECRET, SEALED_SECRET.c.owner == name),
     }
     return {

@@ -16,8 +16,12 @@ from monitor.store.engine import Database
 _UPGRADE_LOCK = 7_143_209_551  # any number, as long as it stays the same in all versions
 
 
-def upgrade(database: Database) -> None:
+def upgrade(database: Database, to: str = "head") -> None:
     """Create the database file if needed and bring the tables to this version, or change nothing.
+
+    Args:
+        database: which one.
+        to: the step to stop at; the last one brings it to this version.
 
     Raises:
         StoreError: the database cannot be used, or was made by a newer version.
@@ -28,7 +32,7 @@ def upgrade(database: Database) -> None:
         config = _config()
         _refuse_newer(database, config, _revision(connection))
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
         _check_references(connection)
 
 

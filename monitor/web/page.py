@@ -36,6 +36,7 @@ _KINDS = {
     "saml_signing": "SAML signing certificate",
     "token_encryption": "token encryption certificate",
     "symmetric_key": "symmetric key",
+    "item": "watched date",
     "gdap": "GDAP relationship",
 }
 
@@ -162,6 +163,8 @@ def _key_label(credential: Credential | None) -> str:
     """The start of the key's (or relationship's) id; of the thumbprint where there is none."""
     if credential is None:
         return "another one"
+    if credential.kind is Kind.ITEM:
+        return credential.object_id
     if credential.key_id:
         return credential.key_id[:8]
     if credential.kind is Kind.GDAP:

@@ -14,8 +14,10 @@ from monitor.model import (
     CanaryResult,
     Confirmation,
     Draft,
+    Item,
     Kind,
     MailKind,
+    Note,
     ObjectType,
     ObservedCredential,
     ObservedObject,
@@ -81,8 +83,9 @@ def test_after_a_purge_no_table_holds_the_name_or_the_directory_id(full: Store, 
     assert done is not None
     assert done.directory_id == IDS[GONE]
     assert done.counts == {
-        "objects": 2, "credentials": 1, "scans": 2, "test mails": 1, "mails": 4, "notices": 3,
-        "alarms": 2, "snoozes": 1, "runs": 2, "sealed values": 1,
+        "objects": 3, "credentials": 2, "scans": 2, "test mails": 1, "mails": 4, "notices": 3,
+        "alarms": 2, "snoozes": 1, "runs": 2, "notes": 1, "items": 1,
+        "sealed values": 1,
     }  # fmt: skip
     assert done.stripped == 1
 
@@ -189,6 +192,9 @@ def _fill(store: Store, make, name: str) -> None:
     other = STAYS if name == GONE else GONE
     store.put_tenant(make.tenant(name, directory_id=IDS[name]), now=make.now)
     store.record_scan(make.scan(make.app("app-1", make.secret()), tenant=name), zone=make.zone)
+    store.put_note(Note(name, "App*", where=(f"KeePass of {name}",)))
+    contract = Item(name, "Contract", end=make.now + timedelta(days=40))
+    store.put_item(contract, zone=make.zone, now=make.now)
     scope = f"tenant:{name}"
     failed = make.scan(tenant=name, complete=False, hours=1, problem=f"{name} {IDS[name]}")
     store.record_scan(
