@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -142,6 +142,74 @@ def still_lapsed(tenant: Tenant, credential: Credential, frame: Frame) -> ItemVi
     )
     when = words.ending(frame.days_left(credential.end), lapsed=True)
     return _view(tenant, credential, frame, "LAPSED", "lapsed", when, facts)
+
+
+def over(item: DigestItem, frame: Frame) -> ItemView:
+    """A credential that was warned about and is renewed or removed."""
+    old, new = item.notice.credential, item.notice.successor
+    if new is None:
+        return _removed(item, frame)
+    same_key = new.uid == old.uid
+    gone = old.removed_at is not None
+    left = _old_one(old, frame)
+    facts = (
+        Fact("Now valid to", frame.date(new.end)),
+        Fact("The new one", "the same key, with a later end" if same_key else _newer(new, frame)),
+        *(() if same_key else (Fact("The old one", left),)),
+        *_identity(old),
+        *((Fact("Take care", guides.OWN),) if old.own else ()),
+        Fact("Owner", _owners(old)),
+        Fact("Facts as of", _as_of(item.tenant, new, frame)),
+    )
+    until = (
+        "has no end date"
+        if new.end is None
+        else f"valid to {words.short_date(new.end, frame.zone)}"
+    )
+    shown = _view(item.tenant, old, frame, "RENEWED", "good", f"the new one {until}", facts)
+    date = "" if same_key else ("old one gone" if gone else "old one still there")
+    return replace(shown, date=date or frame.date(new.end))
+
+
+def _old_one(old: Credential, frame: Frame) -> str:
+    if old.removed_at is not None:
+        return "It is gone."
+    ended = old.end is not None and old.end <= frame.now
+    word = "ended" if ended else "ends"
+    return (
+        f"It is still there and {word} {frame.date(old.end)}. "
+        "Remove it after everything uses the new one."
+    )
+
+
+def _removed(item: DigestItem, frame: Frame) -> ItemView:
+    old = item.notice.credential
+    ended = old.end is not None and old.end <= frame.now
+    since = "not known" if old.removed_at is None else words.long_date(old.removed_at, frame.zone)
+    facts = (
+        Fact("Ended" if ended else "Would have ended", frame.date(old.end)),
+        Fact("Seen to be gone", since),
+        *_identity(old),
+        Fact("What breaks", guides.what_removal_breaks(old)),
+        Fact("Owner", _owners(old)),
+    )
+    return _view(item.tenant, old, frame, "REMOVED", "calm", "gone, with no newer one", facts)
+
+
+def unexpected(item: DigestItem, frame: Frame) -> ItemView:
+    """A credential that a rule of the operator says should not be there."""
+    one = item.notice.credential
+    seen = "not known" if one.first_seen is None else words.long_date(one.first_seen, frame.zone)
+    facts = (
+        Fact("First seen", seen),
+        Fact("The rule says", words.defang(item.notice.reason, words.EVIDENCE_CAP)),
+        Fact("Starts", "not known" if one.start is None else frame.date(one.start)),
+        Fact("Ends", frame.date(one.end)),
+        *_identity(one),
+        Fact("Owner", _owners(one)),
+        Fact("Facts as of", _as_of(item.tenant, one, frame)),
+    )
+    return _view(item.tenant, one, frame, "UNEXPECTED", "critical", "should not be there", facts)
 
 
 def _view(

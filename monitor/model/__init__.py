@@ -17,6 +17,7 @@ from monitor.model.facts import (
     credential_uid,
 )
 from monitor.model.mails import (
+    CLOSINGS,
     DIGESTS,
     OVERDUE_AFTER,
     OVERDUE_TRIES,
@@ -38,6 +39,7 @@ from monitor.model.probes import (
     StageTiming,
     stage_label,
 )
+from monitor.model.told import COVERED_DAYS, Forbid, Told
 from monitor.model.visits import IDLE, WebSession
 from monitor.model.watched import (
     OPERATOR,
@@ -64,6 +66,8 @@ from monitor.model.words import (
 
 __all__ = [
     "CLOCK_SLACK",
+    "CLOSINGS",
+    "COVERED_DAYS",
     "DEFAULT_SCAN_INTERVAL",
     "DIGESTS",
     "IDLE",
@@ -85,6 +89,7 @@ __all__ = [
     "ExchangeResult",
     "FederatedCredential",
     "Finding",
+    "Forbid",
     "HeldSlot",
     "Kind",
     "Mail",
@@ -116,6 +121,7 @@ __all__ = [
     "Tenant",
     "TenantHealth",
     "TenantState",
+    "Told",
     "WaitingMail",
     "WebSession",
     "credential_uid",

@@ -17,13 +17,14 @@ from monitor.store.outbox import Outbox
 from monitor.store.probes import Probes
 from monitor.store.purge import Purge
 from monitor.store.roster import Roster
-from monitor.store.runs import Runs, Told
+from monitor.store.runs import Runs
 from monitor.store.sealed import SealedSecrets
 from monitor.store.slots import Slots
 from monitor.store.snoozes import Snoozes
+from monitor.store.turns import Turns
 from monitor.store.visits import Visits
 
-__all__ = ["AlarmWrite", "Store", "Told", "credential_uid"]
+__all__ = ["AlarmWrite", "Store", "credential_uid"]
 
 
 class Store(
@@ -32,6 +33,7 @@ class Store(
     Purge,
     Facts,
     Runs,
+    Turns,
     Outbox,
     Alarms,
     Slots,
