@@ -47,6 +47,7 @@ _PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOT
 _TYPES: dict[Any, str] = {
     str: "text", int: "number", bool: "true or false", timedelta: 'duration, such as "6h"',
     time: 'time of day, such as "07:00"',
+    Kind: "kind of credential",
     CredentialRef: "[credential](tenants-file.md#credentials)",
     Recipient: "[recipient](tenants-file.md#recipients)",
 }  # fmt: skip
@@ -159,7 +160,7 @@ def _key_table(found: Mapping[str, Any], texts: Mapping[str, str]) -> str:
 def _heading(section: str) -> str:
     if section.endswith(".smtp"):
         return f"`smtp = {{ … }}` in `[{section.removesuffix('.smtp')}]`"
-    return f"`[[{section}]]`" if section in ("app", "tenant") else f"`[{section}]`"
+    return f"`[[{section}]]`" if section in ("app", "tenant", "forbid") else f"`[{section}]`"
 
 
 def settings_keys() -> dict[str, Any]:

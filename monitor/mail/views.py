@@ -150,7 +150,6 @@ def over(item: DigestItem, frame: Frame) -> ItemView:
     if new is None:
         return _removed(item, frame)
     same_key = new.uid == old.uid
-    gone = old.removed_at is not None
     left = _old_one(old, frame)
     facts = (
         Fact("Now valid to", frame.date(new.end)),
@@ -161,14 +160,10 @@ def over(item: DigestItem, frame: Frame) -> ItemView:
         Fact("Owner", _owners(old)),
         Fact("Facts as of", _as_of(item.tenant, new, frame)),
     )
-    until = (
-        "has no end date"
-        if new.end is None
-        else f"valid to {words.short_date(new.end, frame.zone)}"
-    )
-    shown = _view(item.tenant, old, frame, "RENEWED", "good", f"the new one {until}", facts)
-    date = "" if same_key else ("old one gone" if gone else "old one still there")
-    return replace(shown, date=date or frame.date(new.end))
+    until = "without an end date" if new.end is None else words.short_date(new.end, frame.zone)
+    when = f"valid, now {until}" if new.end is None else f"now valid to {until}"
+    shown = _view(item.tenant, old, frame, "RENEWED", "good", when, facts)
+    return replace(shown, date=frame.date(new.end))
 
 
 def _old_one(old: Credential, frame: Frame) -> str:
@@ -185,21 +180,29 @@ def _old_one(old: Credential, frame: Frame) -> str:
 def _removed(item: DigestItem, frame: Frame) -> ItemView:
     old = item.notice.credential
     ended = old.end is not None and old.end <= frame.now
-    since = "not known" if old.removed_at is None else words.long_date(old.removed_at, frame.zone)
+    since, day = _seen(old.removed_at, frame)
     facts = (
-        Fact("Ended" if ended else "Would have ended", frame.date(old.end)),
         Fact("Seen to be gone", since),
+        Fact("Ended" if ended else "Would have ended", frame.date(old.end)),
         *_identity(old),
         Fact("What breaks", guides.what_removal_breaks(old)),
         Fact("Owner", _owners(old)),
     )
-    return _view(item.tenant, old, frame, "REMOVED", "calm", "gone, with no newer one", facts)
+    when = f"seen to be gone {day}".strip()
+    return replace(_view(item.tenant, old, frame, "REMOVED", "calm", when, facts), date=since)
+
+
+def _seen(at: datetime | None, frame: Frame) -> tuple[str, str]:
+    """An instant at which something was seen, in full and as a day."""
+    if at is None:
+        return "not known", ""
+    return words.long_date(at, frame.zone), words.short_date(at, frame.zone)
 
 
 def unexpected(item: DigestItem, frame: Frame) -> ItemView:
     """A credential that a rule of the operator says should not be there."""
     one = item.notice.credential
-    seen = "not known" if one.first_seen is None else words.long_date(one.first_seen, frame.zone)
+    seen, day = _seen(one.first_seen, frame)
     facts = (
         Fact("First seen", seen),
         Fact("The rule says", words.defang(item.notice.reason, words.EVIDENCE_CAP)),
@@ -209,7 +212,9 @@ def unexpected(item: DigestItem, frame: Frame) -> ItemView:
         Fact("Owner", _owners(one)),
         Fact("Facts as of", _as_of(item.tenant, one, frame)),
     )
-    return _view(item.tenant, one, frame, "UNEXPECTED", "critical", "should not be there", facts)
+    when = f"first seen {day}".strip()
+    shown = _view(item.tenant, one, frame, "UNEXPECTED", "critical", when, facts)
+    return replace(shown, date=seen)
 
 
 def _view(

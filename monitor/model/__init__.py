@@ -39,7 +39,7 @@ from monitor.model.probes import (
     StageTiming,
     stage_label,
 )
-from monitor.model.told import COVERED_DAYS, Forbid, Told
+from monitor.model.told import COVERED_DAYS, Acceptance, Forbid, Told
 from monitor.model.visits import IDLE, WebSession
 from monitor.model.watched import (
     OPERATOR,
@@ -76,6 +76,7 @@ __all__ = [
     "OVERDUE_TRIES",
     "STAGES",
     "UNKNOWN_AFTER",
+    "Acceptance",
     "AlarmChange",
     "CanaryResult",
     "Cloud",

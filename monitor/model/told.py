@@ -1,8 +1,9 @@
-"""What a recipient was told about one life of a credential, and rules about what may be there."""
+"""What was told of a credential's life, what may be there, and what may be gone at once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from monitor.model.words import Kind
 
@@ -49,3 +50,17 @@ class Forbid:
     tag: str | None = None
     app: str | None = None
     kind: Kind | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """Somebody's word that it is meant when many credentials of a tenant are gone at once.
+
+    It is good for one complete scan, which is `used_at`.
+    """
+
+    tenant: str
+    author: str
+    reason: str
+    at: datetime
+    used_at: datetime | None = None

@@ -7,6 +7,7 @@ from typing import Self
 
 from monitor.model import credential_uid
 from monitor.store import schema
+from monitor.store.acceptances import Acceptances
 from monitor.store.alarms import Alarms, AlarmWrite
 from monitor.store.customers import Customers
 from monitor.store.drafts import Drafts
@@ -34,6 +35,7 @@ class Store(
     Facts,
     Runs,
     Turns,
+    Acceptances,
     Outbox,
     Alarms,
     Slots,
