@@ -54,6 +54,7 @@ _TYPES: dict[Any, str] = {
     Kind: "kind of credential",
     Sort: " or ".join(f'"{sort}"' for sort in Sort),
 }  # fmt: skip
+_LISTS = ("app", "tenant", "note", "item", "forbid")
 # The named types of monitor/fields/; another one is called what it is made of.
 _WORDS = {
     "Guid": "GUID", "Address": "mail address", "ZoneName": "IANA time zone",
@@ -163,7 +164,7 @@ def _key_table(found: Mapping[str, Any], texts: Mapping[str, str]) -> str:
 def _heading(section: str) -> str:
     if section.endswith(".smtp"):
         return f"`smtp = {{ … }}` in `[{section.removesuffix('.smtp')}]`"
-    return f"`[[{section}]]`" if section in ("app", "tenant", "note", "item") else f"`[{section}]`"
+    return f"`[[{section}]]`" if section in _LISTS else f"`[{section}]`"
 
 
 def settings_keys() -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from monitor import process
+from monitor import process, shrink
 from monitor.doctor.consult import Consultation, of_scan
 from monitor.lifecycle import OwnCredential
 from monitor.log import get
@@ -64,7 +64,8 @@ async def scan_tenants(
                     if scan.record.complete and not dry_run:
                         await asyncio.to_thread(record, app, tenant, scan, own, slot)
                 if not scan.record.complete and not dry_run:  # its place is another's by now
-                    found = await examined(app, doctor, tenant, scan.record)
+                    held = scan.record.cause == shrink.CAUSE  # nothing is broken
+                    found = None if held else await examined(app, doctor, tenant, scan.record)
                     await asyncio.to_thread(record, app, tenant, scan, own, slot, found)
                 # Only the record: what was read of one tenant must not pile up with the others'.
                 return scan.record

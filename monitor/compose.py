@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from monitor.decide import Decision, as_told, decide_run, tenant_state
+from monitor.decide import Decision, decide_run, tenant_state
 from monitor.inventory import Notes
 from monitor.lifecycle import has_lapsed, successors
 from monitor.model import (
+    CLOSINGS,
     Credential,
+    Forbid,
     Mail,
     MailKind,
     NoticeKey,
@@ -21,6 +24,7 @@ from monitor.model import (
     Tenant,
     TenantHealth,
     TenantState,
+    Told,
 )
 from monitor.recipients import Audience, RecipientRun
 from monitor.render import DigestItem, Renderer
@@ -49,9 +53,18 @@ class Knowledge:
 
     credentials: Mapping[str, Sequence[Credential]]
     health: Mapping[str, TenantHealth]
-    told: Mapping[SnoozeKey, tuple[int | None, bool]]
+    told: Mapping[SnoozeKey, Told]
     snoozes: Mapping[SnoozeKey, Snooze]
     notes: Notes = field(default_factory=Notes)
+    forbids: Sequence[Forbid] = ()
+
+
+class Sort(StrEnum):
+    """Sorts of digests that are never one mail."""
+
+    DAILY = "daily"
+    WELCOME = "welcome"
+    ODD = "odd"  # what should not be there: other readers may be asked to act on it
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +77,7 @@ class _Digest:
     decisions: Mapping[str, Sequence[Decision]]
     known: Knowledge
     now: datetime
-    welcome: bool
+    sort: Sort
 
     @property
     def items(self) -> list[DigestItem]:
@@ -74,7 +87,16 @@ class _Digest:
             for tenant in self.tenants
             for decision in self.decisions[tenant.name]
             if decision.notice is not None
+            and (decision.notice.kind is MailKind.UNEXPECTED) is (self.sort is Sort.ODD)
         ]
+
+    @property
+    def spoken_of(self) -> list[Tenant]:
+        """The tenants of which more than the notices may be said."""
+        if self.sort is Sort.ODD:
+            return []
+        held = self.run.ends if self.sort is Sort.WELCOME else _held_back(self.run, self.now)
+        return [tenant for tenant in self.tenants if tenant.name not in held]
 
 
 class Composer:
@@ -94,20 +116,23 @@ class Composer:
     ) -> tuple[list[OutboxMail], list[Decision]]:
         """The digests of a run that have something to say, and every decision made.
 
-        One per sending path, and one more for its tenants in shadow, as a `welcome`.
+        One per sending path; one more for its tenants in shadow, as a `welcome`, and one for what
+        should not be there.
         """
         decisions = decide_run(
             run.tenants,
             known.credentials,
             zone=ZoneInfo(run.zone),
-            told=as_told(known.told),
+            told=known.told,
             snoozes=known.snoozes,
             now=now,
+            forbids=known.forbids,
+            ends=run.ends,
         )
-        speaks = _speakers(run.tenants, decisions, now)
+        speaks = _speakers(run, decisions, now)
         mails = [
-            self._write(_Digest(run, path, tenants, decisions, known, now, welcome), paths)
-            for path, welcome, tenants in _by_path(speaks, paths, now)
+            self._write(_Digest(run, path, tenants, decisions, known, now, sort), paths)
+            for path, sort, tenants in _by_path(speaks, paths)
         ]
         said = [decision for found in decisions.values() for decision in found]
         return [mail for mail in mails if mail is not None], said
@@ -117,8 +142,8 @@ class Composer:
         if not items:
             return None
         said = {(item.tenant.name, item.notice.credential.uid) for item in items}
-        lapsed, covered = _also_worth_saying(digest.tenants, digest.decisions, said, now)
-        blind = self._blind(digest.tenants, digest.known.health, now)
+        lapsed, covered = _also_worth_saying(digest.spoken_of, digest.decisions, said, now)
+        blind = self._blind(digest.spoken_of, digest.known.health, now)
         mail = self._renderer.digest(
             items,
             recipient=run.address,
@@ -129,7 +154,7 @@ class Composer:
             still_lapsed=lapsed,
             blind=blind,
             next_run=run.next_slot(now),
-            welcome=digest.welcome,
+            welcome=digest.sort is Sort.WELCOME,
         )
         named = {name for name, _ in said}
         named |= {tenant.name for tenant, _ in (*lapsed, *blind)}
@@ -157,30 +182,44 @@ class Composer:
         return found
 
 
+def _held_back(run: RecipientRun, now: datetime) -> set[str]:
+    """The tenants of a run of which a digest says nothing but what is over."""
+    return {tenant.name for tenant in run.tenants if tenant.in_shadow(now)} | run.ends
+
+
 def _speakers(
-    tenants: Sequence[Tenant], decisions: Mapping[str, Sequence[Decision]], now: datetime
-) -> list[Tenant]:
-    """The tenants that a digest may name: of one in shadow nothing is said beside its welcome."""
-    return [
-        tenant
-        for tenant in tenants
-        if not tenant.in_shadow(now) or any(one.notice for one in decisions[tenant.name])
-    ]
+    run: RecipientRun, decisions: Mapping[str, Sequence[Decision]], now: datetime
+) -> list[tuple[Tenant, Sort]]:
+    """The tenants that a digest may name, and in which sort of digest.
+
+    Of one in shadow, or one whose recipient hears only what is over, nothing is said beside that.
+    """
+    held, found = _held_back(run, now), []
+    for tenant in run.tenants:
+        kinds = {one.notice.kind for one in decisions[tenant.name] if one.notice is not None}
+        if MailKind.UNEXPECTED in kinds:
+            found.append((tenant, Sort.ODD))
+        said = kinds - {MailKind.UNEXPECTED}
+        if tenant.name not in held or said & set(CLOSINGS) == said != set():
+            found.append((tenant, Sort.DAILY))
+        elif said:
+            found.append((tenant, Sort.WELCOME))
+    return found
 
 
 def _by_path(
-    tenants: Sequence[Tenant], paths: Paths, now: datetime
-) -> list[tuple[str, bool, list[Tenant]]]:
-    """Which tenants share a digest, by which path, and whether it is a `welcome`.
+    speaks: Sequence[tuple[Tenant, Sort]], paths: Paths
+) -> list[tuple[str, Sort, list[Tenant]]]:
+    """Which tenants share a digest, by which path, and of which sort it is.
 
     Where there is no path, none do: each may get its own one.
     """
-    found: dict[tuple[str, bool, str], list[Tenant]] = {}
-    for tenant in tenants:
+    found: dict[tuple[str, Sort, str], list[Tenant]] = {}
+    for tenant, sort in speaks:
         path = choose(MailKind.REMINDER, [tenant.name], paths)
         alone = tenant.name if path == NO_PATH else ""
-        found.setdefault((path, tenant.in_shadow(now), alone), []).append(tenant)
-    return [(path, welcome, members) for (path, welcome, _), members in found.items()]
+        found.setdefault((path, sort, alone), []).append(tenant)
+    return [(path, sort, members) for (path, sort, _), members in found.items()]
 
 
 def _as_of(health: Mapping[str, TenantHealth]) -> dict[str, datetime]:
@@ -238,10 +277,9 @@ def _also_worth_saying(
     lapsed: list[tuple[Tenant, Credential]] = []
     covered: list[tuple[Tenant, Credential, Credential]] = []
     for tenant in tenants:
+        each = {one.credential.uid: one.credential for one in decisions[tenant.name]}
         present = [
-            decision.credential
-            for decision in decisions[tenant.name]
-            if decision.credential.removed_at is None and not decision.credential.managed_identity
+            one for one in each.values() if one.removed_at is None and not one.managed_identity
         ]
         newer = successors(present, now)
         silent = {

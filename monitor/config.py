@@ -45,8 +45,9 @@ from monitor.fields import (
 from monitor.fields.environment import DIVIDER, PREFIX, unknown_variables, variable_of
 from monitor.fields.files import parse_toml as parse_toml
 from monitor.fields.files import read_text as read_text
+from monitor.fields.forbids import ForbidTable
 from monitor.fields.problems import explain_places, nearest, printable
-from monitor.model import Cloud, CredentialRef, Recipient, Sender
+from monitor.model import Cloud, CredentialRef, Forbid, Recipient, Sender
 from monitor.references import located
 from monitor.rulebooks import problem_of
 
@@ -88,6 +89,7 @@ class DefaultsTable(Strict):
     weekly_after_lapse: Weeks = 4
     recipients: tuple[RecipientField, ...] = ()
     shadow: Shadow = timedelta(days=14)
+    shrink_guard: int = Field(20, ge=0, le=100)
 
 
 class CloudTable(Strict):
@@ -179,6 +181,7 @@ class Settings(BaseSettings):
     vault: VaultTable = VaultTable()
     deadlines: DeadlinesTable = DeadlinesTable()
     diagnose: DiagnoseTable = DiagnoseTable()
+    forbid: tuple[ForbidTable, ...] = ()
     web: WebTable = WebTable()
     log: LogTable = LogTable()
 
@@ -278,6 +281,11 @@ class Configuration:
         if credential is None:
             return None
         return located(credential, lambda name: str(beside(self.folder, name)))
+
+    @property
+    def forbids(self) -> tuple[Forbid, ...]:
+        """The rules about where no credential should appear, in their order."""
+        return tuple(table.noun() for table in self.settings.forbid)
 
     @property
     def sealing_keys(self) -> tuple[str, ...]:

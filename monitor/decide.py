@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -13,14 +13,16 @@ from monitor.lifecycle import (
     days_left,
     has_lapsed,
     is_silenced,
-    successors,
     weeks_lapsed,
 )
 from monitor.model import (
     CLOCK_SLACK,
+    CLOSINGS,
+    COVERED_DAYS,
     UNKNOWN_AFTER,
     AlarmChange,
     Credential,
+    Forbid,
     MailKind,
     Notice,
     ScanRecord,
@@ -29,15 +31,15 @@ from monitor.model import (
     Tenant,
     TenantHealth,
     TenantState,
+    Told,
 )
+from monitor.turns import NO_LEVEL, Key, closing, in_its_place, unexpected
 
-COVERED_DAYS = 7
+__all__ = [
+    "COVERED_DAYS", "Decision", "Key", "Reason", "StageOf", "Told", "decide", "decide_run",
+    "needs_action", "scan_alarm", "tenant_state",
+]  # fmt: skip
 
-# A covered notice counts as no stage. Should anyone take its level for one all the same, this is
-# below every threshold, so that it can never silence a warning.
-_NO_LEVEL = Stage.threshold(1_000_000).urgency
-
-Key = tuple[str, str, int]  # tenant, uid, life
 # End, thresholds, weeks after the lapse, now and zone -> the stage that holds (rule 3).
 StageOf = Callable[[datetime | None, Sequence[int], int, datetime, ZoneInfo], Stage | None]
 
@@ -51,6 +53,8 @@ class Reason(StrEnum):
     STILL_LAPSED = "still_lapsed"  # a further week after the end
     OWN_CREDENTIAL = "own_credential"  # told although a newer one exists: we sign in with it
     COVERED_SOON = "covered_soon"  # superseded, and ends within a week
+    OVER = "over"  # a stage was told, and it is superseded, of a newer life, or gone
+    FORBIDDEN = "forbidden"  # a rule says that it should not be there
     # not said
     REMOVED = "removed"  # no longer in the directory
     MANAGED_IDENTITY = "managed_identity"  # Microsoft rotates it
@@ -63,6 +67,7 @@ class Reason(StrEnum):
     ALREADY_TOLD = "already_told"  # this very stage was told
     TOLD_MORE_URGENT = "told_more_urgent"  # a more urgent stage was told
     AFTER_LAST_STAGE = "after_last_stage"  # the last weekly notice was told
+    NO_RECIPIENT = "no_recipient"  # to be told only that what they heard of is over
     IN_SHADOW = "in_shadow"  # held back until the tenant's shadow ends, or its welcome goes
     # alarms about a tenant
     NEEDS_FIX = "needs_fix"  # waiting will not mend the cause
@@ -72,23 +77,6 @@ class Reason(StrEnum):
     ALARM_STANDS = "alarm_stands"  # this outage was told
     READ_AGAIN = "read_again"  # a complete scan ends the outage
     ALL_WELL = "all_well"  # a complete scan, and no alarm stood
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What a recipient was told about one life of a credential, and the server accepted.
-
-    `level` is the highest level of its stages (None: none yet), `covered` whether a covered
-    notice was among them; covered notices do not count for the level.
-    """
-
-    level: int | None = None
-    covered: bool = False
-
-
-def as_told(levels: Mapping[Key, tuple[int | None, bool]]) -> dict[Key, Told]:
-    """What the store says was told: by credential the level, and whether it was called covered."""
-    return {key: Told(level, covered) for key, (level, covered) in levels.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +126,7 @@ def decide(
     and life. `stage_of` is rule 3. Rules 2 to 7.
     """
     run = _Run(tenant, zone, told, snoozes, now, stage_of)
-    newer = successors(credentials, now, include_own=True)
+    newer = in_its_place(credentials, now)
     decisions = [_judge(one, newer.get((one.tenant, one.uid)), run) for one in credentials]
     return sorted(decisions, key=_soonest_first)
 
@@ -151,43 +139,53 @@ def decide_run(
     told: Mapping[Key, Told],
     snoozes: Mapping[Key, Snooze],
     now: datetime,
+    forbids: Sequence[Forbid] = (),
+    ends: Collection[str] = (),
 ) -> dict[str, list[Decision]]:
     """Return the Decisions of one run of a recipient, by tenant; see `decide`.
 
     Of a tenant in shadow everything that is lapsed or due is told once, in a `welcome`, to a
     recipient who was never told anything about it. After that, and for the mere hint that a newer
-    credential covers an old one, there is silence until the shadow ends.
+    credential covers an old one, there is silence until the shadow ends. What is over is said all
+    the same, and what should not be there: `forbids` are the rules for that.
+
+    Of the tenants in `ends` the recipient hears only what is over.
     """
-    welcomed = {name for name, _, _ in told}
-    return {
-        tenant.name: _in_shadow(
-            decide(
-                credentials.get(tenant.name, ()),
-                tenant=tenant,
-                zone=zone,
-                told=told,
-                snoozes=snoozes,
-                now=now,
-            ),
-            held=tenant.in_shadow(now),
-            welcomed=tenant.name in welcomed,
-        )
-        for tenant in tenants
-    }
+    welcomed = {name for (name, _, _), known in told.items() if known.warned}
+
+    def of(tenant: Tenant) -> list[Decision]:
+        held = credentials.get(tenant.name, ())
+        decisions = decide(held, tenant=tenant, zone=zone, told=told, snoozes=snoozes, now=now)
+        if tenant.name in ends:
+            return _held_back(decisions, Reason.NO_RECIPIENT)
+        if tenant.in_shadow(now):
+            decisions = _in_shadow(decisions, welcomed=tenant.name in welcomed)
+        odd = unexpected(held, tenant, forbids, told, now, zone)
+        found = [Decision(one.credential, one, Reason.FORBIDDEN, None) for one in odd]
+        return [*decisions, *found]
+
+    return {tenant.name: of(tenant) for tenant in tenants}
 
 
-def _in_shadow(decisions: list[Decision], *, held: bool, welcomed: bool) -> list[Decision]:
-    if not held or (not welcomed and any(needs_action(one.notice) for one in decisions)):
+def _in_shadow(decisions: list[Decision], *, welcomed: bool) -> list[Decision]:
+    if not welcomed and any(needs_action(one.notice) for one in decisions):
         return decisions
+    return _held_back(decisions, Reason.IN_SHADOW)
+
+
+def _held_back(decisions: list[Decision], reason: Reason) -> list[Decision]:
+    """The same, but of all that would be said only what is over."""
     return [
-        one if one.notice is None else Decision(one.credential, None, Reason.IN_SHADOW, one.stage)
+        one
+        if one.notice is None or one.notice.kind in CLOSINGS
+        else Decision(one.credential, None, reason, one.stage)
         for one in decisions
     ]
 
 
 def needs_action(notice: Notice | None) -> bool:
-    """Return whether a notice says that something is lapsed or due, not only what covers it."""
-    return notice is not None and notice.kind is not MailKind.COVERED
+    """Return whether a notice says that something is lapsed or due."""
+    return notice is not None and notice.kind in (MailKind.REMINDER, MailKind.LAPSED)
 
 
 def _soonest_first(decision: Decision) -> tuple[bool, datetime, str, str]:
@@ -200,6 +198,8 @@ def _judge(one: Credential, newer: Credential | None, run: _Run) -> Decision:
         one.end, run.tenant.thresholds, run.tenant.weekly_after_lapse, run.now, run.zone
     )
     days = days_left(one.end, run.now, run.zone)
+    if over := closing(one, newer, run.told, run.now, run.zone):
+        return _judge_over(one, over, stage, days, run)
     if one.removed_at is not None:
         return Decision(one, None, Reason.REMOVED, stage)
     if one.managed_identity:
@@ -209,6 +209,17 @@ def _judge(one: Credential, newer: Credential | None, run: _Run) -> Decision:
     if newer is not None and not one.own:
         return _judge_superseded(one, newer, stage, days, run)
     return _judge_stage(one, newer, stage, days, run)
+
+
+def _judge_over(
+    one: Credential, over: Notice, stage: Stage | None, days: int | None, run: _Run
+) -> Decision:
+    """That it is over, unless its new life is due already: one word about it is enough."""
+    if over.credential.life < one.life and one.removed_at is None and days is not None:
+        fresh = _judge_stage(one, None, stage, days, run)
+        if fresh.notice is not None and not one.managed_identity:
+            return fresh
+    return Decision(one, over, Reason.OVER, stage)
 
 
 def _judge_superseded(
@@ -221,7 +232,7 @@ def _judge_superseded(
         return Decision(one, None, Reason.SUPERSEDED, stage)
     if _told(one, run).covered:
         return Decision(one, None, Reason.COVERED_TOLD, stage)
-    notice = Notice(one, MailKind.COVERED, Stage.threshold(days), _NO_LEVEL, days, newer)
+    notice = Notice(one, MailKind.COVERED, Stage.threshold(days), NO_LEVEL, days, newer)
     return Decision(one, notice, Reason.COVERED_SOON, stage)
 
 

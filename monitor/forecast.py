@@ -9,9 +9,11 @@ from heapq import merge
 from zoneinfo import ZoneInfo
 
 from monitor.decide import Key, Told, decide_run
-from monitor.model import Credential, MailKind, Notice, Snooze, Stage, Tenant
+from monitor.model import Credential, Forbid, MailKind, Notice, Snooze, Stage, Tenant
 from monitor.recipients import RecipientRun
+from monitor.turns import forbidden_by, heard
 
+_WELCOMED = (MailKind.REMINDER, MailKind.LAPSED, MailKind.COVERED)  # what a welcome carries
 _CLOCKS = timedelta(days=2)  # by how much a local date may be off, and one more
 
 
@@ -25,6 +27,7 @@ class Outlook:
         told: what each run's recipient was told, by the run's scope.
         snoozes: what stands for all recipients.
         done: the slot (UTC) of each run that was done last, by the run's scope.
+        forbids: the rules about what should not be there.
     """
 
     runs: Sequence[RecipientRun]
@@ -32,6 +35,7 @@ class Outlook:
     told: Mapping[str, Mapping[Key, Told]]
     snoozes: Mapping[Key, Snooze]
     done: Mapping[str, datetime]
+    forbids: Sequence[Forbid] = ()
 
     def live(self) -> Outlook:
         """The same, as if every shadow ended now."""
@@ -64,20 +68,19 @@ def forecast(known: Outlook, *, now: datetime, until: datetime) -> list[Coming]:
     for run in known.runs:
         told.setdefault(run.address.casefold(), {}).update(known.told.get(run.scope, {}))
     near = {
-        tenant.name: _near(known.credentials.get(tenant.name, ()), tenant, until)
-        for run in known.runs
-        for tenant in run.tenants
+        tenant.name: _near(known, tenant, until) for run in known.runs for tenant in run.tenants
     }
     found = []
     for at, number in _in_order(known, now, until):
         run = known.runs[number]
         ledger = told[run.address.casefold()]
-        for tenant, notice in _said(run, near, ledger, known.snoozes, at):
-            kind = MailKind.WELCOME if tenant.in_shadow(at) else notice.kind
+        for tenant, notice in _said(run, near, ledger, known, at):
+            shaded = tenant.in_shadow(at) and notice.kind in _WELCOMED
+            kind = MailKind.WELCOME if shaded else notice.kind
             one = notice.credential
             found.append(Coming(at, run.address, kind, notice.stage, tenant.name, one))
             key = (one.tenant, one.uid, one.life)
-            ledger[key] = _after(ledger.get(key, Told()), notice)
+            ledger[key] = heard(ledger.get(key, Told()), notice)
     return sorted(found, key=_order)
 
 
@@ -89,29 +92,21 @@ def _said(
     run: RecipientRun,
     credentials: Mapping[str, Sequence[Credential]],
     told: Mapping[Key, Told],
-    snoozes: Mapping[Key, Snooze],
+    known: Outlook,
     at: datetime,
 ) -> list[tuple[Tenant, Notice]]:
     """The notices of one run, each with its tenant."""
     tenants = {tenant.name: tenant for tenant in run.tenants}
     decided = decide_run(
-        run.tenants, credentials, zone=ZoneInfo(run.zone), told=told, snoozes=snoozes, now=at
-    )
+        run.tenants, credentials, zone=ZoneInfo(run.zone), told=told, snoozes=known.snoozes, now=at,
+        forbids=known.forbids,
+    )  # fmt: skip
     return [
         (tenants[name], one.notice)
         for name, decisions in decided.items()
         for one in decisions
         if one.notice is not None
     ]
-
-
-def _after(told: Told, notice: Notice) -> Told:
-    """What is told once a server accepted the notice."""
-    if notice.kind is MailKind.COVERED:
-        return replace(told, covered=True)
-    return replace(
-        told, level=max(notice.level, notice.level if told.level is None else told.level)
-    )
 
 
 def _in_order(known: Outlook, now: datetime, until: datetime) -> Iterator[tuple[datetime, int]]:
@@ -129,13 +124,26 @@ def _in_order(known: Outlook, now: datetime, until: datetime) -> Iterator[tuple[
     return merge(*(instants(number, run) for number, run in enumerate(known.runs)))
 
 
-def _near(credentials: Sequence[Credential], tenant: Tenant, until: datetime) -> list[Credential]:
+def _near(known: Outlook, tenant: Tenant, until: datetime) -> list[Credential]:
     """Those that can come up until then, and what may stand in for them.
 
     Most end years ahead. To step them through each day would cost minutes where many customers
     are watched.
     """
     last = until + timedelta(days=max(tenant.thresholds, default=0)) + _CLOCKS
-    alive = [one for one in credentials if one.end is not None and one.end <= last]
+    credentials = known.credentials.get(tenant.name, ())
+    owed = {
+        (name, uid)
+        for told in known.told.values()
+        for (name, uid, _), one in told.items()
+        if one.open and name == tenant.name
+    }
+    alive = [
+        one
+        for one in credentials
+        if (one.end is not None and one.end <= last)
+        or (one.tenant, one.uid) in owed
+        or forbidden_by(one, tenant, known.forbids)
+    ]
     groups = {(one.object_id, one.kind) for one in alive}
     return [one for one in credentials if (one.object_id, one.kind) in groups]

@@ -8,6 +8,7 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from monitor.model import (
+    CLOSINGS,
     DEFAULT_SCAN_INTERVAL,
     OPERATOR,
     MailKind,
@@ -36,12 +37,16 @@ class Audience:
 
 @dataclass(frozen=True, slots=True)
 class RecipientRun:
-    """One daily run: everything one address is told in one zone, at one local hour."""
+    """One daily run: everything one address is told in one zone, at one local hour.
+
+    Of the tenants named in `ends` it is told only that what it heard of is over.
+    """
 
     address: str
     zone: str
     send_hour: int
     tenants: tuple[Tenant, ...]
+    ends: frozenset[str] = frozenset()
 
     @property
     def scope(self) -> str:
@@ -86,7 +91,7 @@ def recipient_runs(tenants: Iterable[Tenant], audience: Audience) -> list[Recipi
         if not tenant.active:
             continue
         for recipient in tenant.recipients or audience.recipients:
-            zone, hour = _zone_and_hour(recipient, tenant, audience)
+            zone, hour = zone_and_hour(recipient, tenant, audience)
             key = (recipient.address.lower(), zone)
             _, hours, members = found.setdefault(key, (recipient.address, [], []))
             hours.append(hour)
@@ -97,7 +102,8 @@ def recipient_runs(tenants: Iterable[Tenant], audience: Audience) -> list[Recipi
     ]
 
 
-def _zone_and_hour(recipient: Recipient, tenant: Tenant, audience: Audience) -> tuple[str, int]:
+def zone_and_hour(recipient: Recipient, tenant: Tenant, audience: Audience) -> tuple[str, int]:
+    """The zone and the local hour in which a recipient is told about a tenant."""
     if tenant.recipients:
         zone, hour = tenant.time_zone, tenant.send_hour
     else:
@@ -168,9 +174,10 @@ def strays(
         now: the instant, aware UTC.
     """
     live = {tenant.name for tenant in tenants if not tenant.in_shadow(now)}
-    names: dict[str, list[frozenset[str]]] = {}
+    names: dict[tuple[str, bool], list[frozenset[str]]] = {}
     for run in runs:
-        names.setdefault(run.address.casefold(), []).append(run.names)
+        names.setdefault((run.address.casefold(), False), []).append(run.names - run.ends)
+        names.setdefault((run.address.casefold(), True), []).append(run.names)
     alarmed = {OPERATOR: _addresses(audience.recipients)}
     for tenant in tenants:
         if tenant.active:
@@ -183,7 +190,7 @@ def strays(
         if mail.kind is MailKind.WELCOME and not mail.possible_duplicate and about & live:
             return True
         if mail.digest:
-            return not any(about <= run for run in names.get(who, ()))
+            return not any(about <= run for run in names.get((who, mail.kind in CLOSINGS), ()))
         return mail.kind in _TOLD_AT_ONCE and not any(who in alarmed[name] for name in about)
 
     return [mail for mail in waiting if is_stray(mail)]

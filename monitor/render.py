@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from css_inline import CSSInliner
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from monitor.mail import alarms, digests, words
+from monitor.mail import alarms, digests, shrunk, words
 from monitor.mail.alarms import AlarmView, CanaryFacts
 from monitor.mail.digests import DigestView
 from monitor.mail.guides import alarm_link, portal_link
@@ -121,6 +121,10 @@ class Renderer:
     ) -> Mail:
         """The alarm that a tenant cannot be read; `finding` is the doctor's, where it has one."""
         cause = finding.cause if finding else health.cause
+        if cause == shrunk.CAUSE:
+            asked = shrunk.shrunk_view(tenant, health, explanation, fix, zone=zone, now=now)
+            thread = ("scan", tenant.name)
+            return self._alarm(MailKind.CANNOT_CHECK, asked, thread=thread, urgent=True)
         view = alarms.cannot_check_view(
             tenant, health, explanation, fix, zone=zone, now=now, finding=finding
         )

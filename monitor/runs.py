@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 from monitor.compose import Composer, Knowledge, Standing
-from monitor.decide import Decision, as_told
+from monitor.decide import Decision
+from monitor.endings import unserved, untrue, with_endings
 from monitor.forecast import Outlook
 from monitor.inventory import Notes
 from monitor.log import get
-from monitor.model import HeldSlot, OutboxMail, Sender
+from monitor.model import (
+    Credential,
+    Forbid,
+    HeldSlot,
+    OutboxMail,
+    OutboxState,
+    Sender,
+    Tenant,
+    Told,
+    WaitingMail,
+)
 from monitor.recipients import Audience, RecipientRun, recipient_runs, spoken_for, strays
 from monitor.routes import Paths
 from monitor.senders import watched_scopes
@@ -31,6 +42,7 @@ class Runs:
         operator_sender: the operator's sender, if there is one.
         paths: the sending paths of these tenants, and which are broken.
         clock: the current instant, aware UTC.
+        forbids: the operator's rules about what should not be there.
     """
 
     def __init__(
@@ -42,6 +54,7 @@ class Runs:
         operator_sender: Sender | None,
         paths: Callable[..., Paths],
         clock: Callable[[], datetime],
+        forbids: Sequence[Forbid] = (),
     ) -> None:
         self._store = store
         self._composer = composer
@@ -49,13 +62,14 @@ class Runs:
         self._operator_sender = operator_sender
         self._paths = paths
         self._clock = clock
+        self._forbids = forbids
 
     def standing(self) -> Standing:
         """What holds for every run of one tick, read once."""
         tenants = self._store.tenants()
         return Standing(
             tenants=tenants,
-            runs=recipient_runs(tenants, self._audience),
+            runs=self._all_runs(tenants),
             senders=watched_scopes(tenants, self._operator_sender),
             known_since=self._store.known_since(),
             health=self._store.health(),
@@ -64,12 +78,26 @@ class Runs:
             notes=Notes(self._store.what_is_noted()),
         )
 
+    def _all_runs(self, tenants: Sequence[Tenant]) -> list[RecipientRun]:
+        """The daily runs of recipients, and of those who have only to hear that it is over."""
+        runs = recipient_runs(tenants, self._audience)
+        former = unserved(self._store.heard_about(), runs, tenants)
+        owed = {address: self._owed(address, names) for address, names in former.items()}
+        return with_endings(runs, owed, tenants, self._audience)
+
+    def _owed(self, address: str, names: Collection[str]) -> set[str]:
+        """The tenants of which somebody was told a stage, and not yet that it is over."""
+        told = self._store.told(address, names)
+        return {name for (name, _, _), known in told.items() if known.open}
+
     def tidy(self, standing: Standing) -> set[str]:
         """Take back what waits for people who are no longer to be told, and alarms about nothing.
 
+        Also what waits and is not so any more, where nothing else is in that mail.
+
         Returns:
             The scopes of the runs whose recipient lost a digest: what it said of tenants that are
-            still theirs is to be written anew.
+            still theirs is to be written anew. So are digests that are untrue in part.
 
         Raises:
             StoreError: the database cannot be used.
@@ -77,9 +105,11 @@ class Runs:
         now = self._clock()
         waiting = self._store.waiting()
         stray = strays(waiting, standing.runs, standing.tenants, self._audience, now=now)
-        self._store.withdraw([mail.id for mail in stray])
+        over = self._untrue(waiting, now)
+        gone = {mail.id for mail in stray}
+        self._store.withdraw([*gone, *(mail for mail, whole in over.items() if whole)])
         self._store.end_alarms_except(standing.senders, "sender:", now)
-        lost = [mail for mail in stray if mail.digest]
+        lost = [mail for mail in waiting if mail.digest and mail.id in {*gone, *over}]
         return {
             run.scope
             for run in standing.runs
@@ -87,16 +117,46 @@ class Runs:
             if mail.recipient.casefold() == run.address.casefold() and run.names & set(mail.tenants)
         }
 
+    def _untrue(self, waiting: Sequence[WaitingMail], now: datetime) -> dict[str, bool]:
+        """The waiting digests that say what is not so any more; by id, whether all of it is."""
+        open_ = [
+            mail.id
+            for mail in waiting
+            if mail.digest and mail.state is OutboxState.PENDING and not mail.possible_duplicate
+        ]
+        notices = self._store.notices_of(open_)
+        names = {notice.tenant for each in notices.values() for notice in each}
+        facts = {
+            name: self._store.credentials(name, include_removed=True) for name in sorted(names)
+        }
+        return untrue(notices, facts, now)
+
+    def _facts(
+        self, names: Collection[str], told: Mapping[tuple[str, str, int], Told]
+    ) -> dict[str, list[Credential]]:
+        """The credentials of some tenants; those that are gone too, if they were told about."""
+        heard = {(name, uid) for name, uid, _ in told}
+        return {
+            name: [
+                one
+                for one in self._store.credentials(name, include_removed=True)
+                if one.removed_at is None or (name, one.uid) in heard
+            ]
+            for name in sorted(names)
+        }
+
     def plan(
         self, run: RecipientRun, standing: Standing
     ) -> tuple[list[OutboxMail], list[Decision]]:
         """What a run would say now, and every decision behind it; nothing is written."""
+        told = self._store.told(run.address, run.names)
         known = Knowledge(
-            credentials={name: self._store.credentials(name) for name in sorted(run.names)},
+            credentials=self._facts(run.names, told),
             health=standing.health,
-            told=self._store.told(run.address, run.names),
+            told=told,
             snoozes=standing.snoozes,
             notes=standing.notes,
+            forbids=self._forbids,
         )
         return self._composer.digests(run, known, standing.paths, self._clock())
 
@@ -112,13 +172,16 @@ class Runs:
         """
         every = recipient_runs(self._store.tenants(), self._audience)
         runs = [run for each in every if (run := each.about(only)).tenants]
-        names = sorted({name for run in runs for name in run.names})
+        names = {name for run in runs for name in run.names}
+        told = {run.scope: self._store.told(run.address, run.names) for run in runs}
+        heard = {key: known for each in told.values() for key, known in each.items()}
         return Outlook(
             runs=runs,
-            credentials={name: self._store.credentials(name) for name in names},
-            told={run.scope: as_told(self._store.told(run.address, run.names)) for run in runs},
+            credentials=self._facts(names, heard),
+            told=told,
             snoozes=self._store.snoozes(),
             done=done,
+            forbids=self._forbids,
         )
 
     def write(

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from monitor import shrink
 from monitor.alarms import AlarmNews, AlarmWriter
 from monitor.decide import scan_alarm
-from monitor.errors import LapsewatchError, RemoteError
+from monitor.errors import LapsewatchError, RemoteError, StoreError
 from monitor.lifecycle import OwnCredential, own_uids
 from monitor.log import get
 from monitor.model import (
@@ -44,6 +45,8 @@ class Scans:
         cloud: the cloud a tenant lives in.
         clock: the current instant, aware UTC.
         shadow: how long a tenant is in shadow once its consent has come.
+        guard: a scan that misses more than so many percent of a tenant's credentials is
+            held; 0: none is.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Scans:
         cloud: Callable[[Tenant], Cloud],
         clock: Callable[[], datetime],
         shadow: timedelta = timedelta(0),
+        guard: int = 0,
     ) -> None:
         self._store = store
         self._alarms = alarms
@@ -64,13 +68,17 @@ class Scans:
         self._cloud = cloud
         self._clock = clock
         self._shadow = shadow
+        self._guard = guard
 
     async def attempt(self, reader: GraphReader, tenant: Tenant) -> Scan:
         """Read a tenant; whatever goes wrong becomes a record of its own."""
         started = self._clock()
         try:
             value = await asyncio.to_thread(self._credential, tenant.credential)
-            return await reader.scan(tenant, self._cloud(tenant), value, now=self._clock)
+            scan = await reader.scan(tenant, self._cloud(tenant), value, now=self._clock)
+            return await asyncio.to_thread(self._guarded, scan)
+        except StoreError as error:
+            return self._failed(tenant, started, "unknown", str(error), passing=True)
         except LapsewatchError as error:
             cause = error.cause if isinstance(error, RemoteError) else "unknown"
             passing = isinstance(error, RemoteError) and not error.permanent
@@ -79,6 +87,26 @@ class Scans:
             log.exception("scan_crashed", tenant=tenant.name)
             text = f"The scan stopped by a fault of the program ({type(error).__name__})."
             return self._failed(tenant, started, "unknown", text)
+
+    def _guarded(self, scan: Scan) -> Scan:
+        """A complete scan in which many credentials are gone proves nothing until it is accepted.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        name = scan.record.tenant
+        if not scan.record.complete or not self._guard:
+            return scan
+        seen, missing = self._store.unseen(scan)
+        if len(missing) < shrink.AT_LEAST:
+            return scan
+        found = shrink.loss(self._store.credentials(name), seen, scan)
+        if not found.is_too_much(self._guard):
+            return scan
+        if self._store.is_accepted(name, self._clock(), shrink.ACCEPTED_FOR):
+            return scan
+        log.warning("scan_held", tenant=name, gone=found.gone, before=found.before)
+        return shrink.held(scan, found)
 
     async def consented(self, reader: GraphReader, tenant: Tenant) -> Tenant | None:
         """Begin to watch a pending tenant if its app gets a token by now.
@@ -150,7 +178,7 @@ class Scans:
         Raises:
             StoreError: the tenant is gone or another one, or the database cannot be used.
         """
-        before = self._store.tenant_health(tenant.name)
+        before = self._asked_anew(tenant, scan.record)
         change, reason = scan_alarm(before, scan.record)
         self._store.record_scan(
             scan,
@@ -166,6 +194,17 @@ class Scans:
             "tenant_scanned", tenant=tenant.name, complete=scan.record.complete,
             credentials=scan.record.credentials, cause=scan.record.cause, alarm=reason,
         )  # fmt: skip
+
+    def _asked_anew(self, tenant: Tenant, record: ScanRecord) -> TenantHealth | None:
+        """The tenant's health; an alarm about something else does not stand for our question."""
+        before = self._store.tenant_health(tenant.name)
+        if before is None or before.alarm_opened_at is None:
+            return before
+        if record.cause != shrink.CAUSE or before.cause == shrink.CAUSE:
+            return before
+        scope = f"tenant:{tenant.name}"
+        self._store.write_alarm(AlarmWrite(AlarmChange.CLOSE, scope, self._clock()))
+        return self._store.tenant_health(tenant.name)
 
     def _alarm(
         self,

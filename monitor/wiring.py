@@ -165,9 +165,10 @@ class App:
     @cached_property
     def scans(self) -> Scans:
         """Reads tenants and writes down what came of it."""
+        table = self.configuration.settings.defaults
         return Scans(
             self.store, alarms=self.alarms, news=self.alarm_news, credential=self.credential,
-            cloud=self.cloud, clock=self.clock, shadow=self.configuration.settings.defaults.shadow,
+            cloud=self.cloud, clock=self.clock, shadow=table.shadow, guard=table.shrink_guard,
         )  # fmt: skip
 
     @cached_property
@@ -247,9 +248,8 @@ class App:
             composer=Composer(renderer=self.renderer, audience=self.audience),
             audience=self.audience,
             operator_sender=self.configuration.operator_sender,
-            paths=self.carriers.paths,
-            clock=self.clock,
-        )
+            paths=self.carriers.paths, clock=self.clock, forbids=self.configuration.forbids,
+        )  # fmt: skip
 
     def deliverer(self) -> Deliverer:
         """Empties the outbox."""

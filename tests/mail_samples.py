@@ -117,6 +117,76 @@ def covered_item(days: int = 6, *, who: Tenant | None = None, **changes: Any) ->
     return DigestItem(who, Notice(old, MailKind.COVERED, stage, stage.urgency, days, new))
 
 
+def over_item(
+    days: int = 12,
+    *,
+    new: bool = True,
+    gone: bool = False,
+    life: bool = False,
+    who: Tenant | None = None,
+    **changes: Any,
+) -> DigestItem:
+    """A notice that it is over: by a newer one (or a newer life of the same key), or removed."""
+    who = who or tenant()
+    removed = NOW - timedelta(hours=3) if gone or not new else None
+    old = credential(days, tenant=who.name, removed_at=removed, **changes)
+    other = {"uid": f"{old.uid}/new", "key_id": "ffee0011-22", "name": "smtp-2026"}
+    later: dict[str, Any] = {"life": 2} if life else other
+    end = NOW + timedelta(days=372, hours=1)
+    newer = replace(old, end=end, removed_at=None, **later) if new else None
+    kind = MailKind.RENEWED if new else MailKind.REMOVED
+    stage = Stage.threshold(max(days, 0))
+    return DigestItem(who, Notice(old, kind, stage, -days, days, newer))
+
+
+def odd_item(days: int = 700, *, who: Tenant | None = None, **changes: Any) -> DigestItem:
+    """A notice about a credential that a rule forbids."""
+    who = who or tenant()
+    one = credential(days, tenant=who.name, first_seen=NOW - timedelta(hours=4), **changes)
+    reason = "Payroll signs in with certificates only. Ask the security team."
+    stage = Stage.threshold(days)
+    return DigestItem(who, Notice(one, MailKind.UNEXPECTED, stage, -days, days, reason=reason))
+
+
+def many_turns(count: int, make: Any = over_item) -> list[DigestItem]:
+    """The morning after a week of work: several tenants, every kind, long names."""
+    tenants = [tenant(name) for name in ("Contoso", "Fabrikam", "Northwind Traders")]
+    extra: dict[str, Any] = {}
+    found = []
+    for number in range(count):
+        if make is over_item:
+            extra = {"new": number % 4 != 3, "gone": number % 3 == 1, "life": number % 5 == 2}
+        name = LONG_NAME if number % 5 == 4 else f"Line of business app {number}"
+        found.append(
+            make(
+                number + 1, who=tenants[number % 3], app_name=name,
+                kind=list(Kind)[number % len(Kind)], **extra,
+            )
+        )  # fmt: skip
+    return found
+
+
+def shrunk() -> Mail:
+    """The question about a tenant that lost most of its credentials at once."""
+    health = TenantHealth(
+        tenant="Contoso",
+        last_complete=NOW - timedelta(hours=6),
+        last_attempt=NOW,
+        failures=1,
+        last_failed_definitely=True,
+        cause="scan_shrunk",
+        problem="212 of 240 credentials are gone since the last complete scan. Nothing was "
+        "removed or resolved.",
+        first_failure_at=NOW,
+    )
+    return cannot_check(
+        health=health,
+        explanation="A complete scan no longer saw a large part of the tenant's credentials.",
+        fix="Was that meant? Then run `lapsewatch tenant accept NAME`: it lets the next scan "
+        "through.",
+    )
+
+
 def digest(*items: DigestItem, **changes: Any) -> Mail:
     """A digest as of this morning."""
     values: dict[str, Any] = {
@@ -339,10 +409,22 @@ def every_mail() -> Mapping[str, Mail]:
         "lapsed-many": digest(item(-1), item(-21, app_name=LONG_NAME), saml, item(2)),
         "covered-one": digest(covered_item(app_name="Report mailer")),
         "covered-many": digest(*(covered_item(day, app_name=f"App {day}") for day in (2, 4, 7))),
+        "renewed-one": digest(over_item()),
+        "renewed-gone": digest(over_item(gone=True, kind=Kind.CERTIFICATE)),
+        "renewed-life": digest(over_item(life=True)),
+        "renewed-many": digest(*many_turns(27), **aside),
+        "renewed-beside": digest(item(), over_item(app_name="Report mailer"), **aside),
+        "removed-one": digest(over_item(new=False)),
+        "removed-many": digest(
+            *(over_item(day, new=False, app_name=f"App {day}") for day in (2, 4, 7, 9, 11))
+        ),
+        "unexpected-one": digest(odd_item(app_name="Payroll")),
+        "unexpected-many": digest(*many_turns(7, odd_item)),
         "welcome-one": welcome(item()),
         "welcome-three": welcome(item(-45), item(-1, app_name=LONG_NAME), item(20)),
         "welcome-many": welcome(*many(27)[1:], **aside),
         "cannot-check": cannot_check(),
+        "cannot-check-shrunk": shrunk(),
         "cannot-check-examined": cannot_check(finding=no_consent()),
         "recovered-tenant": recovered_tenant(),
         "recovered-sender": recovered_sender(),

@@ -51,7 +51,7 @@ def ack(
     if credential is None and only is None:
         raise typer.BadParameter("name one, or say --tenant NAME", param_hint="CREDENTIAL")
     with wired(context) as app:
-        asked = _asked(app, by, reason)
+        asked = asked_by(app, by, reason)
         if credential is not None:
             chosen = [_find(app, credential, only)]
         else:
@@ -87,7 +87,7 @@ def snooze(
     if (until is None) is (lasting is None):
         raise typer.BadParameter("say either --until DATE or --for 30d", param_hint="--until")
     with wired(context) as app:
-        asked = _asked(app, by, reason)
+        asked = asked_by(app, by, reason)
         one = _find(app, credential, only)
         end = _end(asked.now, until, lasting, ZoneInfo(named(app, one.tenant).time_zone))
         _keep(
@@ -96,7 +96,8 @@ def snooze(
         )  # fmt: skip
 
 
-def _asked(app: App, by: str | None, reason: str) -> Asked:
+def asked_by(app: App, by: str | None, reason: str) -> Asked:
+    """Who asks for something at the command line, why, and when."""
     from monitor.silences import Asked
 
     author = printable(by if by is not None else _user(), 100).strip()

@@ -12,7 +12,7 @@ from monitor.mail import words
 from monitor.mail.views import Fact
 from monitor.model import OPERATOR, Finding, Probe, StageTiming, Tenant, TenantHealth
 
-_WHY = "You get this mail because this address receives Lapsewatch's alarms."
+WHY = "You get this mail because this address receives Lapsewatch's alarms."
 # A refusal at the start of the reply: an accepting one is no reason, and neither is a port number.
 _CODE = re.compile(r"^\s*[45]\d\d(?:[ -][45]\.\d{1,3}\.\d{1,3})?\b|\bAADSTS\d{4,8}\b")
 _STAGE_WORDS = {"dns": "DNS", "tcp": "TCP", "ehlo": "EHLO", "starttls": "STARTTLS", "auth": "AUTH",
@@ -89,7 +89,7 @@ def cannot_check_view(
         facts=tuple(facts),
         explanation=tuple(words.lines(explanation)),
         fix=tuple(words.lines(fix)),
-        foot=("A mail says RECOVERED when the tenant can be read again.", _WHY),
+        foot=("A mail says RECOVERED when the tenant can be read again.", WHY),
         command=_command(finding),
         command_title=_command_title(finding),
     )
@@ -156,7 +156,7 @@ def recovered_view(
         verdict=f"{_who(name)} {again} again, after {length}.",
         action="Nothing is left to do.",
         facts=(Fact("Mailbox", words.address(mailbox or "")), *facts) if sender else facts,
-        foot=(_WHY,) if sender else (caught_up, _WHY),
+        foot=(WHY,) if sender else (caught_up, WHY),
         sender=sender,
     )
 
@@ -245,7 +245,7 @@ def canary_failed_view(
         fix=tuple(words.lines(fix)),
         also=tuple(words.cause_words(other) for other in also),
         stages=tuple(_stage_view(timing) for timing in probe.timings),
-        foot=(*words.lines(path_note), "A mail says RECOVERED when the canary is OK again.", _WHY),
+        foot=(*words.lines(path_note), "A mail says RECOVERED when the canary is OK again.", WHY),
         command=_command(finding),
         command_title=_command_title(finding),
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from monitor.mail import guides, renewals, views, welcomes, words
+from monitor.mail import closings, guides, renewals, views, welcomes, words
 from monitor.mail.guides import Guide
 from monitor.mail.views import TONES, BlindView, DigestItem, Frame, ItemView, is_lapsed
-from monitor.model import Credential, MailKind, Notice, Tenant, TenantHealth
+from monitor.model import CLOSINGS, Credential, MailKind, Notice, Tenant, TenantHealth
 
 # What needs action in full: more would bury the first ones. The rest follow in a line each, all
 # of them in the text part. The HTML part gets fewer of both where it would become too big.
@@ -16,8 +16,22 @@ SHOWN = ((25, 400), (25, 100), (18, 40), (12, 0), (6, 0))
 SHOWN_ASIDE = 10  # what is only good to know
 CARDS = 4  # up to so many items get a card each; more are easier to scan as rows
 
-_WORDS = {MailKind.LAPSED: "LAPSED", MailKind.COVERED: "COVERED", MailKind.WELCOME: "WELCOME"}
+_WORDS = {
+    MailKind.LAPSED: "LAPSED",
+    MailKind.COVERED: "COVERED",
+    MailKind.WELCOME: "WELCOME",
+    **closings.WORDS,
+}
+_TURNS = (*CLOSINGS, MailKind.UNEXPECTED)
+# Which notices a mail is about; the others stand beside them.
+_MAIN = {
+    MailKind.COVERED: (MailKind.COVERED,),
+    MailKind.UNEXPECTED: (MailKind.UNEXPECTED,),
+    **dict.fromkeys(CLOSINGS, CLOSINGS),
+}
+_DUE = (MailKind.REMINDER, MailKind.LAPSED)
 _TITLES = {
+    **closings.TITLES,
     MailKind.LAPSED: "What has lapsed or ends soon",
     MailKind.WELCOME: "What is lapsed or due now",
 }
@@ -95,11 +109,7 @@ def digest_view(
     only good to know gets less room than that.
     """
     beside = min(SHOWN_ASIDE, shown // 2)
-    main = [
-        item
-        for item in items
-        if (item.notice.kind is MailKind.COVERED) is (kind is MailKind.COVERED)
-    ]
+    main = [item for item in items if item.notice.kind in _MAIN.get(kind, _DUE)]
     return DigestView(
         head=headline(kind, main, frame),
         main=replace(_main(kind, main, frame, shown), lines=lines),
@@ -116,9 +126,9 @@ def digest_view(
 def is_urgent(items: Sequence[DigestItem]) -> bool:
     """Whether the mail is marked as important: something has lapsed or ends within a week."""
     return any(
-        is_lapsed(item.notice) or item.notice.days_left <= 7
+        item.notice.kind is MailKind.UNEXPECTED
+        or (item.notice.kind in _DUE and (is_lapsed(item.notice) or item.notice.days_left <= 7))
         for item in items
-        if item.notice.kind is not MailKind.COVERED
     )
 
 
@@ -127,6 +137,9 @@ def _main(kind: MailKind, items: Sequence[DigestItem], frame: Frame, cap: int) -
         shown = [_covered(item, frame) for item in items]
         return section("What can go", "", shown, cap)
     title = _TITLES.get(kind, "What needs renewal")
+    if kind in _TURNS:
+        shows = views.unexpected if kind is MailKind.UNEXPECTED else views.over
+        return section(title, "", [shows(item, frame) for item in items], cap)
     few = len(items) <= CARDS
     return section(title, "", [views.warned(item, frame, card=few) for item in items], cap)
 
@@ -138,6 +151,8 @@ def _covered(item: DigestItem, frame: Frame) -> ItemView:
 def _guides(
     kind: MailKind, items: Sequence[DigestItem], cap: int, frame: Frame
 ) -> tuple[Guide, ...]:
+    if kind in _TURNS:
+        return closings.steps(kind, items)
     if kind is not MailKind.COVERED:
         found = shared_guides(items[:cap])
         return found if len(items) <= CARDS else with_forms(found, items[:cap], frame)
@@ -163,7 +178,10 @@ def _aside(
         if (tenant.name, old.uid) not in told
     ]
     lapsed = [views.still_lapsed(*pair, frame) for pair in still_lapsed]
+    over = [item for item in items if item.notice.kind in CLOSINGS and kind not in CLOSINGS]
+    done = [views.over(item, frame) for item in over]
     sections = (
+        section(closings.DONE, "You were warned about these before.", done, cap),
         section("Still lapsed", "These get no reminder of their own any more.", lapsed, cap),
         section(
             "Covered by a newer one", "Make sure that everything uses the newer one.", newer, cap
@@ -175,6 +193,8 @@ def _aside(
 def _foot(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> tuple[str, ...]:
     where = words.defang(place(items))
     first = "Already renewed? The next scan sees it, and the reminders end."
+    if kind in _TURNS:
+        first = closings.foot(kind)
     if kind is MailKind.COVERED:
         first = "There is no further reminder of an old one while a newer one is in place."
     foot = [
@@ -195,9 +215,10 @@ def digest_kind(items: Sequence[DigestItem]) -> MailKind:
     """The kind of a digest: that of its gravest notice."""
     if any(is_lapsed(item.notice) for item in items):
         return MailKind.LAPSED
-    if all(item.notice.kind is MailKind.COVERED for item in items):
-        return MailKind.COVERED
-    return MailKind.REMINDER
+    kinds = {item.notice.kind for item in items}
+    # A mail about what should not be there has nothing else in it.
+    order = (MailKind.REMINDER, MailKind.UNEXPECTED, MailKind.COVERED, MailKind.RENEWED)
+    return next((kind for kind in order if kind in kinds), MailKind.REMOVED)
 
 
 def soonest_first(items: Sequence[DigestItem]) -> list[DigestItem]:
@@ -263,13 +284,15 @@ def headline(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> Headl
     return Headline(
         word=_WORDS.get(kind, "ACTION"),
         tone=tone(kind, notice),
-        verdict=_verdict(kind, lead, rest),
+        verdict=_verdict(kind, lead, rest, frame),
         action=_action(kind, items, frame),
         app=words.plain(notice.credential.app_name) or "(no name)",
         kind=words.thing(notice.credential),
-        ending=words.ending(notice.days_left, is_lapsed(notice)),
+        ending=closings.ending(lead[0], frame)
+        if kind in _TURNS
+        else words.ending(notice.days_left, is_lapsed(notice)),
         short_date=_short_date(notice, frame),
-        counted=welcomes.counted(lead) if kind is MailKind.WELCOME else _counted(lead),
+        counted=_counted(kind, lead),
         first=words.relative_days(notice.days_left),
         rest=rest,
         where=place(items),
@@ -279,7 +302,7 @@ def headline(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> Headl
 
 def tone(kind: MailKind, notice: Notice) -> str:
     """The colour of the banner; the word beside it says the same."""
-    calm = {MailKind.COVERED: "good", MailKind.WELCOME: "calm"}
+    calm = {MailKind.COVERED: "good", MailKind.WELCOME: "calm", **closings.TONES}
     return calm.get(kind) or TONES[words.state_word(notice.stage, notice.days_left)]
 
 
@@ -296,11 +319,17 @@ def _short_date(notice: Notice, frame: Frame) -> str:
     return words.short_day(words.local(notice.credential.end, frame.zone).date(), today)
 
 
-def _counted(items: Sequence[DigestItem]) -> str:
+def _counted(kind: MailKind, items: Sequence[DigestItem]) -> str:
+    if kind is MailKind.WELCOME:
+        return welcomes.counted(items)
+    if kind in _TURNS:
+        return closings.counted(kind, items)
     return words.counted([item.notice.credential.kind for item in items])
 
 
-def _verdict(kind: MailKind, items: Sequence[DigestItem], rest: int) -> str:
+def _verdict(kind: MailKind, items: Sequence[DigestItem], rest: int, frame: Frame) -> str:
+    if kind in _TURNS:
+        return closings.verdict(kind, items, place(items), frame)
     if kind is MailKind.WELCOME:
         return welcomes.verdict(items, place(items))
     return _one(kind, items[0], rest) if len(items) == 1 else _many(kind, items, rest)
@@ -319,7 +348,7 @@ def _one(kind: MailKind, item: DigestItem, rest: int) -> str:
 
 def _many(kind: MailKind, items: Sequence[DigestItem], rest: int) -> str:
     where = words.defang(place(items))
-    counted, first = _counted(items), words.relative_days(items[0].notice.days_left)
+    counted, first = _counted(kind, items), words.relative_days(items[0].notice.days_left)
     if kind is MailKind.LAPSED:
         return f"{counted} in {where} have expired.{_others(rest)}"
     if kind is MailKind.COVERED:
@@ -334,6 +363,8 @@ def _others(rest: int) -> str:
 def _action(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> str:
     if kind is MailKind.WELCOME:
         return welcomes.quiet_until(items, frame)
+    if kind in _TURNS:
+        return closings.action(kind, items)
     it, one = ("it", "the old one") if len(items) == 1 else ("them", "the old ones")
     if kind is MailKind.COVERED:
         return f"Make sure that nothing uses {one} any more, then delete {it}."

@@ -160,6 +160,79 @@ def still_lapsed(tenant: Tenant, credential: Credential, frame: Frame) -> ItemVi
     return _view(tenant, credential, frame, "LAPSED", "lapsed", when, facts)
 
 
+def over(item: DigestItem, frame: Frame) -> ItemView:
+    """A credential that was warned about and is renewed or removed."""
+    old, new = item.notice.credential, item.notice.successor
+    if new is None:
+        return _removed(item, frame)
+    same_key = new.uid == old.uid
+    left = _old_one(old, frame)
+    facts = (
+        Fact("Now valid to", frame.date(new.end)),
+        Fact("The new one", "the same key, with a later end" if same_key else _newer(new, frame)),
+        *(() if same_key else (Fact("The old one", left),)),
+        *_identity(old),
+        *((Fact("Take care", guides.OWN),) if old.own else ()),
+        Fact("Owner", _owners(old)),
+        Fact("Facts as of", _as_of(item.tenant, new, frame)),
+    )
+    until = "without an end date" if new.end is None else words.short_date(new.end, frame.zone)
+    when = f"valid, now {until}" if new.end is None else f"now valid to {until}"
+    shown = _view(item.tenant, old, frame, "RENEWED", "good", when, facts)
+    return replace(shown, date=frame.date(new.end))
+
+
+def _old_one(old: Credential, frame: Frame) -> str:
+    if old.removed_at is not None:
+        return "It is gone."
+    ended = old.end is not None and old.end <= frame.now
+    word = "ended" if ended else "ends"
+    return (
+        f"It is still there and {word} {frame.date(old.end)}. "
+        "Remove it after everything uses the new one."
+    )
+
+
+def _removed(item: DigestItem, frame: Frame) -> ItemView:
+    old = item.notice.credential
+    ended = old.end is not None and old.end <= frame.now
+    since, day = _seen(old.removed_at, frame)
+    facts = (
+        Fact("Seen to be gone", since),
+        Fact("Ended" if ended else "Would have ended", frame.date(old.end)),
+        *_identity(old),
+        Fact("What breaks", guides.what_removal_breaks(old)),
+        Fact("Owner", _owners(old)),
+    )
+    when = f"seen to be gone {day}".strip()
+    return replace(_view(item.tenant, old, frame, "REMOVED", "calm", when, facts), date=since)
+
+
+def _seen(at: datetime | None, frame: Frame) -> tuple[str, str]:
+    """An instant at which something was seen, in full and as a day."""
+    if at is None:
+        return "not known", ""
+    return words.long_date(at, frame.zone), words.short_date(at, frame.zone)
+
+
+def unexpected(item: DigestItem, frame: Frame) -> ItemView:
+    """A credential that a rule of the operator says should not be there."""
+    one = item.notice.credential
+    seen, day = _seen(one.first_seen, frame)
+    facts = (
+        Fact("First seen", seen),
+        Fact("The rule says", words.defang(item.notice.reason, words.EVIDENCE_CAP)),
+        Fact("Starts", "not known" if one.start is None else frame.date(one.start)),
+        Fact("Ends", frame.date(one.end)),
+        *_identity(one),
+        Fact("Owner", _owners(one)),
+        Fact("Facts as of", _as_of(item.tenant, one, frame)),
+    )
+    when = f"first seen {day}".strip()
+    shown = _view(item.tenant, one, frame, "UNEXPECTED", "critical", when, facts)
+    return replace(shown, date=seen)
+
+
 def _view(
     tenant: Tenant,
     credential: Credential,

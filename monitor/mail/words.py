@@ -57,6 +57,7 @@ CAUSE_WORDS = {
     "cert_not_registered": "certificate not registered",
     "tls_untrusted": "TLS certificate not trusted",
     "scan_incomplete": "the scan did not reach its end",
+    "scan_shrunk": "many credentials are gone at once",
     "html_instead_of_json": "a web page answered instead of Microsoft",
 }
 
@@ -128,6 +129,12 @@ def short_day(value: date, today: date) -> str:
     """A date for a subject: "30 Nov", with the year where it would be missed."""
     shown = f"{value.day} {MONTHS[value.month - 1]}"
     return shown if abs((value - today).days) < 300 else f"{shown} {value.year:04d}"
+
+
+def short_date(instant: datetime, zone: ZoneInfo) -> str:
+    """A date with its year and no more: "30 Nov 2027"."""
+    there = local(instant, zone).date()
+    return f"{there.day} {MONTHS[there.month - 1]} {there.year:04d}"
 
 
 def days_between(instant: datetime, now: datetime, zone: ZoneInfo) -> int:

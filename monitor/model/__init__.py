@@ -18,6 +18,7 @@ from monitor.model.facts import (
 )
 from monitor.model.inventory import Item, Note, Reading, Served, Sort, WatchedItem
 from monitor.model.mails import (
+    CLOSINGS,
     DIGESTS,
     OVERDUE_AFTER,
     OVERDUE_TRIES,
@@ -39,6 +40,7 @@ from monitor.model.probes import (
     StageTiming,
     stage_label,
 )
+from monitor.model.told import COVERED_DAYS, Acceptance, Forbid, Told
 from monitor.model.visits import IDLE, WebSession
 from monitor.model.watched import (
     OPERATOR,
@@ -65,6 +67,8 @@ from monitor.model.words import (
 
 __all__ = [
     "CLOCK_SLACK",
+    "CLOSINGS",
+    "COVERED_DAYS",
     "DEFAULT_SCAN_INTERVAL",
     "DIGESTS",
     "IDLE",
@@ -73,6 +77,7 @@ __all__ = [
     "OVERDUE_TRIES",
     "STAGES",
     "UNKNOWN_AFTER",
+    "Acceptance",
     "AlarmChange",
     "CanaryResult",
     "Cloud",
@@ -86,6 +91,7 @@ __all__ = [
     "ExchangeResult",
     "FederatedCredential",
     "Finding",
+    "Forbid",
     "HeldSlot",
     "Item",
     "Kind",
@@ -122,6 +128,7 @@ __all__ = [
     "Tenant",
     "TenantHealth",
     "TenantState",
+    "Told",
     "WaitingMail",
     "WatchedItem",
     "WebSession",

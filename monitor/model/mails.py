@@ -12,8 +12,16 @@ OVERDUE_AFTER = timedelta(hours=1)  # a mail that has a path goes within minutes
 OVERDUE_TRIES = 3  # so many refusals are no passing hitch
 
 
-# The kinds of a daily run.
-DIGESTS = (MailKind.REMINDER, MailKind.LAPSED, MailKind.COVERED, MailKind.WELCOME)
+# Of a daily run: what is over, and all kinds.
+CLOSINGS = (MailKind.RENEWED, MailKind.REMOVED)
+DIGESTS = (
+    MailKind.REMINDER,
+    MailKind.LAPSED,
+    MailKind.COVERED,
+    MailKind.WELCOME,
+    MailKind.UNEXPECTED,
+    *CLOSINGS,
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -50,7 +58,10 @@ class Notice:
 
     `level` is the urgency up to which the recipient counts as told once this is accepted; it
     is above the stage's own where later stages are skipped for good (rule 5). For `covered`
-    notices the stage says the days left, and the level is not used.
+    notices the stage says the days left, and the level is not used. The same for `unexpected`
+    and for closings; but the level of `renewed` is the urgency that the days left would have,
+    because in the last week that counts as covered. `successor` is what took its place.
+    `reason` is that of the rule which forbids an unexpected one.
     """
 
     credential: Credential
@@ -59,6 +70,7 @@ class Notice:
     level: int
     days_left: int
     successor: Credential | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Self
 
 from monitor.model import credential_uid
 from monitor.store import schema
+from monitor.store.acceptances import Acceptances
 from monitor.store.alarms import Alarms, AlarmWrite
 from monitor.store.customers import Customers
 from monitor.store.drafts import Drafts
@@ -18,13 +19,14 @@ from monitor.store.outbox import Outbox
 from monitor.store.probes import Probes
 from monitor.store.purge import Purge
 from monitor.store.roster import Roster
-from monitor.store.runs import Runs, Told
+from monitor.store.runs import Runs
 from monitor.store.sealed import SealedSecrets
 from monitor.store.slots import Slots
 from monitor.store.snoozes import Snoozes
+from monitor.store.turns import Turns
 from monitor.store.visits import Visits
 
-__all__ = ["AlarmWrite", "Store", "Told", "credential_uid"]
+__all__ = ["AlarmWrite", "Store", "credential_uid"]
 
 
 class Store(
@@ -34,6 +36,8 @@ class Store(
     Facts,
     Inventory,
     Runs,
+    Turns,
+    Acceptances,
     Outbox,
     Alarms,
     Slots,

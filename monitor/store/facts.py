@@ -25,6 +25,7 @@ from monitor.model import (
     TenantHealth,
 )
 from monitor.store import fold
+from monitor.store.acceptances import use_acceptance
 from monitor.store.alarms import AlarmWrite, apply_alarm
 from monitor.store.engine import Database, upsert
 from monitor.store.examinations import keep_examination
@@ -81,6 +82,8 @@ class Facts:
             if not record_attempt(connection, record, facts=facts):
                 return
             keep_examination(connection, record.tenant, "reading", examination)
+            if record.complete:
+                use_acceptance(connection, record.tenant, record.finished_at)
             if facts:
                 _record_facts(connection, scan, zone, own, proven)
             # A failure with an entry that was corrected meanwhile alarms nobody.

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, update
 
 from monitor.model import (
+    CLOSINGS,
+    COVERED_DAYS,
     DIGESTS,
     HeldSlot,
     MailKind,
     NoticeKey,
     OutboxMail,
     OutboxState,
+    Stage,
+    Told,
     WaitingMail,
 )
 from monitor.store.engine import Database, hold_name
@@ -22,7 +26,7 @@ from monitor.store.slots import finish, is_held
 from monitor.store.tables import NOTICE, OUTBOX
 from monitor.store.text import load
 
-Told = dict[tuple[str, str, int], tuple[int | None, bool]]
+Ledger = dict[tuple[str, str, int], Told]  # by tenant, uid and life
 _DIGESTS = tuple(kind.value for kind in DIGESTS)
 _OPEN = (OutboxState.PENDING.value, OutboxState.DEAD.value)
 _CHUNK = 500
@@ -33,7 +37,7 @@ class Runs:
 
     _database: Database
 
-    def told(self, recipient: str, tenants: Collection[str]) -> Told:
+    def told(self, recipient: str, tenants: Collection[str]) -> Ledger:
         """What a recipient was told, may have been told, or is being told right now.
 
         Args:
@@ -41,8 +45,7 @@ class Runs:
             tenants: only about credentials of these.
 
         Returns:
-            By tenant, uid and life: the highest level told (None if none was), and whether it
-            was said that a newer credential covers it.
+            What was told, by tenant, uid and life.
 
         Raises:
             StoreError: the database cannot be used.
@@ -138,37 +141,54 @@ class Runs:
             return _withdraw(connection, mail_ids)
 
 
-def _told(connection: Connection, recipient: str, tenants: Iterable[str]) -> Told:
-    covered = NOTICE.c.kind == MailKind.COVERED.value
+def _told(connection: Connection, recipient: str, tenants: Iterable[str]) -> Ledger:
+    kind, soon = NOTICE.c.kind, Stage.threshold(COVERED_DAYS).urgency
+    over = kind.in_([one.value for one in CLOSINGS])
+    beside = (MailKind.COVERED.value, MailKind.UNEXPECTED.value)
+    covered = or_(
+        kind == MailKind.COVERED.value,
+        and_(kind == MailKind.RENEWED.value, NOTICE.c.level.between(soon, 0)),
+    )
+    no_stage = or_(over, kind.in_(beside))
     query = (
         select(
             NOTICE.c.tenant,
             NOTICE.c.uid,
             NOTICE.c.life,
-            func.max(case((covered, None), else_=NOTICE.c.level)).label("level"),
+            func.max(case((no_stage, None), else_=NOTICE.c.level)).label("level"),
             func.max(case((covered, 1), else_=0)).label("covered"),
+            func.max(case((kind == MailKind.UNEXPECTED.value, 1), else_=0)).label("unexpected"),
+            func.max(case((no_stage, None), else_=OUTBOX.c.id)).label("staged"),
+            func.max(case((over, OUTBOX.c.id), else_=None)).label("closed"),
         )
         .join(OUTBOX, OUTBOX.c.mail_id == NOTICE.c.mail_id)
-        .where(
-            NOTICE.c.recipient_key == address_key(recipient),
-            or_(
-                NOTICE.c.told_at.is_not(None),
-                OUTBOX.c.state.in_((OutboxState.SENT.value, OutboxState.SENDING.value)),
-                and_(
-                    OUTBOX.c.state.in_((OutboxState.PENDING.value, OutboxState.WITHDRAWN.value)),
-                    OUTBOX.c.possible_duplicate.is_(True),
-                ),
-            ),
-        )
+        .where(NOTICE.c.recipient_key == address_key(recipient), was_told())
         .group_by(NOTICE.c.tenant, NOTICE.c.uid, NOTICE.c.life)
     )
     names = sorted(tenants)
-    told: Told = {}
+    told: Ledger = {}
     for start in range(0, len(names), _CHUNK):
         chunk = query.where(NOTICE.c.tenant.in_(names[start : start + _CHUNK]))
         for row in connection.execute(chunk):
-            told[row.tenant, row.uid, row.life] = (row.level, bool(row.covered))
+            told[row.tenant, row.uid, row.life] = Told(
+                level=row.level,
+                covered=bool(row.covered),
+                closed=(row.closed or 0) > (row.staged or 0),
+                unexpected=bool(row.unexpected),
+            )
     return told
+
+
+def was_told() -> ColumnElement[bool]:
+    """Whether a notice (joined with its mail) was told, may have been, or is told right now."""
+    return or_(
+        NOTICE.c.told_at.is_not(None),
+        OUTBOX.c.state.in_((OutboxState.SENT.value, OutboxState.SENDING.value)),
+        and_(
+            OUTBOX.c.state.in_((OutboxState.PENDING.value, OutboxState.WITHDRAWN.value)),
+            OUTBOX.c.possible_duplicate.is_(True),
+        ),
+    )
 
 
 def _waiting(connection: Connection, recipient: str) -> list[OutboxMail]:
@@ -254,9 +274,9 @@ def _gist(mail: OutboxMail) -> tuple[str, bool, frozenset[NoticeKey] | str]:
     return mail.path, welcome, frozenset(mail.notices) or mail.id
 
 
-def _is_overtaken(mails: Sequence[OutboxMail], told: Told) -> bool:
+def _is_overtaken(mails: Sequence[OutboxMail], told: Ledger) -> bool:
     """Whether some of it was told meanwhile; a welcome, if anything was about its tenants."""
-    welcomed = {tenant for tenant, _, _ in told}
+    welcomed = {tenant for (tenant, _, _), known in told.items() if known.warned}
     return any(
         _is_told(notice, told) or (mail.mail.kind is MailKind.WELCOME and notice.tenant in welcomed)
         for mail in mails
@@ -264,8 +284,12 @@ def _is_overtaken(mails: Sequence[OutboxMail], told: Told) -> bool:
     )
 
 
-def _is_told(notice: NoticeKey, told: Told) -> bool:
-    level, covered = told.get((notice.tenant, notice.uid, notice.life), (None, False))
+def _is_told(notice: NoticeKey, told: Ledger) -> bool:
+    known = told.get((notice.tenant, notice.uid, notice.life), Told())
     if notice.kind is MailKind.COVERED:
-        return covered
-    return level is not None and level >= notice.level
+        return known.covered
+    if notice.kind is MailKind.UNEXPECTED:
+        return known.unexpected
+    if notice.kind in CLOSINGS:
+        return not known.open
+    return known.level is not None and known.level >= notice.level

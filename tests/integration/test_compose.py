@@ -26,6 +26,7 @@ from monitor.model import (
     Sender,
     Tenant,
     TenantHealth,
+    Told,
 )
 from monitor.recipients import Audience, RecipientRun, recipient_runs
 from monitor.render import Renderer
@@ -221,8 +222,8 @@ def test_tenants_in_shadow_share_a_welcome_where_digests_may_be_combined() -> No
 def test_a_welcomed_tenant_is_not_even_mentioned_beside_others() -> None:
     """Neither as long lapsed, nor as what could not be read, nor in another's welcome."""
     shaded = [replace(one, shadow_until=NOW + timedelta(days=14)) for one in BOTH]
-    old = replace(SOON[1], uid="old", end=NOW - timedelta(days=90))
-    told = {("fabrikam", "old", 1): (1, False), ("fabrikam", SOON[1].uid, 1): (-30, False)}
+    old = replace(SOON[1], uid="old", object_id="old", end=NOW - timedelta(days=90))
+    told = {("fabrikam", "old", 1): Told(1), ("fabrikam", SOON[1].uid, 1): Told(-30)}
     for others in (BOTH[:1], shaded[:1]):
         (run,) = recipient_runs([*others, shaded[1]], NOC)
         known = Knowledge({"contoso": SOON[:1], "fabrikam": [SOON[1], old]}, {}, told, {})

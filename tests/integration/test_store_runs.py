@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 
 from monitor.errors import StoreError
-from monitor.model import HeldSlot, MailKind, OutboxMail, OutboxState, Receipt, WaitingMail
+from monitor.model import (
+    HeldSlot,
+    MailKind,
+    OutboxMail,
+    OutboxState,
+    Receipt,
+    Told,
+    WaitingMail,
+)
 from monitor.store import Store
 
 ANN = "ann@contoso.example"
@@ -55,12 +63,12 @@ def test_a_notice_is_told_once_it_is_in_flight_and_not_before(store: Store, make
     store.enqueue([make.mail(make.notice(level=-14))])
     assert store.told(ANN, ["contoso"]) == {}
     mail = claim(store, make)
-    assert store.told(ANN, ["contoso"]) == {KEY: (-14, False)}
+    assert store.told(ANN, ["contoso"]) == {KEY: Told(-14)}
     store.mark_dead(mail.id, mail.lease_token or "", error="550", cause="recipient_unknown")
     assert store.told(ANN, ["contoso"]) == {}
     store.enqueue([make.mail(make.notice(level=-7))])
     send(store, make)
-    assert store.told(ANN, ["contoso"]) == {KEY: (-7, False)}
+    assert store.told(ANN, ["contoso"]) == {KEY: Told(-7)}
 
 
 def test_a_waiting_welcome_gives_way_to_a_reminder_about_the_same(store: Store, make) -> None:
@@ -96,9 +104,9 @@ def test_told_is_the_highest_level_and_covered_is_apart(store: Store, make) -> N
     for _ in range(4):
         send(store, make)
     assert store.told(ANN, ["contoso"]) == {
-        KEY: (3, False),
-        ("contoso", "other", 1): (-30, True),
-        ("contoso", "third", 1): (None, True),
+        KEY: Told(3),
+        ("contoso", "other", 1): Told(-30, covered=True),
+        ("contoso", "third", 1): Told(covered=True),
     }
 
 
@@ -116,8 +124,8 @@ def test_told_is_by_recipient_tenant_and_life(store: Store, make) -> None:
     )
     send(store, make)
     assert store.told("Ann@contoso.example", ["contoso"]) == {
-        KEY: (-30, False),
-        ("contoso", "app-1/secret/key-1", 2): (-1, False),
+        KEY: Told(-30),
+        ("contoso", "app-1/secret/key-1", 2): Told(-1),
     }
     assert set(store.told(ANN, ["contoso", "fabrikam"])) >= {("fabrikam", KEY[1], 1)}
     assert store.told(ANN, []) == {}
@@ -264,7 +272,7 @@ def test_what_may_have_been_accepted_is_not_said_again_in_other_words(store: Sto
         mail.id, mail.lease_token or "", not_before=make.now, error="no answer",
         cause="reply_timeout", uncertain=True,
     )  # fmt: skip
-    assert store.told(ANN, ["contoso"]) == {KEY: (-30, False)}
+    assert store.told(ANN, ["contoso"]) == {KEY: Told(-30)}
     urgent = make.mail(make.notice(level=-14, stage="14"), run_key=NEXT)
     assert write(store, make, urgent) == [urgent.id]
     assert states(store) == {first.id: OutboxState.PENDING, urgent.id: OutboxState.PENDING}
@@ -382,4 +390,4 @@ def test_what_may_have_been_accepted_counts_as_told_when_it_was_taken_back(
         cause="reply_timeout", uncertain=True,
     )  # fmt: skip
     assert store.withdraw([mail.id]) == 1
-    assert store.told(ANN, ["contoso"]) == {KEY: (-30, False)}
+    assert store.told(ANN, ["contoso"]) == {KEY: Told(-30)}

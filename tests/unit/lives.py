@@ -16,12 +16,12 @@ from monitor.decide import StageOf, Told, decide
 from monitor.model import (
     Credential,
     CredentialRef,
-    MailKind,
     Notice,
     Snooze,
     Tenant,
 )
 from monitor.timetable import daily_instant
+from monitor.turns import heard
 from tests.unit import lifecycle_samples
 
 ZONES = [
@@ -104,10 +104,7 @@ uptimes = st.lists(st.tuples(st.booleans(), st.integers(1, 40)), min_size=1, max
 def after(told: Told, notices: Iterable[Notice]) -> Told:
     """What is told once these notices were accepted."""
     for notice in notices:
-        if notice.kind is MailKind.COVERED:
-            told = replace(told, covered=True)
-        else:
-            told = replace(told, level=max(notice.level, told.level or notice.level))
+        told = heard(told, notice)
     return told
 
 

@@ -174,10 +174,10 @@ def test_in_its_last_week_a_superseded_one_is_mentioned_once(left):
     assert unsaid(again) is Reason.COVERED_TOLD
 
 
-def test_a_reminder_told_before_the_renewal_does_not_hide_the_mention():
+def test_a_renewal_told_long_before_the_end_does_not_hide_the_mention():
     """They are two different things to say."""
     old = credential(end=NOW + days(2))
-    made = decisions(old, NEW, told={KEY: Told(Stage.threshold(3).urgency)})["a"]
+    made = decisions(old, NEW, told={KEY: Told(Stage.threshold(30).urgency, closed=True)})["a"]
     assert made.reason is Reason.COVERED_SOON
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from monitor import lifecycle
 from monitor.decide import Decision, Reason, Told, decide
-from monitor.model import Kind, Snooze
+from monitor.model import CLOSINGS, Kind, Snooze
 from tests.unit.lives import NOW, RELAXED, TENANT, ZONES, after, credential
 
 EDGES = [
@@ -49,6 +49,7 @@ SAID = {
     Reason.STILL_LAPSED,
     Reason.OWN_CREDENTIAL,
     Reason.COVERED_SOON,
+    Reason.OVER,
 }
 
 
@@ -61,7 +62,8 @@ def heaps_with_history(draw):
     for key in keys:
         if draw(st.booleans()):
             level = draw(st.one_of(st.none(), st.integers(-60, 6)))
-            told[key] = Told(level, draw(st.booleans()))
+            life = draw(st.integers(1, key[2]))
+            told[(*key[:2], life)] = Told(level, draw(st.booleans()), draw(st.booleans()))
         if draw(st.integers(0, 3)) == 0:
             acked = draw(st.one_of(st.none(), st.integers(-60, 6)))
             until = draw(st.sampled_from([None, NOW, NOW + timedelta(days=3)]))
@@ -84,7 +86,11 @@ def test_every_credential_gets_one_decision_and_every_silence_has_a_reason(given
     assert sorted(one.credential.uid for one in made) == sorted(one.uid for one in heap)
     for one in made:
         assert (one.reason in SAID) == (one.notice is not None)
-        if one.notice is not None:
+        if one.reason is Reason.OVER:
+            assert one.notice.kind in CLOSINGS
+            about = one.notice.credential
+            assert told[about.tenant, about.uid, about.life].open
+        elif one.notice is not None:
             assert one.credential.removed_at is None
             assert one.credential.end is not None
             assert not one.credential.managed_identity
@@ -113,7 +119,8 @@ def test_a_second_run_after_all_was_accepted_says_nothing(given_heap, zone):
     told = dict(told)
     for one in at_now(heap, told, snoozes, zone):
         if one.notice is not None:
-            key = (one.credential.tenant, one.credential.uid, one.credential.life)
+            about = one.notice.credential
+            key = (about.tenant, about.uid, about.life)
             told[key] = after(told.get(key, Told()), [one.notice])
     assert [one.notice for one in at_now(heap, told, snoozes, zone) if one.notice] == []
 

@@ -1,0 +1,48 @@
+"""The question about a tenant of which many credentials are gone at once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from monitor.mail import words
+from monitor.mail.alarms import WHY, AlarmView
+from monitor.mail.views import Fact
+from monitor.model import Tenant, TenantHealth
+
+CAUSE = "scan_shrunk"
+
+
+def shrunk_view(
+    tenant: Tenant,
+    health: TenantHealth,
+    explanation: str,
+    fix: str,
+    *,
+    zone: ZoneInfo,
+    now: datetime,
+) -> AlarmView:
+    """Asks whether it was meant; the tenant can be read, but the scan is held."""
+    name, problem = words.plain(tenant.name, 40), words.plain(health.problem or "", 400)
+    gone = problem.partition(" since ")[0] or "many credentials are gone"
+    last = health.last_complete
+    facts = [
+        Fact("Last scan that counts", "none" if last is None else words.long_date(last, zone)),
+        Fact("Asked at", words.long_date(now, zone)),
+        Fact("Directory id", words.plain(tenant.directory_id), code=True),
+        Fact("What was seen", words.defang(problem, words.EVIDENCE_CAP)),
+    ]
+    return AlarmView(
+        word="CANNOT CHECK",
+        tone="lapsed",
+        subject=f"{gone}: was that meant?",
+        where=name,
+        verdict=f"{gone} in {words.defang(name)}. Was that meant?",
+        action="Nothing was removed or resolved. Reminders go on from the last facts.",
+        facts=tuple(facts),
+        explanation=tuple(words.lines(explanation)),
+        fix=tuple(words.lines(fix.replace("accept NAME", f"accept {name}"))),
+        foot=("It is asked once. A mail says RECOVERED when a scan counts again.", WHY),
+        command=f"lapsewatch tenant accept {name}",
+        command_title="To say yes, on the machine that runs Lapsewatch (it holds for one day)",
+    )
