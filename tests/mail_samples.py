@@ -14,13 +14,16 @@ from monitor.model import (
     Credential,
     CredentialRef,
     Finding,
+    Item,
     Kind,
     Mail,
     MailKind,
+    Note,
     Notice,
     ObjectType,
     Probe,
     Recipient,
+    Sort,
     Stage,
     StageTiming,
     Tenant,
@@ -100,6 +103,29 @@ def item(days: int = 7, *, who: Tenant | None = None, **changes: Any) -> DigestI
     kind = MailKind.LAPSED if days < 0 else MailKind.REMINDER
     found = credential(days, tenant=who.name, **changes)
     return DigestItem(who, Notice(found, kind, stage, stage.urgency, days))
+
+
+def note() -> Note:
+    """What somebody keeps about the app of `credential`."""
+    return Note(
+        "Contoso",
+        "Backup*",
+        used_by=("Veeam",),
+        where=("Veeam console, SMTP settings", 'KeePass, "Backup SMTP"'),
+        owner="ada.lovelace@contoso.example",
+        runbook="https://wiki.contoso.example/backup",
+        remark="Restart the service",
+    )
+
+
+def watched(days: int = 7) -> DigestItem:
+    """A notice about an Apple push certificate that somebody keeps the date of."""
+    kept = Item("Contoso", "Device push", Sort.APPLE_PUSH, used_by=("Intune",), where=("Intune",))
+    about = item(
+        days, kind=Kind.ITEM, object_type=ObjectType.ITEM, object_id=kept.object_id, app_id=None,
+        app_name=kept.name, name=kept.label, key_id=kept.object_id, owners=None,
+    )  # fmt: skip
+    return replace(about, note=kept.note)
 
 
 def _stage(who: Tenant, days: int) -> Stage:
@@ -397,9 +423,12 @@ def every_mail() -> Mapping[str, Mail]:
         "still_lapsed": [(tenant(), gone)],
         "blind": [(fabrikam, blind)],
     }
+    noted = replace(item(), note=note())
     own = item(5, app_name="Lapsewatch", own=True, name=None)
     return {
         "reminder-one": digest(item()),
+        "reminder-noted": digest(noted),
+        "reminder-item": digest(watched()),
         "reminder-own": digest(own),
         "reminder-three": digest(
             item(20), saml, item(3, who=fabrikam, app_name=LONG_NAME), **aside
