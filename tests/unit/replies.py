@@ -34,7 +34,7 @@ bad_scope ca_blocked cert_not_registered bad_assertion_signature assertion_expir
 assertion_malformed fic_no_match fic_issuer_mismatch fic_subject_mismatch
 fic_case_mismatch managed_identity_missing managed_identity_ambiguous
 html_instead_of_json transient clock_skew secret_missing malformed_page
-scan_incomplete unknown
+scan_incomplete scan_shrunk unknown
 """
 VOCABULARY = set(IDS.split())
 CASES = [
