@@ -114,4 +114,6 @@ def foot(kind: MailKind) -> str:
     """The first line of the foot."""
     if kind is MailKind.UNEXPECTED:
         return "This is said once about each of them."
-    return "You were warned about this. If the new one goes away again, the reminders go on."
+    if kind is MailKind.REMOVED:
+        return "If it comes back, the reminders go on."
+    return "If the new one goes away again, the reminders go on."

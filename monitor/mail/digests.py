@@ -197,12 +197,9 @@ def _foot(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> tuple[st
         first = closings.foot(kind)
     if kind is MailKind.COVERED:
         first = "There is no further reminder of an old one while a newer one is in place."
-    foot = [
-        first,
-        f"You get this mail because {words.address(frame.recipient)} receives the warnings "
-        f"for {where}.",
-    ]
-    if frame.next_run is not None and kind is not MailKind.WELCOME:
+    why = "was warned about this" if kind in CLOSINGS else f"receives the warnings for {where}"
+    foot = [first, f"You get this mail because {words.address(frame.recipient)} {why}."]
+    if frame.next_run is not None and kind not in (MailKind.WELCOME, *CLOSINGS):
         run = words.long_date(frame.next_run, frame.zone)
         foot.append(f"The next mail can come on {run}, if something new is due.")
     return tuple(foot)

@@ -295,7 +295,7 @@ def unexpected_steps(word: str) -> tuple[str, ...]:
     """What is to do about a credential that should not be there."""
     return (
         "Find out who added it: look at the audit log of Entra (Monitoring, Audit logs), "
-        'activity "Update application - Certificates and secrets management".',
+        "activity Certificates and secrets management.",
         f"Nobody knows about it? Delete the {word}, look at the app's sign-ins, and treat it as "
         "an attack until you know better.",
         "It may stay? Then change the [[forbid]] rule in lapsewatch.toml.",

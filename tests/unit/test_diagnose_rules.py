@@ -55,9 +55,10 @@ def test_a_rule_that_only_knows_its_own_example_is_found_out() -> None:
 
 
 def test_vocabulary_is_complete() -> None:
-    """The data file has every id, and a rule for each but `unknown`."""
+    """The data file has every id, and a rule for each that a text can mean."""
     assert set(BOOK.causes) == VOCABULARY
-    assert {table["cause"] for table in TABLES} == VOCABULARY - {"unknown"}
+    no_text = {"unknown", "scan_shrunk"}  # the latter is what Lapsewatch itself found
+    assert {table["cause"] for table in TABLES} == VOCABULARY - no_text
 
 
 @pytest.mark.parametrize("cause", sorted(VOCABULARY))
