@@ -8,11 +8,14 @@ from typing import Self
 from monitor.model import credential_uid
 from monitor.store import schema
 from monitor.store.alarms import Alarms, AlarmWrite
+from monitor.store.audit import Audit
 from monitor.store.customers import Customers
 from monitor.store.drafts import Drafts
 from monitor.store.engine import BUSY_SECONDS, Database
 from monitor.store.examinations import Examinations
 from monitor.store.facts import Facts
+from monitor.store.hand_overs import HandOvers
+from monitor.store.links import Links
 from monitor.store.outbox import Outbox
 from monitor.store.probes import Probes
 from monitor.store.purge import Purge
@@ -41,6 +44,9 @@ class Store(
     Drafts,
     Examinations,
     Visits,
+    Links,
+    HandOvers,
+    Audit,
 ):
     """Everything Lapsewatch remembers. Safe to use from several threads.
 
