@@ -19,7 +19,7 @@ from monitor.mail.calendars import calendar
 from monitor.mail.digests import DigestView
 from monitor.mail.guides import alarm_link, portal_link
 from monitor.mail.sheets import sheet
-from monitor.mail.views import DigestItem, Frame
+from monitor.mail.views import ActionView, DigestItem, Frame
 from monitor.mail.words import long_date, relative_days
 from monitor.model import (
     OPERATOR,
@@ -33,6 +33,7 @@ from monitor.model import (
     Tenant,
     TenantHealth,
 )
+from monitor.model.acts import HandOver
 from monitor.onboard import ExchangeSetup, Form, Model
 from monitor.powershell import literal
 
@@ -84,6 +85,8 @@ class Renderer:
         blind: Sequence[tuple[Tenant, TenantHealth]] = (),
         next_run: datetime | None = None,
         welcome: bool = False,
+        actions: Mapping[tuple[str, str], tuple[ActionView, ...]] | None = None,
+        handed_over: Mapping[tuple[str, str, int], HandOver] | None = None,
     ) -> Mail:
         """One recipient's mail of one run: `reminder`, `lapsed` or `covered`.
 
@@ -92,7 +95,9 @@ class Renderer:
         """
         if not items:
             raise ValueError("a digest needs at least one notice")
-        frame = Frame(recipient, zone, now, self._clouds, as_of, next_run)
+        frame = Frame(
+            recipient, zone, now, self._clouds, as_of, next_run, actions or {}, handed_over or {}
+        )
         ordered = digests.soonest_first(items)
         kind = MailKind.WELCOME if welcome else digests.digest_kind(ordered)
         for shown, lines in digests.SHOWN:

@@ -60,6 +60,7 @@ class Runs:
             health=self._store.health(),
             snoozes=self._store.snoozes(),
             paths=self._paths(tenants),
+            handed_over=self._store.hand_overs(),
         )
 
     def tidy(self, standing: Standing) -> set[str]:
@@ -94,6 +95,7 @@ class Runs:
             health=standing.health,
             told=self._store.told(run.address, run.names),
             snoozes=standing.snoozes,
+            handed_over=standing.handed_over,
         )
         return self._composer.digests(run, known, standing.paths, self._clock())
 

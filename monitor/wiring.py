@@ -27,6 +27,7 @@ from monitor.doctor.gather import Ways
 from monitor.doctor.rounds import Doctor
 from monitor.errors import SecretError
 from monitor.lifecycle import OwnCredential
+from monitor.links import LinkMaker
 from monitor.model import Cloud, CredentialRef, Tenant
 from monitor.recipients import Audience, recipient_runs
 from monitor.render import Renderer
@@ -231,12 +232,19 @@ class App:
         """Decides, composes and writes daily runs."""
         return Runs(
             self.store,
-            composer=Composer(renderer=self.renderer, audience=self.audience),
+            composer=Composer(
+                renderer=self.renderer, audience=self.audience, links=self.link_maker()
+            ),
             audience=self.audience,
             operator_sender=self.configuration.operator_sender,
             paths=self.carriers.paths,
             clock=self.clock,
         )
+
+    def link_maker(self) -> LinkMaker | None:
+        """Makes the links in mails; None where readers cannot reach the page."""
+        address, lasts = self.configuration.base_url, self.configuration.links_last
+        return LinkMaker(address, lasts) if address and lasts else None
 
     def deliverer(self) -> Deliverer:
         """Empties the outbox."""

@@ -17,7 +17,7 @@ from monitor.store.engine import Database
 from monitor.store.hand_overs import keep_hand_over
 from monitor.store.roster import hold_tenant
 from monitor.store.snoozes import insert_snooze
-from monitor.store.tables import OUTBOX, Row, _core, _tenant, _text
+from monitor.store.tables import OUTBOX, TENANT, Row, _core, _tenant, _text
 
 TAKEN_OUT = "taken-out"
 _TOKEN = re.compile(r"(?<=/a/)[A-Za-z0-9_-]{22,86}")
@@ -119,7 +119,15 @@ class Links:
 
 
 def insert_links(connection: Connection, mails: Sequence[OutboxMail]) -> None:
-    """Add the links of new mails; those that are long out of date go."""
+    """Add the links of new mails; those that are out of date go.
+
+    Those about a tenant that was removed since the mail was written are left out.
+    """
+    names = {link.tenant for mail in mails for link in mail.links}
+    if not names:
+        return
+    query = select(TENANT.c.name).where(TENANT.c.name.in_(sorted(names))).order_by(TENANT.c.name)
+    there = set(connection.execute(query.with_for_update(read=True)).scalars())
     rows = [
         {
             "digest": link.digest,
@@ -136,6 +144,7 @@ def insert_links(connection: Connection, mails: Sequence[OutboxMail]) -> None:
         }
         for mail in mails
         for link in mail.links
+        if link.tenant in there
     ]
     if rows:
         oldest = min(link.made_at for mail in mails for link in mail.links)
