@@ -19,6 +19,7 @@ from monitor.store.links import Links
 from monitor.store.outbox import Outbox
 from monitor.store.probes import Probes
 from monitor.store.purge import Purge
+from monitor.store.readings import Readings
 from monitor.store.roster import Roster
 from monitor.store.runs import Runs, Told
 from monitor.store.sealed import SealedSecrets
@@ -44,6 +45,7 @@ class Store(
     Drafts,
     Examinations,
     Visits,
+    Readings,
     Links,
     HandOvers,
     Audit,
