@@ -48,7 +48,7 @@ def outcome(
     if one.life > life:
         return Outcome("renewed", (f"Renewed: it is {_valid_to(one, zone)} now.",), over=True)
     if newer is None:
-        return Outcome("same", (_nothing_new(one, word, zone),))
+        return Outcome("same", (_nothing_new(one, word, _coming(one, found, now), zone),))
     seen = f"Seen: new {_called(newer, zone)}. The old one is still there"
     if one.own:
         told = f"{seen}, and Lapsewatch itself signs in with it: give Lapsewatch the new value."
@@ -92,7 +92,23 @@ def _valid_to(one: Credential, zone: ZoneInfo) -> str:
     return "without an end date" if one.end is None else f"valid to {long_date(one.end, zone)}"
 
 
-def _nothing_new(one: Credential, word: str, zone: ZoneInfo) -> str:
+def _coming(one: Credential, found: Sequence[Credential], now: datetime) -> Credential | None:
+    """A newer one that is not valid yet, so that it cannot take over."""
+    start = {
+        each.start: each
+        for each in found
+        if (each.object_id, each.kind) == (one.object_id, one.kind)
+        and each.removed_at is None
+        and each.start is not None
+        and each.start > now
+    }
+    return start[min(start)] if start else None
+
+
+def _nothing_new(one: Credential, word: str, coming: Credential | None, zone: ZoneInfo) -> str:
+    if coming is not None and coming.start is not None:
+        begins = long_date(coming.start, zone)
+        return f"Not yet: there is a new {_called(coming, zone)}, but it starts on {begins} only."
     end = "has no end date" if one.end is None else f"ends on {long_date(one.end, zone)}"
     return (
         f"Nothing new yet: the {word} {end}, and there is no newer one beside it. Entra can take "

@@ -14,6 +14,7 @@ import typer
 
 from monitor import __version__
 from monitor.cli import (
+    auditing,
     customers,
     demo,
     discovering,
@@ -31,6 +32,7 @@ from monitor.cli import (
     shadows,
     silencing,
     tenants,
+    verifying,
 )
 from monitor.cli.terminal import complain
 from monitor.errors import LapsewatchError
@@ -62,6 +64,8 @@ for module in (
     reports,
     forecasting,
     silencing,
+    verifying,
+    auditing,
     doctor,
 ):
     module.register(app)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from monitor.cli.auditing import entry
 from monitor.cli.tenants import AsJson, named, tenant
 from monitor.cli.terminal import many, print_json, wired
 
@@ -27,7 +28,9 @@ def live(
         raise typer.BadParameter("name tenants, or say --all (not both)", param_hint="NAME")
     with wired(context) as app:
         chosen = app.store.tenants() if everyone else [named(app, name) for name in names or ()]
-        ended = {entry.name: app.store.end_shadow(entry.name, now=app.clock()) for entry in chosen}
+        ended = {one.name: app.store.end_shadow(one.name, now=app.clock()) for one in chosen}
+        for name in (name for name, was in ended.items() if was):
+            app.store.put_audit(entry(app.clock(), "tenant live", name, name))
     if as_json:
         rows = [(name, "live" if was else "unchanged") for name, was in ended.items()]
         print_json([{"name": name, "outcome": outcome} for name, outcome in rows])
