@@ -7,6 +7,7 @@ import hashlib
 import re
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +52,9 @@ class Room:
 
     def cycle(self) -> None:
         """Read the tenant, and tell who is to be told."""
-        asyncio.run(scan_tenants(self.app))
+        # In a thread, because a browser's driver has a loop in this one.
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(lambda: asyncio.run(scan_tenants(self.app))).result()
         send_warnings(self.app)
 
     def mails(self, kind: str = "") -> list[str]:
