@@ -10,10 +10,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from monitor.cli.root import run
 from monitor.model import Credential
 from monitor.sandbox.faults import Fault
 from tests.acceptance.act_room import Reader, Room, act_room
+from tests.acceptance.command_line import own_log
 from tests.acceptance.setup_room import words
+
+__all__ = ["own_log"]  # a fixture
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -155,3 +159,19 @@ def test_a_scan_that_began_later_knows_better(room: Room) -> None:
     assert of_invoices(room)["first"].removed_at is None
     assert write(tenant, one.object_id, None, started_at=now, at=now)  # known-bad: a look of now
     assert of_invoices(room)["first"].removed_at is not None
+
+
+def test_the_command_does_the_same_and_tells_everybody(
+    room: Room, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 3 while there is nothing new, 0 once it is over; the mails have gone by then."""
+    key = of_invoices(room)["first"].key_id or ""
+    settings = str(tmp_path / "lapsewatch.toml")
+    assert run(("--config", settings, "verify", key, "--by", "Ann")) == 3
+    assert "Nothing new yet" in capsys.readouterr().out
+    room.new_secret()
+    before = len(room.mails())
+    assert run(("--config", settings, "verify", key)) == 0
+    assert 'Seen: new secret "second"' in capsys.readouterr().out
+    assert len(room.mails()) == before + 2
+    assert [entry.who for entry in room.app.store.audit()][-1] == "Ann"
