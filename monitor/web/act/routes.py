@@ -36,6 +36,36 @@ class Turned(Refused):
     """A request is answered with a page that says why not; the act pages' own form of it."""
 
 
+class Door:
+    """Tells tokens apart.
+
+    Args:
+        desk: knows what they are about.
+        guesses: counts wrong ones.
+    """
+
+    def __init__(self, desk: Desk, guesses: Guesses) -> None:
+        self._desk = desk
+        self._guesses = guesses
+
+    def open(self, request: Request, token: str, *, used_too: bool = False) -> Subject:
+        """What a token is about; every token that opens nothing gets the same answer.
+
+        Raises:
+            Turned: it opens nothing, or this address was wrong too often just now.
+        """
+        client = request.client.host if request.client else "?"
+        fits, now = _TOKEN.fullmatch(token), self._desk.app.clock()
+        about = self._desk.subject(token, used_too=used_too) if fits else None
+        if about is not None:
+            return about  # whoever is right is never locked out by others behind the same proxy
+        if self._guesses.too_many(client, now):
+            raise Turned(429, "Too many tries", "Wait a minute, then try again.", wait=60)
+        self._guesses.wrong(client, now)
+        _log.warning("link_refused", client=client)
+        raise _nothing()
+
+
 def install(web: FastAPI, desk: Desk, guesses: Guesses, address: str | None) -> None:
     """Add the pages to the application.
 
@@ -45,23 +75,11 @@ def install(web: FastAPI, desk: Desk, guesses: Guesses, address: str | None) -> 
         guesses: counts wrong tokens.
         address: under which the page is reached from outside, if the settings say so.
     """
-    router = APIRouter(include_in_schema=False)
-
-    def wanted(request: Request, token: str, *, used_too: bool = False) -> Subject:
-        """What a token is about; every token that opens nothing gets the same answer."""
-        client, now = request.client.host if request.client else "?", desk.app.clock()
-        about = desk.subject(token, used_too=used_too) if _TOKEN.fullmatch(token) else None
-        if about is not None:
-            return about  # whoever is right is never locked out by others behind the same proxy
-        if guesses.too_many(client, now):
-            raise Turned(429, "Too many tries", "Wait a minute, then try again.", wait=60)
-        guesses.wrong(client, now)
-        _log.warning("link_refused", client=client)
-        raise _nothing()
+    router, door = APIRouter(include_in_schema=False), Door(desk, guesses)
 
     @router.get("/a/{token:path}")
     def look(request: Request, token: str) -> HTMLResponse:
-        about = wanted(request, token)
+        about = door.open(request, token)
         return HTMLResponse(_page(about, nonce_of(token, about.now)))
 
     @router.post("/a/{token:path}")
@@ -71,7 +89,7 @@ def install(web: FastAPI, desk: Desk, guesses: Guesses, address: str | None) -> 
         form: dict[str, str] = Depends(_form),  # noqa: B008 (FastAPI's way)
     ) -> Response:
         same_origin(request, address)
-        about = wanted(request, token, used_too=True)
+        about = door.open(request, token, used_too=True)
         if not is_nonce(form.get("nonce", ""), token, about.now):
             if about.link.used_at is not None:
                 raise _nothing()
