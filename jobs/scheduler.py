@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -25,6 +26,7 @@ from monitor import __version__
 from monitor.errors import LapsewatchError
 from monitor.liveness import BEAT, why_not_ready
 from monitor.log import get
+from monitor.web.act import act_pages
 from monitor.web.app import create_app
 from monitor.web.server import Server, listen
 from monitor.web.setup import setup_pages
@@ -174,6 +176,8 @@ def web_app(
     """The page over the wired product."""
     web = app.configuration.settings.web
     names = ["127.0.0.1", "localhost", "[::1]", host, *web.allowed_hosts]
+    if outside := urlsplit(app.configuration.base_url or "").hostname:
+        names.append(outside)  # the links in mails lead there
     return create_app(
         report=app.report,
         alive=lambda: why_not_ready(app),
@@ -184,6 +188,7 @@ def web_app(
         allowed_hosts=["*"] if web.allowed_hosts == ("*",) else names,
         per_credential_metrics=web.metrics_per_credential,
         setup=setup_pages(app, lambda name: _read_once(app, name)) if setup else None,
+        acts=act_pages(app),
     )
 
 

@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 from monitor.decide import Decision, decide_run, tenant_state
 from monitor.inventory import Notes
 from monitor.lifecycle import has_lapsed, successors
+from monitor.links import LinkMaker, Offer
+from monitor.mail.digests import soonest_first
 from monitor.model import (
     CLOSINGS,
     Credential,
@@ -26,6 +28,7 @@ from monitor.model import (
     TenantState,
     Told,
 )
+from monitor.model.acts import HandOver, Link
 from monitor.recipients import Audience, RecipientRun
 from monitor.render import DigestItem, Renderer
 from monitor.routes import NO_PATH, Paths, choose
@@ -45,6 +48,7 @@ class Standing:
     snoozes: Mapping[SnoozeKey, Snooze]
     paths: Paths
     notes: Notes = field(default_factory=Notes)
+    handed_over: Mapping[SnoozeKey, HandOver] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ class Knowledge:
     snoozes: Mapping[SnoozeKey, Snooze]
     notes: Notes = field(default_factory=Notes)
     forbids: Sequence[Forbid] = ()
+    handed_over: Mapping[SnoozeKey, HandOver] = field(default_factory=dict)
 
 
 class Sort(StrEnum):
@@ -105,11 +110,15 @@ class Composer:
     Args:
         renderer: makes the words.
         audience: the operator: who gets alarms, in which zone, how old facts may be.
+        links: makes the links by which readers act; None: the mails have none.
     """
 
-    def __init__(self, *, renderer: Renderer, audience: Audience) -> None:
+    def __init__(
+        self, *, renderer: Renderer, audience: Audience, links: LinkMaker | None = None
+    ) -> None:
         self._renderer = renderer
         self._audience = audience
+        self._links = links
 
     def digests(
         self, run: RecipientRun, known: Knowledge, paths: Paths, now: datetime
@@ -144,6 +153,7 @@ class Composer:
         said = {(item.tenant.name, item.notice.credential.uid) for item in items}
         lapsed, covered = _also_worth_saying(digest.spoken_of, digest.decisions, said, now)
         blind = self._blind(digest.spoken_of, digest.known.health, now)
+        offer = self._offer(items, run.address, now)
         mail = self._renderer.digest(
             items,
             recipient=run.address,
@@ -155,6 +165,8 @@ class Composer:
             blind=blind,
             next_run=run.next_slot(now),
             welcome=digest.sort is Sort.WELCOME,
+            actions=offer.views,
+            handed_over=digest.known.handed_over,
         )
         named = {name for name, _ in said}
         named |= {tenant.name for tenant, _ in (*lapsed, *blind)}
@@ -168,7 +180,13 @@ class Composer:
             domain=paths.domain(digest.path),
             notices=tuple(_notice_key(item, run.address) for item in items),
             run_key=run.key(now),
+            links=offer.shown_in(mail.text),
         )
+
+    def _offer(self, items: Sequence[DigestItem], recipient: str, now: datetime) -> Offer:
+        if self._links is None:
+            return Offer()
+        return self._links.offer(soonest_first(items), recipient, now)
 
     def _blind(
         self, tenants: Sequence[Tenant], health: Mapping[str, TenantHealth], now: datetime
@@ -250,6 +268,7 @@ def outbox_row(
     notices: tuple[NoticeKey, ...] = (),
     scope: str | None = None,
     run_key: str | None = None,
+    links: tuple[Link, ...] = (),
 ) -> OutboxMail:
     """A row for the outbox: here Message-ID and Date are fixed, once for all copies."""
     row_id = uuid4().hex
@@ -264,6 +283,7 @@ def outbox_row(
         notices=notices,
         scope=scope,
         run_key=run_key,
+        links=links,
     )
 
 

@@ -73,6 +73,7 @@ class OperatorTable(Strict):
     time_zone: ZoneName | None = None
     send_hour: Hour | None = None
     base_url: WebAddress | None = None
+    link_days: int = Field(30, ge=0, le=30)
     directory_id: Guid | None = None
     cloud: str | None = None
     sender: OperatorSender | None = None
@@ -254,6 +255,12 @@ class Configuration:
     def base_url(self) -> str | None:
         """Where the page can be reached from outside."""
         return self.settings.operator.base_url if self.settings.operator else None
+
+    @property
+    def links_last(self) -> timedelta:
+        """How long the links in mails can be used; nothing where there are to be none."""
+        operator = self.settings.operator
+        return timedelta(days=operator.link_days if operator else 0)
 
     @property
     def operator_sender(self) -> Sender | None:

@@ -15,12 +15,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from monitor.mail import alarms, digests, shrunk, words
 from monitor.mail.alarms import AlarmView, CanaryFacts
+from monitor.mail.calendars import calendar
 from monitor.mail.digests import DigestView
 from monitor.mail.guides import alarm_link, portal_link
-from monitor.mail.views import DigestItem, Frame
+from monitor.mail.sheets import sheet
+from monitor.mail.views import ActionView, DigestItem, Frame
 from monitor.mail.words import long_date, relative_days
 from monitor.model import (
     OPERATOR,
+    Attachment,
     Cloud,
     Credential,
     Finding,
@@ -30,6 +33,7 @@ from monitor.model import (
     Tenant,
     TenantHealth,
 )
+from monitor.model.acts import HandOver
 from monitor.onboard import ExchangeSetup, Form, Model
 from monitor.powershell import literal
 
@@ -81,6 +85,8 @@ class Renderer:
         blind: Sequence[tuple[Tenant, TenantHealth]] = (),
         next_run: datetime | None = None,
         welcome: bool = False,
+        actions: Mapping[tuple[str, str], tuple[ActionView, ...]] | None = None,
+        handed_over: Mapping[tuple[str, str, int], HandOver] | None = None,
     ) -> Mail:
         """One recipient's mail of one run: `reminder`, `lapsed` or `covered`.
 
@@ -89,7 +95,9 @@ class Renderer:
         """
         if not items:
             raise ValueError("a digest needs at least one notice")
-        frame = Frame(recipient, zone, now, self._clouds, as_of, next_run)
+        frame = Frame(
+            recipient, zone, now, self._clouds, as_of, next_run, actions or {}, handed_over or {}
+        )
         ordered = digests.soonest_first(items)
         kind = MailKind.WELCOME if welcome else digests.digest_kind(ordered)
         for shown, lines in digests.SHOWN:
@@ -106,7 +114,12 @@ class Renderer:
             mail = self._mail(kind, view, app=view.head.app)
             if len(mail.html.encode()) < SIZE:
                 break
-        return replace(mail, references=_references(ordered), urgent=digests.is_urgent(ordered))
+        return replace(
+            mail,
+            references=_references(ordered),
+            urgent=digests.is_urgent(ordered),
+            attachments=_attachments(ordered, frame, short=view.main.more > 0),
+        )
 
     def cannot_check(
         self,
@@ -237,6 +250,14 @@ class Renderer:
             return subject
         short = words.shorten(app, max(len(app) - over, MIN_NAME))
         return words.plain(template.render(facts, app=short), 200)
+
+
+def _attachments(
+    items: Sequence[DigestItem], frame: Frame, *, short: bool
+) -> tuple[Attachment, ...]:
+    """The ends for the calendar, and the whole list where the mail shows only a part in full."""
+    files = [sheet(items, frame) if short else None, calendar(items, frame)]
+    return tuple(file for file in files if file is not None)
 
 
 def _environment(*, autoescape: bool) -> Environment:

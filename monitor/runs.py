@@ -76,6 +76,7 @@ class Runs:
             snoozes=self._store.snoozes(),
             paths=self._paths(tenants),
             notes=Notes(self._store.what_is_noted()),
+            handed_over=self._store.hand_overs(),
         )
 
     def _all_runs(self, tenants: Sequence[Tenant]) -> list[RecipientRun]:
@@ -157,6 +158,7 @@ class Runs:
             snoozes=standing.snoozes,
             notes=standing.notes,
             forbids=self._forbids,
+            handed_over=standing.handed_over,
         )
         return self._composer.digests(run, known, standing.paths, self._clock())
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -25,11 +24,12 @@ from monitor.discoveries import Discoveries
 from monitor.doctor.consult import Consultation
 from monitor.doctor.gather import Ways
 from monitor.doctor.rounds import Doctor
-from monitor.errors import SecretError
 from monitor.inventory import Notes
 from monitor.items import Items
 from monitor.lifecycle import OwnCredential
+from monitor.links import LinkMaker
 from monitor.model import Cloud, CredentialRef, Tenant
+from monitor.ownership import OwnValues
 from monitor.recipients import Audience, recipient_runs
 from monitor.render import Renderer
 from monitor.rulebooks import own_rules, rulebook
@@ -39,6 +39,7 @@ from monitor.sealed import SealedValues
 from monitor.senders import unknown_cloud
 from monitor.store import Store
 from monitor.vault import Vault
+from monitor.verifications import Verifications
 from monitor.wizard.guided import Wizard
 from monitor.wizard.keeping import Keeper
 
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
 
 Clock = Callable[[], datetime]
 EXAMINED_FOR = timedelta(minutes=5)  # at most, so that a slot's lease outlasts it
-READERS = 8  # secret values that are read at the same time
 
 _log = log.get(__name__)
 
@@ -245,11 +245,27 @@ class App:
         """Decides, composes and writes daily runs."""
         return Runs(
             self.store,
-            composer=Composer(renderer=self.renderer, audience=self.audience),
+            composer=Composer(
+                renderer=self.renderer, audience=self.audience, links=self.link_maker()
+            ),
             audience=self.audience,
             operator_sender=self.configuration.operator_sender,
             paths=self.carriers.paths, clock=self.clock, forbids=self.configuration.forbids,
         )  # fmt: skip
+
+    @cached_property
+    def verifications(self) -> Verifications:
+        """Looks at single credentials at once."""
+        return Verifications(
+            self.store, graph=self.graph, credential=self.credential, own=self.own.read,
+            cloud=self.cloud, carriers=self.carriers, canaries=self.canaries, runs=self.runs,
+            clock=self.clock,
+        )  # fmt: skip
+
+    def link_maker(self) -> LinkMaker | None:
+        """Makes the links in mails; None where readers cannot reach the page."""
+        address, lasts = self.configuration.base_url, self.configuration.links_last
+        return LinkMaker(address, lasts) if address and lasts else None
 
     def deliverer(self) -> Deliverer:
         """Empties the outbox."""
@@ -299,48 +315,15 @@ class App:
         """
         return self.credentials.resolve(reference)
 
-    def own_credentials(self) -> list[OwnCredential]:
-        """All that Lapsewatch signs in with anywhere, each value read once (rule 6a).
-
-        A shared app's credential lives in one directory and is used for all of them. So what is
-        found in a tenant is compared with all, whichever tenant it is used for. Managed and
-        workload identities have no value in Entra and are left out.
-        """
-        tenants = self.store.tenants()
-        pairs = [(tenant.client_id, tenant.credential) for tenant in tenants]
-        pairs += [(app.client_id, app.credential) for app in self.store.shared_apps()]
-        pairs += [
-            (sender.client_id or tenant.client_id, sender.credential or tenant.credential)
-            for tenant in tenants
-            if (sender := tenant.sender) is not None and sender.relay is None
-        ]
+    @cached_property
+    def own(self) -> OwnValues:
+        """Knows what Lapsewatch signs in with."""
         operator = self.configuration.operator_sender
-        if operator is not None and operator.client_id and operator.credential:
-            pairs.append((operator.client_id, operator.credential))
-        used_by: dict[CredentialRef, set[str]] = {}
-        for client_id, reference in pairs:
-            used_by.setdefault(reference, set()).add(client_id.lower())
-        # Side by side, because a vault's answers take their time.
-        with ThreadPoolExecutor(READERS) as pool:
-            found = pool.map(lambda used: self._own(used[0], sorted(used[1])), used_by.items())
-            return [own for each in found for own in each]
+        return OwnValues(self.store, operator, lambda reference: self.credential(reference))
 
-    def _own(self, reference: CredentialRef, client_ids: list[str]) -> list[OwnCredential]:
-        """What may be known of one value; where it cannot be read, only its form is."""
-        if reference.form not in ("secret", "certificate"):
-            return []
-        hint, thumbprints = None, frozenset[str]()
-        try:
-            value = self.credential(reference)
-            hint, thumbprints = value.hint, frozenset(value.thumbprints)
-        except SecretError:
-            pass  # told where it is signed in with
-        except Exception as error:
-            # One odd file must not stop the scans of all. Its text may quote the file.
-            _log.warning(
-                "own_credential_unreadable", form=reference.form, error=type(error).__name__
-            )
-        return [OwnCredential(one, hint, thumbprints, reference.form) for one in client_ids]
+    def own_credentials(self) -> list[OwnCredential]:
+        """All that Lapsewatch signs in with anywhere, each value read once (rule 6a)."""
+        return self.own.read()
 
     # --- reading -------------------------------------------------------------------------------
 

@@ -28,6 +28,9 @@ _MESSAGE_ID = re.compile(rf"(?=.{{3,200}}$){_DOT_ATOM}@{_DOT_ATOM}")
 _DOMAIN = re.compile(r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,62})(\.[A-Za-z0-9-]{1,63})*")
 _LOCAL_LENGTH = 64
 _LINE_BREAKS = re.compile(r"\r\n|[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]")
+_MEDIA_TYPE = re.compile(r"([a-z]+)/([a-z0-9.+-]+)((?:; [a-z]+=[A-Za-z0-9-]+)*)")
+_PARAMETER = re.compile(r"; ([a-z]+)=([A-Za-z0-9-]+)")
+_UNFIT = re.compile(r"[^A-Za-z0-9._-]")  # for the name of a file in a header
 # Cc control, Cf bidi marks and zero-width, Cs lone surrogates, Co private, Cn unassigned.
 _UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn")
 
@@ -90,6 +93,7 @@ def build(
         message["References"] = references
     _add_marks(message, mail, canary_id)
     _add_bodies(message, mail)
+    _add_attachments(message, mail)
     return message.as_bytes()
 
 
@@ -185,6 +189,22 @@ def _add_bodies(message: EmailMessage, mail: OutboxMail) -> None:
     message.add_alternative(_body(mail.mail.html), subtype="html", cte="quoted-printable")
     # `=_` cannot occur in quoted-printable, so this can never be a line of a body.
     message.set_boundary(f"=_{_digest(mail.id)}")
+
+
+def _add_attachments(message: EmailMessage, mail: OutboxMail) -> None:
+    """Files after the bodies, in base64: always the same bytes, whatever is in them."""
+    for file in mail.mail.attachments:
+        kind = _MEDIA_TYPE.fullmatch(file.media_type)
+        main, sub, rest = kind.groups() if kind else ("application", "octet-stream", "")
+        message.add_attachment(
+            file.content,
+            maintype=main,
+            subtype=sub,
+            params=dict(_PARAMETER.findall(rest)),
+            filename=_UNFIT.sub("-", file.name)[:NAME_LENGTH],
+        )
+    if mail.mail.attachments:  # the bodies are a part by now, with their own boundary
+        message.set_boundary(f"=_{_digest(f'{mail.id} and files')}")
 
 
 def _body(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from monitor.cli.auditing import entry as line_of
 from monitor.cli.tenants import AsJson, Tag, named, tagged, tenant
 from monitor.cli.terminal import many, print_json, wired, write_new_file
 from monitor.errors import UsageError
@@ -86,6 +87,8 @@ def purge(
             _ask(entry.name)
         done = app.store.purge_tenant(entry.name, now=app.clock())
         app.wizard.renewals.let_go_all(entry)
+        if done is not None:  # its name is to be nowhere, here neither
+            app.store.put_audit(line_of(app.clock(), "tenant purge", None, "a tenant"))
     if done is None:  # somebody else was faster
         raise UsageError(f"{printable(name)} is gone already.", remedy="There is nothing to do.")
     if as_json:

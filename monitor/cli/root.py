@@ -15,6 +15,7 @@ import typer
 from monitor import __version__
 from monitor.cli import (
     accepting,
+    auditing,
     customers,
     demo,
     discovering,
@@ -33,6 +34,7 @@ from monitor.cli import (
     shadows,
     silencing,
     tenants,
+    verifying,
 )
 from monitor.cli.terminal import complain
 from monitor.errors import LapsewatchError
@@ -66,6 +68,8 @@ for module in (
     forecasting,
     inventory,
     silencing,
+    verifying,
+    auditing,
     doctor,
 ):
     module.register(app)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from monitor.cli.auditing import entry
 from monitor.cli.tenants import AsJson, named, tenant
 from monitor.cli.terminal import many, print_json, wired
 
@@ -28,18 +29,20 @@ def live(
     with wired(context) as app:
         chosen = app.store.tenants() if everyone else [named(app, name) for name in names or ()]
         ended = {
-            entry.name: not (everyone and entry.pending)  # those are in no shadow yet
-            and app.store.end_shadow(entry.name, now=app.clock())
-            for entry in chosen
+            one.name: not (everyone and one.pending)  # those are in no shadow yet
+            and app.store.end_shadow(one.name, now=app.clock())
+            for one in chosen
         }
+        for name in (name for name, was in ended.items() if was):
+            app.store.put_audit(entry(app.clock(), "tenant live", name, name))
     if as_json:
         rows = [(name, "live" if was else "unchanged") for name, was in ended.items()]
         print_json([{"name": name, "outcome": outcome} for name, outcome in rows])
         return
     begun = [name for name, was in ended.items() if was]
     print(f"{many(len(begun), 'tenant')} went live{': ' if begun else ''}{', '.join(begun)}.")
-    for entry in chosen:
-        if entry.pending and ended[entry.name]:
-            print(f"{entry.name} waits for consent; its reminders start when that comes.")
+    for one in chosen:
+        if one.pending and ended[one.name]:
+            print(f"{one.name} waits for consent; its reminders start when that comes.")
     for name in sorted(ended.keys() - set(begun)) if not everyone else ():
         print(f"{name} was not in shadow.")

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from monitor.cli.auditing import entry
 from monitor.cli.tenants import AsJson, named
 from monitor.cli.terminal import iso, print_json, when, wired
 from monitor.errors import UsageError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from monitor.wiring import App
 
 LISTED = 8  # candidates that an error names
-_HELP = "A key id, the start of one, or a uid as `lapsewatch status --json` shows it."
+HELP = "A key id, the start of one, or a uid as `lapsewatch status --json` shows it."
 Only = Annotated[str | None, typer.Option("--tenant", help="Of this tenant.")]
 Reason = Annotated[str, typer.Option(help="Why; the page shows it.")]
 By = Annotated[str | None, typer.Option(help="Who asks (default: your user name).")]
@@ -36,7 +37,7 @@ def register(app: typer.Typer) -> None:
 
 def ack(
     context: typer.Context,
-    credential: Annotated[str | None, typer.Argument(help=_HELP)] = None,
+    credential: Annotated[str | None, typer.Argument(help=HELP)] = None,
     only: Only = None,
     reason: Reason = "",
     by: By = None,
@@ -53,19 +54,19 @@ def ack(
     with wired(context) as app:
         asked = asked_by(app, by, reason)
         if credential is not None:
-            chosen = [_find(app, credential, only)]
+            chosen = [find(app, credential, only)]
         else:
             whose = named(app, only or "")
             chosen = due(app.store.credentials(whose.name), whose, asked.now)
         tenants = {tenant.name: tenant for tenant in app.store.tenants()}
         standing = app.store.snoozes()
         made = [acknowledged(one, tenants[one.tenant], standing, asked) for one in chosen]
-        _keep(app, made, as_json=as_json)
+        _keep(app, made, as_json=as_json, by=by)
 
 
 def snooze(
     context: typer.Context,
-    credential: Annotated[str, typer.Argument(help=_HELP)],
+    credential: Annotated[str, typer.Argument(help=HELP)],
     until: Annotated[
         str | None, typer.Option(help="Quiet until this date, in the tenant's zone: YYYY-MM-DD.")
     ] = None,
@@ -88,11 +89,11 @@ def snooze(
         raise typer.BadParameter("say either --until DATE or --for 30d", param_hint="--until")
     with wired(context) as app:
         asked = asked_by(app, by, reason)
-        one = _find(app, credential, only)
+        one = find(app, credential, only)
         end = _end(asked.now, until, lasting, ZoneInfo(named(app, one.tenant).time_zone))
         _keep(
             app, [snoozed(one, app.store.snoozes(), asked, end, past_lapse=past_lapse)],
-            as_json=as_json,
+            as_json=as_json, by=by,
         )  # fmt: skip
 
 
@@ -100,12 +101,13 @@ def asked_by(app: App, by: str | None, reason: str) -> Asked:
     """Who asks for something at the command line, why, and when."""
     from monitor.silences import Asked
 
-    author = printable(by if by is not None else _user(), 100).strip()
+    author = printable(by if by is not None else user(), 100).strip()
     why = printable(reason, 500).strip() or "no reason given"
     return Asked(author or "somebody", why, app.clock().replace(microsecond=0))
 
 
-def _user() -> str:
+def user() -> str:
+    """Who runs this command."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container may run under a number that has no name
@@ -133,7 +135,7 @@ def _end(now: datetime, until: str | None, lasting: str | None, zone: ZoneInfo) 
         raise typer.BadParameter("must be a date like 2026-12-31", param_hint="--until") from None
 
 
-def _find(app: App, text: str, only: str | None) -> Credential:
+def find(app: App, text: str, only: str | None) -> Credential:
     """The one credential that a text names.
 
     Raises:
@@ -174,11 +176,16 @@ def _listed(found: Sequence[Credential]) -> str:
     return "; ".join(printable(shown(one), 160) for one in found[:LISTED]) + more
 
 
-def _keep(app: App, made: Sequence[Silence], *, as_json: bool) -> None:
+def _keep(app: App, made: Sequence[Silence], *, as_json: bool, by: str | None) -> None:
     """Store what is new, and say what it comes to."""
+    from monitor.silences import named as shown
+
     for one in made:
         if one.new:
-            app.store.put_snooze(one.snooze)
+            what = "acknowledge" if one.stage is not None else "snooze"
+            about, kept = shown(one.credential), one.snooze
+            line = entry(kept.created_at, what, kept.tenant, about, why=kept.reason, by=by)
+            app.store.put_snooze(kept, line)
     if as_json:
         print_json([_shape(one) for one in made])
         return

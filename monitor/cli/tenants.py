@@ -253,10 +253,13 @@ def remove(
             app.wizard.forget(begun)
             print(f"The set-up of {name} is forgotten.")
             return
+        from monitor.cli.auditing import entry as line_of
+
         entry = named(app, name)
         if not yes:
             _confirm(entry.name)
         app.store.remove_tenant(entry.name)
+        app.store.put_audit(line_of(app.clock(), "tenant remove", entry.name, entry.name))
         app.wizard.renewals.let_go_all(entry)
     print(f"{entry.name} is no longer watched; nothing in Microsoft's cloud was changed.")
 

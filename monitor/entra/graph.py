@@ -16,12 +16,13 @@ from monitor.entra.discovery import PartnerLists
 from monitor.entra.failures import Diagnose, graph_error, unusable_ca
 from monitor.entra.lookup import Lookup
 from monitor.entra.secrets import ResolvedCredential
+from monitor.entra.single import read_object
 from monitor.entra.tenant_scan import TenantScan, failed_record
 from monitor.entra.token_source import TokenSource
 from monitor.errors import RemoteError
-from monitor.model import Cloud, Scan, Tenant
+from monitor.model import Cloud, ObjectType, Scan, Tenant
 from monitor.model.customers import CustomerList, Source
-from monitor.model.evidence import DirectorySeen
+from monitor.model.evidence import DirectorySeen, ObjectReading
 
 if TYPE_CHECKING:
     from monitor.entra.sdk import SharedClient
@@ -169,6 +170,41 @@ class GraphReader:
         except TimeoutError:
             seen.error = graph_error("reply_timeout", "The tenant's time ran out.")
         return seen
+
+    async def read_object(
+        self,
+        tenant: Tenant,
+        cloud: Cloud,
+        value: ResolvedCredential,
+        *,
+        object_type: ObjectType,
+        object_id: str,
+        now: Callable[[], datetime],
+        seconds: float = 10.0,
+    ) -> ObjectReading:
+        """Read one application or service principal; nothing that is remote raises.
+
+        Args:
+            tenant: whose app signs in.
+            cloud: it lives in.
+            value: what the app signs in with.
+            object_type: which of both it is.
+            object_id: of the object.
+            now: the clock, aware and in UTC.
+            seconds: for all of it, the token too.
+        """
+        started, error = now(), None
+        try:
+            async with asyncio.timeout(seconds), self._places:
+                client = await self._client(cloud)
+                async with self._calls(client, tenant, cloud, value, now) as calls:
+                    found = await read_object(calls, object_type, object_id)
+                    return ObjectReading(started, now(), found)
+        except RemoteError as refused:
+            error = refused
+        except TimeoutError:
+            error = graph_error("reply_timeout", f"No answer came within {seconds:.0f} s.")
+        return ObjectReading(started, now(), error=error)
 
     @staticmethod
     async def _ask(

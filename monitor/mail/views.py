@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,7 @@ from monitor.model import (
     Tenant,
     TenantHealth,
 )
+from monitor.model.acts import HandOver
 
 TONES = {
     CredentialState.LAPSED: "lapsed",
@@ -54,6 +55,14 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
+class ActionView:
+    """Something that the reader can do with one click, and one more on the page it opens."""
+
+    label: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
 class ItemView:
     """One credential in a digest; `commands` make its successor."""
 
@@ -68,6 +77,7 @@ class ItemView:
     link: str
     link_label: str
     commands: tuple[Command, ...] = ()
+    actions: tuple[ActionView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +99,8 @@ class Frame:
     clouds: Mapping[str, Cloud]
     as_of: Mapping[str, datetime]
     next_run: datetime | None = None
+    actions: Mapping[tuple[str, str], tuple[ActionView, ...]] = field(default_factory=dict)
+    handed_over: Mapping[tuple[str, str, int], HandOver] = field(default_factory=dict)
 
     def days_left(self, end: datetime | None) -> int | None:
         """Local days to an end; None where there is none."""
@@ -118,6 +130,9 @@ def warned(item: DigestItem, frame: Frame, *, card: bool = False) -> ItemView:
     ]
     if credential.own:
         facts.append(Fact("Take care", guides.OWN))
+    given = frame.handed_over.get((item.tenant.name, credential.uid, credential.life))
+    if given is not None:
+        facts.append(Fact("Handed over", _handed_over(given, frame)))
     facts += [
         Fact("Owner", _owners(credential, item.note)),
         Fact("Facts as of", _as_of(item.tenant, credential, frame)),
@@ -125,10 +140,17 @@ def warned(item: DigestItem, frame: Frame, *, card: bool = False) -> ItemView:
     ]
     when = words.ending(notice.days_left, lapsed)
     view = _view(item.tenant, credential, frame, state.upper(), TONES[state], when, tuple(facts))
+    view = replace(view, actions=frame.actions.get((item.tenant.name, credential.uid), ()))
     if not card:
         return view
     lines = renewals.commands(item.tenant, credential, frame.now, item.longest)
     return replace(view, commands=lines)
+
+
+def _handed_over(given: HandOver, frame: Frame) -> str:
+    told = f"to {words.address(given.to)} by {words.address(given.author)}"
+    remark = f": {words.defang(given.remark, words.EVIDENCE_CAP)}" if given.remark else ""
+    return f"{told} on {words.long_date(given.at, frame.zone)}{remark}"
 
 
 def covered(tenant: Tenant, old: Credential, new: Credential | None, frame: Frame) -> ItemView:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from monitor.errors import RemoteError
+from monitor.model.facts import ObservedObject
 
 Step = Literal["dns", "tcp", "tls"]
 
@@ -119,3 +120,16 @@ class DirectorySeen:
     unread: dict[str, str] = field(default_factory=dict)
     server_time: datetime | None = None
     asked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectReading:
+    """One look at one application or service principal.
+
+    `found` is None where the directory has no such object; with an `error` nobody can say.
+    """
+
+    started_at: datetime
+    finished_at: datetime
+    found: ObservedObject | None = None
+    error: RemoteError | None = None

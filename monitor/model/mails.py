@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from monitor.model.acts import Link
 from monitor.model.facts import Credential
 from monitor.model.words import MailKind, OutboxState
 
@@ -87,6 +88,15 @@ class NoticeKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a mail; `media_type` may bring parameters ("text/csv; charset=…")."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Mail:
     """A rendered mail, before it has a sender."""
 
@@ -96,6 +106,7 @@ class Mail:
     html: str
     references: tuple[str, ...] = ()
     urgent: bool = False
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +138,7 @@ class OutboxMail:
     sent_at: datetime | None = None
     reply: str | None = None
     possible_duplicate: bool = False
+    links: tuple[Link, ...] = ()  # only of a new row: the store gives them back by their hash
 
     def is_overdue(self, now: datetime) -> bool:
         """Whether this waits with a path and should have gone long ago: somebody has to look."""

@@ -9,15 +9,19 @@ from monitor.model import credential_uid
 from monitor.store import schema
 from monitor.store.acceptances import Acceptances
 from monitor.store.alarms import Alarms, AlarmWrite
+from monitor.store.audit import Audit
 from monitor.store.customers import Customers
 from monitor.store.drafts import Drafts
 from monitor.store.engine import BUSY_SECONDS, Database
 from monitor.store.examinations import Examinations
 from monitor.store.facts import Facts
+from monitor.store.hand_overs import HandOvers
 from monitor.store.inventory import Inventory
+from monitor.store.links import Links
 from monitor.store.outbox import Outbox
 from monitor.store.probes import Probes
 from monitor.store.purge import Purge
+from monitor.store.readings import Readings
 from monitor.store.roster import Roster
 from monitor.store.runs import Runs
 from monitor.store.sealed import SealedSecrets
@@ -47,6 +51,10 @@ class Store(
     Drafts,
     Examinations,
     Visits,
+    Readings,
+    Links,
+    HandOvers,
+    Audit,
 ):
     """Everything Lapsewatch remembers. Safe to use from several threads.
 

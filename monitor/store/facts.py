@@ -259,8 +259,8 @@ def _fold_in(
 ) -> None:
     """Write what some objects of a scan say that is not known, as far as the scan may."""
     ids = [row["object_id"] for row in objects]
-    known_objects = _known(connection, OBJECT, "object_id", record.tenant, ids)
-    known = _known(connection, CREDENTIAL, "uid", record.tenant, ids)
+    known_objects = known_rows(connection, OBJECT, "object_id", record.tenant, ids)
+    known = known_rows(connection, CREDENTIAL, "uid", record.tenant, ids)
     objects = fold.changed_objects(objects, known_objects)
     credentials = fold.changed_credentials(credentials, known, zone)
     if not record.complete:
@@ -278,7 +278,7 @@ def _chunks(objects: Sequence[ObservedObject]) -> Iterator[Sequence[ObservedObje
         yield objects[start : start + _CHUNK]
 
 
-def _known(
+def known_rows(
     connection: Connection, table: Table, key: str, tenant: str, object_ids: Sequence[str]
 ) -> dict[str, Any]:
     """The stored rows of some objects, removed ones too, by key."""

@@ -9,7 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
 
-from monitor.model import Mail, MailKind, NoticeKey, OutboxMail, OutboxState
+from monitor.model import Attachment, Mail, MailKind, NoticeKey, OutboxMail, OutboxState
+from monitor.store.attachments import insert_attachments, read_attachments
+from monitor.store.links import insert_links
 from monitor.store.tables import NOTICE, OUTBOX
 from monitor.store.text import clean, dump, load
 
@@ -28,6 +30,8 @@ def insert_mails(
     if not mails:
         return
     connection.execute(insert(OUTBOX), [_row(mail, alarm_id) for mail in mails])
+    insert_attachments(connection, mails)
+    insert_links(connection, mails)
     notices = [row for mail in mails for row in _notice_rows(mail)]
     if notices:
         connection.execute(insert(NOTICE), notices)
@@ -35,8 +39,9 @@ def insert_mails(
 
 def read_mails(connection: Connection, rows: Sequence[Row[Any]]) -> list[OutboxMail]:
     """The mails of some rows, with their notices, in the same order."""
-    notices = read_notices(connection, [row.mail_id for row in rows])
-    return [_mail(row, notices.get(row.mail_id, ())) for row in rows]
+    ids = [row.mail_id for row in rows]
+    notices, files = read_notices(connection, ids), read_attachments(connection, ids)
+    return [_mail(row, notices.get(row.mail_id, ()), files.get(row.mail_id, ())) for row in rows]
 
 
 def read_notices(
@@ -115,7 +120,9 @@ def _notice(row: Row[Any]) -> NoticeKey:
     )
 
 
-def _mail(row: Row[Any], notices: tuple[NoticeKey, ...]) -> OutboxMail:
+def _mail(
+    row: Row[Any], notices: tuple[NoticeKey, ...], files: tuple[Attachment, ...]
+) -> OutboxMail:
     return OutboxMail(
         id=row.mail_id,
         mail=Mail(
@@ -125,6 +132,7 @@ def _mail(row: Row[Any], notices: tuple[NoticeKey, ...]) -> OutboxMail:
             html=row.body_html,
             references=load(row.thread, tuple[str, ...]),
             urgent=row.urgent,
+            attachments=files,
         ),
         recipient=row.recipient,
         tenants=load(row.tenants, tuple[str, ...]),

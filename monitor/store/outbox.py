@@ -30,6 +30,7 @@ from monitor.model import (
     Receipt,
 )
 from monitor.store.engine import Database
+from monitor.store.links import take_tokens_out
 from monitor.store.mails import insert_mails, read_mails
 from monitor.store.tables import ALARM, NOTICE, OUTBOX
 
@@ -161,6 +162,8 @@ class Outbox:
     def mark_sent(self, mail_id: str, token: str, receipt: Receipt) -> bool:
         """Record that a server accepted the mail; from now on its notices are told.
 
+        The tokens of its links leave the store.
+
         Args:
             mail_id: which mail.
             token: of the claim it was sent under.
@@ -187,6 +190,7 @@ class Outbox:
                 .where(NOTICE.c.mail_id == mail_id)
                 .values(told_at=receipt.accepted_at)
             )
+            take_tokens_out(connection, [mail_id])
             return True
 
     def mark_retry(

@@ -8,6 +8,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
 
 from monitor.model import ObjectType, OutboxState, PurgedTenant, Tenant
+from monitor.store.attachments import strip_attachments
+from monitor.store.audit import forget_audit
 from monitor.store.engine import Database, upsert
 from monitor.store.forget import forget, is_about
 from monitor.store.inventory_tables import ITEM, NOTE
@@ -65,6 +67,7 @@ class Purge:
             counts["mails"] += waiting + more
             stripped += also
             forget(connection, name)
+            forget_audit(connection, name)
             _forget_drafts(connection, tenant)
             _forget_recipients(connection, tenant)
             counts["objects"] += _forget_directory(connection, tenant.directory_id)
@@ -133,6 +136,7 @@ def _strip(connection: Connection, which: ColumnElement[bool], name: str | None)
         blank = {"subject": REDACTED, "body_text": REDACTED, "body_html": REDACTED}
         told = {"last_error": None, "tenants": dump(others)}
         connection.execute(update(OUTBOX).where(OUTBOX.c.id == row.id).values(**blank, **told))
+        strip_attachments(connection, OUTBOX.c.id == row.id)
     return len(waiting), len(rows) - len(waiting)
 
 

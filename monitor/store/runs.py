@@ -21,6 +21,7 @@ from monitor.model import (
     WaitingMail,
 )
 from monitor.store.engine import Database, hold_name
+from monitor.store.links import take_tokens_out
 from monitor.store.mails import address_key, insert_mails, read_mails
 from monitor.store.slots import finish, is_held
 from monitor.store.tables import NOTICE, OUTBOX
@@ -262,6 +263,7 @@ def _withdraw(connection: Connection, mail_ids: Sequence[str]) -> int:
                 ),
             )
         ).rowcount
+    take_tokens_out(connection, mail_ids)
     return taken
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from monitor.model import Snooze
+from monitor.model.acts import AuditEntry
+from monitor.store.audit import insert_audit
 from monitor.store.engine import Database
 from monitor.store.roster import hold_tenant
 from monitor.store.tables import SNOOZE
@@ -17,16 +19,21 @@ class Snoozes:
 
     _database: Database
 
-    def put_snooze(self, snooze: Snooze) -> None:
+    def put_snooze(self, snooze: Snooze, entry: AuditEntry | None = None) -> None:
         """Keep a snooze; it takes the place of an earlier one of the same credential and life.
+
+        Args:
+            snooze: the silence.
+            entry: the record of it, for the audit log.
 
         Raises:
             StoreError: there is no such tenant, or the database cannot be used.
         """
-        row = {column.name: getattr(snooze, column.name) for column in _FIELDS}
         with self._database.write() as connection:
             hold_tenant(connection, snooze.tenant)
-            connection.execute(insert(SNOOZE).values(**row))
+            insert_snooze(connection, snooze)
+            if entry is not None:
+                insert_audit(connection, entry)
 
     def snoozes(self, tenant: str | None = None) -> dict[tuple[str, str, int], Snooze]:
         """The snooze of each credential that has one, ended ones too, by tenant, uid and life.
@@ -57,3 +64,9 @@ class Snoozes:
                 )
             )
             return bool(gone.rowcount)
+
+
+def insert_snooze(connection: Connection, snooze: Snooze) -> None:
+    """Keep a snooze within a transaction."""
+    row = {column.name: getattr(snooze, column.name) for column in _FIELDS}
+    connection.execute(insert(SNOOZE).values(**row))

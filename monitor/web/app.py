@@ -44,6 +44,7 @@ def create_app(
     allowed_hosts: Sequence[str],
     per_credential_metrics: bool = False,
     setup: Callable[[FastAPI], None] | None = None,
+    acts: Callable[[FastAPI], None] | None = None,
 ) -> FastAPI:
     """Build the application.
 
@@ -57,6 +58,7 @@ def create_app(
         allowed_hosts: Host headers to answer to, without ports.
         per_credential_metrics: one series per credential as well; many tenants make many.
         setup: adds the set-up pages; None leaves them out.
+        acts: adds the pages behind the links in mails; None leaves them out.
     """
     show = partial(
         render_page,
@@ -75,8 +77,9 @@ def create_app(
     _add_static(router)
     app = _empty_app(allowed_hosts)
     app.include_router(router)
-    if setup is not None:
-        setup(app)
+    for add in (setup, acts):
+        if add is not None:
+            add(app)
     return app
 
 

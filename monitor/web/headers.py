@@ -26,6 +26,7 @@ SECURITY_HEADERS = {
 }
 # With no-referrer a browser sends the Origin of its own forms as "null".
 SETUP_HEADERS = {"Referrer-Policy": "same-origin"}
+_SECRET_BELOW = ("/a/", "/setup/open/")
 
 _log = log.get(__name__)
 
@@ -68,10 +69,18 @@ class Guard:
         try:
             await self._app(inner, receive, guarded)
         except Exception:
-            _log.exception("web.crashed", request_id=request_id, path=str(scope["path"])[:200])
+            _log.exception("web.crashed", request_id=request_id, path=shown(str(scope["path"])))
             if started:
                 raise  # half an answer is out: closing the connection is all that is left
             await self._crashed(inner)(inner, receive, guarded)
+
+
+def shown(path: str) -> str:
+    """A path as it may stand in a log: whoever holds the token of a link may act by it."""
+    for start in _SECRET_BELOW:
+        if path.startswith(start):
+            return f"{start}…"
+    return path[:200]
 
 
 def _is_setup(path: str) -> bool:

@@ -218,3 +218,32 @@ def test_looking_ahead_writes_nothing(watched: Command, folder: Path) -> None:
     with store(folder) as opened:
         assert opened.outbox() == []
         assert opened.last_slots("warn") == {}
+
+
+def test_the_audit_log_says_who_did_what_and_a_purge_takes_its_lines(watched: Command) -> None:
+    """By name where one is given, else by the user of this machine; refused asks leave no line."""
+    watched("ack", "ab12cd34-0001", "--by", "Ann", "--reason", "Ticket 4711")
+    watched("snooze", "ab12cd34-0002", "--for", "30d")  # refused: past its lapse
+    watched("snooze", "ff00cd34", "--for", "10d")
+    lines = watched("audit", "--json", "--tenant", "contoso").json
+    assert [(one["what"], one["how"]) for one in lines] == [
+        ("snooze", "command"), ("acknowledge", "command"), ("tenant live", "command"),
+    ]  # fmt: skip
+    assert (lines[1]["who"], lines[1]["why"]) == ("Ann", "Ticket 4711")
+    assert "ab12cd34-0001" in lines[1]["about"]
+    assert lines[0]["who"].startswith(f"{getpass.getuser()}@")
+    assert "Ann: acknowledge" in watched("audit").out
+    assert watched("tenant", "purge", "contoso", "--yes").code == 0
+    assert "contoso" not in watched("audit", "--json").out
+    assert watched("audit", "--json").json[0]["what"] == "tenant purge"
+
+
+def test_verify_says_what_it_could_not_read(watched: Command) -> None:
+    """Without a way into the tenant nothing is concluded, and a line says that somebody looked."""
+    said = watched("verify", "ab12cd34-0001", "--json")
+    assert said.code == 5
+    assert said.json["result"] == "unread"
+    assert said.json["over"] is False
+    assert "cannot be read" in said.json["words"][0]
+    assert watched("audit", "--json").json[0]["what"] == "verify"
+    assert watched("verify", "nobody").code == 1

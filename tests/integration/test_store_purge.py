@@ -11,6 +11,7 @@ from sqlalchemy import inspect, select, text
 
 from monitor.model import (
     AlarmChange,
+    Attachment,
     CanaryResult,
     Confirmation,
     Draft,
@@ -28,8 +29,10 @@ from monitor.model import (
     Sender,
     Snooze,
 )
+from monitor.model.acts import Action, AuditEntry, HandOver, Link
 from monitor.routes import sender_scope
 from monitor.store import AlarmWrite, Store
+from monitor.store.links import digest_of
 from monitor.store.purge import REDACTED
 from monitor.store.tables import EXAMINATION, EXCHANGE_RESULT, LOST_ACCESS, METADATA, SLOT
 
@@ -220,7 +223,9 @@ def _fill(store: Store, make, name: str) -> None:
     store.put_draft(drafted, now=make.now)
     store.put_draft(replace(drafted, name=f"draft-of-{len(name)}-{IDS[name][-2:]}"), now=make.now)
     alone = make.mail(make.notice(tenant=name), tenants=(name,))
-    store.enqueue([_worded(alone, f"{name} {IDS[name]}")])
+    store.enqueue([_acted_upon(_worded(alone, f"{name} {IDS[name]}"), make, name)])
+    _hand_over(store, make, name, alone.id)
+    store.put_audit(AuditEntry(make.now, "ann", "snooze", name, f"of {name}", "", "command"))
     if name == GONE:
         return
     both = tuple(sorted((name, other)))
@@ -229,10 +234,29 @@ def _fill(store: Store, make, name: str) -> None:
         notices = [make.notice(uid, tenant=one) for one in both]
         mail = make.mail(*notices, tenants=both, path="operator", run_key=f"{RUN}|{DAY}")
         sent = make.now if state is OutboxState.SENT else None
-        store.enqueue([replace(_worded(mail, words), state=state, sent_at=sent)])
+        mail = _acted_upon(replace(_worded(mail, words), state=state, sent_at=sent), make, STAYS)
+        store.enqueue([mail])
     for day in (make.now - timedelta(days=1), make.now):
         _take(store, make, "warn", RUN, day)
         store.finish_slot("warn", RUN, day, day)
+
+
+def _acted_upon(mail: Any, make, name: str) -> Any:
+    """With a file that says the same, and a link that somebody has handed a credential over by."""
+    file = Attachment("all.csv", "text/csv", mail.mail.text.encode())
+    link = Link(
+        digest_of(mail.id), name, mail.id, 1, Action.HAND_OVER, f"it@{name}.example", make.now,
+        make.now + timedelta(days=30),
+    )  # fmt: skip
+    return replace(mail, mail=replace(mail.mail, attachments=(file,)), links=(link,))
+
+
+def _hand_over(store: Store, make, name: str, mail_id: str) -> None:
+    link = store.link(digest_of(mail_id))
+    assert link is not None
+    entry = AuditEntry(make.now, "ann", "hand over", name, "", "", "mail link")
+    given = HandOver(name, "app-1/secret/key-1", 1, f"bob@{name}.example", "", "ann", make.now)
+    assert store.use_link(link, entry, hand_over=given)
 
 
 def _worded(mail: Any, words: str) -> Any:

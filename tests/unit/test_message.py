@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from monitor.channels.message import SUBJECT_LENGTH, ascii_address, build, clean
 from monitor.errors import DeliveryError
-from monitor.model import Mail, MailKind, OutboxMail
+from monitor.model import Attachment, Mail, MailKind, OutboxMail
 
 SENDER = "noreply@contoso.example"
 MAIL = OutboxMail(
@@ -267,3 +267,44 @@ def test_a_long_subject_begins_on_its_first_line_and_reads_back_unchanged(length
     data = build(replace(MAIL, mail=replace(MAIL.mail, subject=subject)), sender=SENDER)
     assert b"\r\nSubject: [Lapsewatch] " in data
     assert read(data)["Subject"] == subject
+
+
+FILES = (
+    Attachment("all of it.csv", "text/csv; charset=utf-8", b"\xef\xbb\xbfa,b\r\n\x00\xff\r\n"),
+    Attachment("x.ics", "text/calendar; charset=utf-8; method=PUBLISH", b"BEGIN:VCALENDAR\r\n"),
+)
+
+
+def test_files_come_after_the_bodies_byte_by_byte() -> None:
+    """A mail program finds both bodies, and each file as it was."""
+    found = written(attachments=FILES)
+    assert found.get_content_type() == "multipart/mixed"
+    html = found.get_body(("html",))
+    assert html is not None
+    assert "Friday" in html.get_content()
+    files = list(found.iter_attachments())
+    assert [file.get_payload(decode=True) for file in files] == [f.content for f in FILES]
+    assert [file.get_filename() for file in files] == ["all-of-it.csv", "x.ics"]
+    assert files[1].get_content_type() == "text/calendar"
+    assert files[1]["Content-Type"].params["method"] == "PUBLISH"
+
+
+def test_a_mail_with_files_is_the_same_bytes_each_time_in_plain_ascii() -> None:
+    """Whoever gets the copy of a crash gets the same mail; no boundary is drawn by lot."""
+    mail = replace(MAIL, mail=replace(MAIL.mail, attachments=FILES))
+    first = build(mail, sender=SENDER)
+    assert first == build(mail, sender=SENDER)
+    assert first.isascii()
+    assert max(map(len, first.split(b"\r\n"))) < 998
+
+
+@pytest.mark.parametrize("name", ["a\r\nBcc: x@evil.example.csv", 'a"; x=y', "=?utf-8?q?=0D=0A?="])
+def test_no_file_adds_a_header(name: str) -> None:
+    """Neither its name nor its media type can."""
+    found = written(attachments=(Attachment(name, f"text/csv; {name}", b"x"),))
+    [file] = found.iter_attachments()
+    assert set(found.keys()) == set(HEADERS)
+    assert set(file.keys()) == {
+        "Content-Type", "Content-Transfer-Encoding", "Content-Disposition", "MIME-Version",
+    }  # fmt: skip
+    assert file.get_content_type() == "application/octet-stream"
