@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import inspect, select, text
 
 from monitor.model import (
+    Acceptance,
     AlarmChange,
     Attachment,
     CanaryResult,
@@ -204,6 +205,7 @@ def _fill(store: Store, make, name: str) -> None:
         failed, zone=make.zone, alarm=_alarm(make, MailKind.CANNOT_CHECK, scope, name)
     )
     store.put_snooze(Snooze(name, "app-1/secret/key-1", 1, "ann", f"about {name}", make.now))
+    store.put_acceptance(Acceptance(name, "ann", f"about {name}", make.now))
     sender = sender_scope(name, "m@x.example")
     probe = Probe(
         name, "m@x.example", make.now, make.now, CanaryResult.OK, "data", "ok", f"250 {IDS[name]}"
