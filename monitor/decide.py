@@ -63,6 +63,9 @@ class Reason(StrEnum):
     ALREADY_TOLD = "already_told"  # this very stage was told
     TOLD_MORE_URGENT = "told_more_urgent"  # a more urgent stage was told
     AFTER_LAST_STAGE = "after_last_stage"  # the last weekly notice was told
+    IGNORED = "ignored"  # a rule of the operator's, until its review
+    NOT_ROUTED = "not_routed"  # a rule sends it to others
+    AT_SEND_HOUR = "at_send_hour"  # not urgent enough to be told at once
     IN_SHADOW = "in_shadow"  # held back until the tenant's shadow ends, or its welcome goes
     # alarms about a tenant
     NEEDS_FIX = "needs_fix"  # waiting will not mend the cause
@@ -108,6 +111,15 @@ class Decision:
         """Whether somebody asked for this silence, by a snooze or an acknowledgement (rule 7)."""
         return self.reason in (Reason.SNOOZED, Reason.ACKNOWLEDGED)
 
+    @property
+    def withheld(self) -> bool:
+        """Whether a rule of the operator's keeps the credential out of this recipient's mails."""
+        return self.reason in (Reason.IGNORED, Reason.NOT_ROUTED)
+
+
+# A tenant and its decisions -> the same without what is not for the recipient.
+Mask = Callable[[Tenant, list[Decision]], list[Decision]]
+
 
 @dataclass(frozen=True, slots=True)
 class _Run:
@@ -151,29 +163,34 @@ def decide_run(
     told: Mapping[Key, Told],
     snoozes: Mapping[Key, Snooze],
     now: datetime,
+    stage_of: StageOf = current_stage,
+    mask: Mask | None = None,
 ) -> dict[str, list[Decision]]:
     """Return the Decisions of one run of a recipient, by tenant; see `decide`.
+
+    `mask` takes out of a tenant's decisions what is not for this recipient.
 
     Of a tenant in shadow everything that is lapsed or due is told once, in a `welcome`, to a
     recipient who was never told anything about it. After that, and for the mere hint that a newer
     credential covers an old one, there is silence until the shadow ends.
     """
     welcomed = {name for name, _, _ in told}
-    return {
-        tenant.name: _in_shadow(
-            decide(
-                credentials.get(tenant.name, ()),
-                tenant=tenant,
-                zone=zone,
-                told=told,
-                snoozes=snoozes,
-                now=now,
-            ),
-            held=tenant.in_shadow(now),
-            welcomed=tenant.name in welcomed,
+    found = {}
+    for tenant in tenants:
+        held = credentials.get(tenant.name, ())
+        made = decide(
+            held,
+            tenant=tenant,
+            zone=zone,
+            told=told,
+            snoozes=snoozes,
+            now=now,
+            stage_of=stage_of,
         )
-        for tenant in tenants
-    }
+        mine = made if mask is None else mask(tenant, made)
+        known = tenant.name in welcomed
+        found[tenant.name] = _in_shadow(mine, held=tenant.in_shadow(now), welcomed=known)
+    return found
 
 
 def _in_shadow(decisions: list[Decision], *, held: bool, welcomed: bool) -> list[Decision]:

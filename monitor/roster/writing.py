@@ -10,8 +10,10 @@ import io
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
+from monitor.fields.options import day_names
 from monitor.model import CredentialRef, Recipient, Sender, SharedApp, Tenant
 from monitor.roster.rows import guarded
 
@@ -23,7 +25,7 @@ _SENDER_KEYS = (
 )  # fmt: skip
 _PLAIN_KEYS = (
     "recipients", "time_zone", "send_hour", "thresholds", "weekly_after_lapse", "tags", "paused",
-    "partner", "pending", "discovered_from",
+    "partner", "pending", "discovered_from", "contact",
 )  # fmt: skip
 
 
@@ -115,8 +117,13 @@ def _held(credential: CredentialRef) -> dict[str, str]:
 
 
 def _recipient(recipient: Recipient) -> str | dict[str, Any]:
-    own = {"time_zone": recipient.time_zone, "send_hour": recipient.send_hour}
-    given = {key: value for key, value in own.items() if value is not None}
+    given = {
+        field.name: getattr(recipient, field.name)
+        for field in fields(Recipient)
+        if field.name != "address" and getattr(recipient, field.name) != field.default
+    }
+    if recipient.working_days:
+        given["working_days"] = day_names(recipient.working_days)
     return {"address": recipient.address, **given} if given else recipient.address
 
 

@@ -118,6 +118,8 @@ class ObjectRow(Row, table=True):
     managed_identity: bool
     home_tenant: str | None = _text()
     owners: str | None = _text()
+    people: str | None = _text()
+    notify: str | None = _text()
     federated: str = _text()
     first_seen: datetime
     removed_at: datetime | None = None
