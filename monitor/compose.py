@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from monitor.decide import Decision, as_told, decide_run, tenant_state
+from monitor.decide import Decision, Reason, as_told, decide_run, tenant_state
 from monitor.lifecycle import has_lapsed, successors
 from monitor.model import (
     Credential,
@@ -24,6 +24,7 @@ from monitor.model import (
 from monitor.recipients import Audience, RecipientRun
 from monitor.render import DigestItem, Renderer
 from monitor.routes import NO_PATH, Paths, choose
+from monitor.routing import RunRules, ticket
 
 SnoozeKey = tuple[str, str, int]
 
@@ -62,6 +63,19 @@ class _Digest:
     known: Knowledge
     now: datetime
     welcome: bool
+    only: Decision | None = None  # of a mail about one credential alone
+
+    @property
+    def token(self) -> str:
+        """What tells a ticket's mails by, where this is one."""
+        alone = self.only is not None and self.tenants[0].name in self.run.tickets
+        return ticket(self.only.credential) if alone and self.only else ""
+
+    @property
+    def ignored(self) -> int:
+        """How many credentials of its tenants a rule keeps quiet."""
+        made = (one for tenant in self.tenants for one in self.decisions[tenant.name])
+        return sum(one.reason is Reason.IGNORED for one in made)
 
     @property
     def items(self) -> list[DigestItem]:
@@ -70,7 +84,7 @@ class _Digest:
             DigestItem(tenant, decision.notice)
             for tenant in self.tenants
             for decision in self.decisions[tenant.name]
-            if decision.notice is not None
+            if decision.notice is not None and self.only in (None, decision)
         ]
 
 
@@ -87,11 +101,17 @@ class Composer:
         self._audience = audience
 
     def digests(
-        self, run: RecipientRun, known: Knowledge, paths: Paths, now: datetime
+        self,
+        run: RecipientRun,
+        known: Knowledge,
+        paths: Paths,
+        now: datetime,
+        rules: RunRules = RunRules(),  # noqa: B008 (it never changes)
     ) -> tuple[list[OutboxMail], list[Decision]]:
         """The digests of a run that have something to say, and every decision made.
 
-        One per sending path, and one more for its tenants in shadow, as a `welcome`.
+        One per sending path, and one more for its tenants in shadow, as a `welcome`. Where the
+        recipient wishes that, one mail for each credential.
         """
         decisions = decide_run(
             run.tenants,
@@ -100,11 +120,14 @@ class Composer:
             told=as_told(known.told),
             snoozes=known.snoozes,
             now=now,
+            stage_of=rules.stage_of,
+            mask=rules.mask,
         )
         speaks = _speakers(run.tenants, decisions, now)
         mails = [
-            self._write(_Digest(run, path, tenants, decisions, known, now, welcome), paths)
+            self._write(digest, paths)
             for path, welcome, tenants in _by_path(speaks, paths, now)
+            for digest in _split(_Digest(run, path, tenants, decisions, known, now, welcome))
         ]
         said = [decision for found in decisions.values() for decision in found]
         return [mail for mail in mails if mail is not None], said
@@ -114,7 +137,9 @@ class Composer:
         if not items:
             return None
         said = {(item.tenant.name, item.notice.credential.uid) for item in items}
-        lapsed, covered = _also_worth_saying(digest.tenants, digest.decisions, said, now)
+        lapsed, covered = ([], []) if digest.only else _also_worth_saying(
+            digest.tenants, digest.decisions, said, now
+        )  # fmt: skip
         blind = self._blind(digest.tenants, digest.known.health, now)
         mail = self._renderer.digest(
             items,
@@ -127,6 +152,8 @@ class Composer:
             blind=blind,
             next_run=run.next_slot(now),
             welcome=digest.welcome,
+            ignored=digest.ignored,
+            token=digest.token,
         )
         named = {name for name, _ in said}
         named |= {tenant.name for tenant, _ in (*lapsed, *blind)}
@@ -157,11 +184,35 @@ class Composer:
 def _speakers(
     tenants: Sequence[Tenant], decisions: Mapping[str, Sequence[Decision]], now: datetime
 ) -> list[Tenant]:
-    """The tenants that a digest may name: of one in shadow nothing is said beside its welcome."""
+    """The tenants that a digest may name.
+
+    Of one in shadow nothing is said beside its welcome, and who is told of nothing in a tenant
+    does not read its name.
+    """
+    return [tenant for tenant in tenants if _is_named(tenant, decisions[tenant.name], now)]
+
+
+def _is_named(tenant: Tenant, decisions: Sequence[Decision], now: datetime) -> bool:
+    if any(one.notice for one in decisions):
+        return True
+    elsewhere = any(one.reason is Reason.NOT_ROUTED for one in decisions)
+    return not (tenant.in_shadow(now) or elsewhere)
+
+
+def _split(digest: _Digest) -> list[_Digest]:
+    """One digest, and one mail for each credential of the tenants for which that is wished."""
+    apart = [tenant for tenant in digest.tenants if tenant.name in digest.run.alone]
+    if not apart or digest.welcome:
+        return [digest]
+    rest = [tenant for tenant in digest.tenants if tenant not in apart]
     return [
-        tenant
-        for tenant in tenants
-        if not tenant.in_shadow(now) or any(one.notice for one in decisions[tenant.name])
+        *([replace(digest, tenants=rest)] if rest else []),
+        *(
+            replace(digest, tenants=[tenant], only=one)
+            for tenant in apart
+            for one in digest.decisions[tenant.name]
+            if one.notice is not None
+        ),
     ]
 
 
@@ -242,7 +293,9 @@ def _also_worth_saying(
         ]
         newer = successors(present, now)
         silent = {
-            decision.credential.uid for decision in decisions[tenant.name] if decision.silenced
+            decision.credential.uid
+            for decision in decisions[tenant.name]
+            if decision.silenced or decision.withheld
         }
         for credential in present:
             if (tenant.name, credential.uid) in said or credential.uid in silent:

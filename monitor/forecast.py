@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from heapq import merge
 from zoneinfo import ZoneInfo
 
 from monitor.decide import Key, Told, decide_run
-from monitor.model import Credential, MailKind, Notice, Snooze, Stage, Tenant
+from monitor.model import (
+    DEFAULT_SCAN_INTERVAL,
+    Credential,
+    MailKind,
+    Notice,
+    Snooze,
+    Stage,
+    Tenant,
+)
 from monitor.recipients import RecipientRun
+from monitor.routing import Router, rules_of
 
-_CLOCKS = timedelta(days=2)  # by how much a local date may be off, and one more
+_CLOCKS = timedelta(days=8)  # a local date may be off by one, and a run speaks for days off
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +34,10 @@ class Outlook:
         told: what each run's recipient was told, by the run's scope.
         snoozes: what stands for all recipients.
         done: the slot (UTC) of each run that was done last, by the run's scope.
+        router: the operator's rules; None without any.
+        scanned: as of when each tenant's facts are; what is told at once goes after the scans
+            that follow, one each `scan_every`.
+        scan_every: the interval of the scans.
     """
 
     runs: Sequence[RecipientRun]
@@ -32,6 +45,9 @@ class Outlook:
     told: Mapping[str, Mapping[Key, Told]]
     snoozes: Mapping[Key, Snooze]
     done: Mapping[str, datetime]
+    router: Router | None = None
+    scanned: Mapping[str, datetime] = field(default_factory=dict)
+    scan_every: timedelta = DEFAULT_SCAN_INTERVAL
 
     def live(self) -> Outlook:
         """The same, as if every shadow ended now."""
@@ -63,16 +79,12 @@ def forecast(known: Outlook, *, now: datetime, until: datetime) -> list[Coming]:
     told: dict[str, dict[Key, Told]] = {}
     for run in known.runs:
         told.setdefault(run.address.casefold(), {}).update(known.told.get(run.scope, {}))
-    near = {
-        tenant.name: _near(known.credentials.get(tenant.name, ()), tenant, until)
-        for run in known.runs
-        for tenant in run.tenants
-    }
+    near = _near_ones(known, until)
     found = []
-    for at, number in _in_order(known, now, until):
+    for at, number, urgent in _in_order(known, now, until):
         run = known.runs[number]
         ledger = told[run.address.casefold()]
-        for tenant, notice in _said(run, near, ledger, known.snoozes, at):
+        for tenant, notice in _said(run, near, ledger, known, at, urgent=urgent):
             kind = MailKind.WELCOME if tenant.in_shadow(at) else notice.kind
             one = notice.credential
             found.append(Coming(at, run.address, kind, notice.stage, tenant.name, one))
@@ -89,14 +101,20 @@ def _said(
     run: RecipientRun,
     credentials: Mapping[str, Sequence[Credential]],
     told: Mapping[Key, Told],
-    snoozes: Mapping[Key, Snooze],
+    known: Outlook,
     at: datetime,
+    *,
+    urgent: bool,
 ) -> list[tuple[Tenant, Notice]]:
     """The notices of one run, each with its tenant."""
+    if urgent:
+        run = run.urgent(at)
     tenants = {tenant.name: tenant for tenant in run.tenants}
+    rules = rules_of(run, known.router, at, urgent=urgent)
     decided = decide_run(
-        run.tenants, credentials, zone=ZoneInfo(run.zone), told=told, snoozes=snoozes, now=at
-    )
+        run.tenants, credentials, zone=ZoneInfo(run.zone), told=told, snoozes=known.snoozes,
+        now=at, stage_of=rules.stage_of, mask=rules.mask,
+    )  # fmt: skip
     return [
         (tenants[name], one.notice)
         for name, decisions in decided.items()
@@ -114,28 +132,63 @@ def _after(told: Told, notice: Notice) -> Told:
     )
 
 
-def _in_order(known: Outlook, now: datetime, until: datetime) -> Iterator[tuple[datetime, int]]:
-    """Every run's instants in the order of time, with the run's number."""
+def _in_order(
+    known: Outlook, now: datetime, until: datetime
+) -> Iterator[tuple[datetime, int, bool]]:
+    """Every run's instants in the order of time, with the run's number.
 
-    def instants(number: int, run: RecipientRun) -> Iterator[tuple[datetime, int]]:
+    The last says whether it is one after a scan, at which only what is urgent is told.
+    """
+
+    def instants(number: int, run: RecipientRun) -> Iterator[tuple[datetime, int, bool]]:
         slot = run.slot(now)
         if slot is not None and known.done.get(run.scope) != slot:
-            yield now, number
+            yield now, number, False
         at = run.next_slot(now)
         while at <= until:
-            yield at, number
+            yield at, number, False
             at = run.next_slot(at)
 
-    return merge(*(instants(number, run) for number, run in enumerate(known.runs)))
+    def scans(number: int, run: RecipientRun) -> Iterator[tuple[datetime, int, bool]]:
+        last = {known.scanned[name] for name in run.at_once if name in known.scanned}
+        for at in merge(*(_after_scans(one, known.scan_every, now, until) for one in last)):
+            yield at, number, True
+
+    every = [instants(number, run) for number, run in enumerate(known.runs)]
+    every += [scans(number, run) for number, run in enumerate(known.runs) if run.at_once]
+    # At the same instant the daily run comes first: it says it all.
+    return merge(*every, key=lambda one: (one[0], one[2], one[1]))
 
 
-def _near(credentials: Sequence[Credential], tenant: Tenant, until: datetime) -> list[Credential]:
+def _after_scans(
+    last: datetime, every: timedelta, now: datetime, until: datetime
+) -> Iterator[datetime]:
+    """The scans to come of a tenant that was read last then, as far as the interval tells."""
+    at = last + every
+    while at <= until:
+        if at >= now:
+            yield at
+        at += every
+
+
+def _near_ones(known: Outlook, until: datetime) -> dict[str, list[Credential]]:
+    """Of each tenant those that can come up; who wishes for the earliest stage sets how far."""
+    stages: dict[str, int] = {}
+    for run in known.runs:
+        for one in run.tenants:
+            stages[one.name] = max(0, stages.get(one.name, 0), *one.thresholds)
+    return {
+        name: _near(known.credentials.get(name, ()), days, until) for name, days in stages.items()
+    }
+
+
+def _near(credentials: Sequence[Credential], days: int, until: datetime) -> list[Credential]:
     """Those that can come up until then, and what may stand in for them.
 
     Most end years ahead. To step them through each day would cost minutes where many customers
     are watched.
     """
-    last = until + timedelta(days=max(tenant.thresholds, default=0)) + _CLOCKS
+    last = until + timedelta(days=days) + _CLOCKS
     alive = [one for one in credentials if one.end is not None and one.end <= last]
     groups = {(one.object_id, one.kind) for one in alive}
     return [one for one in credentials if (one.object_id, one.kind) in groups]

@@ -28,7 +28,7 @@ from monitor.doctor.rounds import Doctor
 from monitor.errors import SecretError
 from monitor.lifecycle import OwnCredential
 from monitor.model import Cloud, CredentialRef, Tenant
-from monitor.recipients import Audience, recipient_runs
+from monitor.recipients import Audience
 from monitor.render import Renderer
 from monitor.rulebooks import own_rules, rulebook
 from monitor.runs import Runs
@@ -143,6 +143,7 @@ class App:
         hour = operator.send_hour if operator else None
         return Audience(
             recipients=self.configuration.operator_recipients,
+            policy=self.configuration.policy,
             time_zone=self.configuration.operator_zone,
             send_hour=self.configuration.default_send_hour if hour is None else hour,
             scan_every=self.scan_every,
@@ -374,13 +375,13 @@ class App:
 
     def report(self) -> status.StatusReport:
         """The status at this instant."""
-        now, tenants = self.clock(), self.store.tenants()
+        now, tenants, health = self.clock(), self.store.tenants(), self.store.health()
         resolved = self.carriers.senders(tenants)
         counts, mails = self.store.open_mails(now)
         facts = status.Facts(
             tenants=tenants,
             credentials=self.store.credentials(include_removed=True),
-            health=self.store.health(),
+            health=health,
             senders=[(sender.tenant, sender.mailbox) for sender in resolved],
             sender_health=as_of_now(self.store.sender_health(), resolved, now),
             snoozes=self.store.snoozes(),
@@ -390,7 +391,7 @@ class App:
             scan_every=self.scan_every,
             known_since=self.store.known_since(),
             unfinished=self.store.unfinished_slots(now - status.HISTORY),
-            runs={run.scope for run in recipient_runs(tenants, self.audience)},
+            runs={run.scope for run in self.runs.of(tenants, health)},
             federated=self.store.federated(),
             lost=standing(self.store.lost_access(), tenants),
             operator_listens=bool(self.audience.recipients),

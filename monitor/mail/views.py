@@ -81,6 +81,7 @@ class Frame:
     clouds: Mapping[str, Cloud]
     as_of: Mapping[str, datetime]
     next_run: datetime | None = None
+    ignored: int = 0
 
     def days_left(self, end: datetime | None) -> int | None:
         """Local days to an end; None where there is none."""
