@@ -30,6 +30,7 @@ from monitor.lifecycle import OwnCredential
 from monitor.model import Cloud, CredentialRef, Tenant
 from monitor.recipients import Audience
 from monitor.render import Renderer
+from monitor.routing import Router
 from monitor.rulebooks import own_rules, rulebook
 from monitor.runs import Runs
 from monitor.scans import Scans
@@ -360,10 +361,9 @@ class App:
         Raises:
             SettingsError: the settings no longer know it.
         """
-        try:
-            return self.configuration.clouds[tenant.cloud]
-        except KeyError:
-            raise unknown_cloud(tenant.cloud, tenant.name) from None
+        if (found := self.configuration.clouds.get(tenant.cloud)) is None:
+            raise unknown_cloud(tenant.cloud, tenant.name)
+        return found
 
     # --- knowing -------------------------------------------------------------------------------
 
@@ -375,13 +375,13 @@ class App:
 
     def report(self) -> status.StatusReport:
         """The status at this instant."""
-        now, tenants, health = self.clock(), self.store.tenants(), self.store.health()
+        now, tenants = self.clock(), self.store.tenants()
         resolved = self.carriers.senders(tenants)
         counts, mails = self.store.open_mails(now)
         facts = status.Facts(
             tenants=tenants,
             credentials=self.store.credentials(include_removed=True),
-            health=health,
+            health=(health := self.store.health()),
             senders=[(sender.tenant, sender.mailbox) for sender in resolved],
             sender_health=as_of_now(self.store.sender_health(), resolved, now),
             snoozes=self.store.snoozes(),
@@ -396,5 +396,6 @@ class App:
             lost=standing(self.store.lost_access(), tenants),
             operator_listens=bool(self.audience.recipients),
             examinations=self.store.examinations(),
+            router=Router(tenants, self.audience),
         )
         return status.build_report(facts, now=now)

@@ -12,6 +12,7 @@ from monitor.model import (
     Credential,
     CredentialState,
     Examination,
+    Ignore,
     ObservedObject,
     OutboxCounts,
     OutboxMail,
@@ -23,6 +24,7 @@ from monitor.model import (
     TenantState,
 )
 from monitor.model.customers import LostAccess
+from monitor.routing import Router
 
 NEEDS_ACTION = (CredentialState.LAPSED, CredentialState.CRITICAL, CredentialState.WARNING)
 
@@ -54,7 +56,10 @@ class TenantRow:
 
 @dataclass(frozen=True, slots=True)
 class CredentialRow:
-    """One credential as the report shows it. `as_of` is when Graph last showed it."""
+    """One credential as the report shows it. `as_of` is when Graph last showed it.
+
+    `ignored` is the operator's rule that keeps it quiet.
+    """
 
     credential: Credential
     tenant: Tenant
@@ -64,11 +69,13 @@ class CredentialRow:
     as_of: datetime | None
     stale: bool
     snooze: Snooze | None = None
+    ignored: Ignore | None = None
 
     @property
     def needs_action(self) -> bool:
         """Whether somebody has to do something; Microsoft rotates managed identities itself."""
-        return self.state in NEEDS_ACTION and not self.credential.managed_identity
+        quiet = self.credential.managed_identity or self.ignored is not None
+        return self.state in NEEDS_ACTION and not quiet
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +123,18 @@ class LateJob:
 
 
 @dataclass(frozen=True, slots=True)
+class IgnoreRow:
+    """A rule of the operator's that keeps credentials quiet, and how many it does now.
+
+    `due`: its review day is over, so it keeps none.
+    """
+
+    rule: Ignore
+    credentials: int
+    due: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StatusReport:
     """What needs action and what is unknown, at one instant.
 
@@ -138,6 +157,12 @@ class StatusReport:
     unfinished: tuple[UnfinishedRun, ...] = ()
     late_jobs: tuple[LateJob, ...] = ()
     silent_since: datetime | None = None
+    ignores: tuple[IgnoreRow, ...] = ()
+
+    @property
+    def ignored(self) -> int:
+        """How many credentials a rule keeps quiet."""
+        return sum(row.credentials for row in self.ignores)
 
     @property
     def action_rows(self) -> tuple[CredentialRow, ...]:
@@ -178,3 +203,4 @@ class Facts:
     lost: Mapping[str, LostAccess] = field(default_factory=dict)  # customers who are none any more
     examinations: Mapping[str, Examination] = field(default_factory=dict)  # of what fails now
     operator_listens: bool = True  # whether the operator has recipients for what has none
+    router: Router | None = None  # the operator's rules about who is told
