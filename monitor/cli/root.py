@@ -18,6 +18,7 @@ from monitor.cli import (
     demo,
     discovering,
     doctor,
+    explaining,
     forecasting,
     initialise,
     onboarding,
@@ -61,6 +62,7 @@ for module in (
     setup_link,
     reports,
     forecasting,
+    explaining,
     silencing,
     doctor,
 ):

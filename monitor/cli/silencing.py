@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from monitor.wiring import App
 
 LISTED = 8  # candidates that an error names
-_HELP = "A key id, the start of one, or a uid as `lapsewatch status --json` shows it."
+CREDENTIAL_HELP = "A key id, the start of one, or a uid as `lapsewatch status --json` shows it."
 Only = Annotated[str | None, typer.Option("--tenant", help="Of this tenant.")]
 Reason = Annotated[str, typer.Option(help="Why; the page shows it.")]
 By = Annotated[str | None, typer.Option(help="Who asks (default: your user name).")]
@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
 
 def ack(
     context: typer.Context,
-    credential: Annotated[str | None, typer.Argument(help=_HELP)] = None,
+    credential: Annotated[str | None, typer.Argument(help=CREDENTIAL_HELP)] = None,
     only: Only = None,
     reason: Reason = "",
     by: By = None,
@@ -53,7 +53,7 @@ def ack(
     with wired(context) as app:
         asked = _asked(app, by, reason)
         if credential is not None:
-            chosen = [_find(app, credential, only)]
+            chosen = [find(app, credential, only)]
         else:
             whose = named(app, only or "")
             chosen = due(app.store.credentials(whose.name), whose, asked.now)
@@ -65,7 +65,7 @@ def ack(
 
 def snooze(
     context: typer.Context,
-    credential: Annotated[str, typer.Argument(help=_HELP)],
+    credential: Annotated[str, typer.Argument(help=CREDENTIAL_HELP)],
     until: Annotated[
         str | None, typer.Option(help="Quiet until this date, in the tenant's zone: YYYY-MM-DD.")
     ] = None,
@@ -88,7 +88,7 @@ def snooze(
         raise typer.BadParameter("say either --until DATE or --for 30d", param_hint="--until")
     with wired(context) as app:
         asked = _asked(app, by, reason)
-        one = _find(app, credential, only)
+        one = find(app, credential, only)
         end = _end(asked.now, until, lasting, ZoneInfo(named(app, one.tenant).time_zone))
         _keep(
             app, [snoozed(one, app.store.snoozes(), asked, end, past_lapse=past_lapse)],
@@ -132,7 +132,7 @@ def _end(now: datetime, until: str | None, lasting: str | None, zone: ZoneInfo) 
         raise typer.BadParameter("must be a date like 2026-12-31", param_hint="--until") from None
 
 
-def _find(app: App, text: str, only: str | None) -> Credential:
+def find(app: App, text: str, only: str | None) -> Credential:
     """The one credential that a text names.
 
     Raises:
