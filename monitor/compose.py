@@ -153,6 +153,7 @@ class Composer:
             next_run=run.next_slot(now),
             welcome=digest.welcome,
             ignored=digest.ignored,
+            working_days=run.working_days,
             token=digest.token,
         )
         named = {name for name, _ in said}

@@ -82,17 +82,20 @@ class Renderer:
         next_run: datetime | None = None,
         welcome: bool = False,
         ignored: int = 0,
+        working_days: tuple[int, ...] = (),
         token: str = "",
     ) -> Mail:
         """One recipient's mail of one run: `reminder`, `lapsed` or `covered`.
 
         With `welcome` it is a `welcome`: all its tenants are in shadow, and what is lapsed or due
-        there is told this once. `ignored` is how many credentials a rule keeps quiet, `token` what
-        a ticket system knows the mail by.
+        there is told this once. `ignored` is how many credentials a rule keeps quiet,
+        `working_days` are the recipient's, `token` is what a ticket system knows the mail by.
         """
         if not items:
             raise ValueError("a digest needs at least one notice")
-        frame = Frame(recipient, zone, now, self._clouds, as_of, next_run, ignored)
+        frame = Frame(
+            recipient, zone, now, self._clouds, as_of, next_run, ignored, working_days
+        )  # fmt: skip
         ordered = digests.soonest_first(items)
         kind = MailKind.WELCOME if welcome else digests.digest_kind(ordered)
         for shown, lines in digests.SHOWN:

@@ -465,7 +465,9 @@ def test_a_month_with_rules_is_foreseen(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [*BAD[1:3], without_rules, without_scans, on_all_days], ids=lambda bad: bad.__name__
+    "bad",
+    [without_silence, without_rules, without_scans, on_all_days],
+    ids=lambda bad: bad.__name__,
 )
 def test_a_forecast_that_forgets_a_rule_is_wrong(
     store: Store, bad: Callable[[Outlook], Outlook]
