@@ -14,7 +14,7 @@ from monitor.status import StatusReport
 COLUMNS = (
     "tenant", "object_type", "object_id", "app_id", "app_name", "kind", "key_id", "name",
     "start", "end", "state", "days_left", "as_of", "stale", "owners", "own",
-    "managed_identity", "needs_action", "successor_key_id", "removed_at", "uid",
+    "managed_identity", "needs_action", "successor_key_id", "removed_at", "uid", "ignored",
 )  # fmt: skip
 
 # What moves the text around it, hides, breaks the line or cannot be encoded: control and format
