@@ -15,7 +15,8 @@ import tomllib
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
-from datetime import time, timedelta
+from datetime import date, time, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,16 +49,18 @@ _PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOT
 _TYPES: dict[Any, str] = {
     str: "text", int: "number", bool: "true or false", timedelta: 'duration, such as "6h"',
     time: 'time of day, such as "07:00"',
+    date: "date",
     CredentialRef: "[credential](tenants-file.md#credentials)",
     Recipient: "[recipient](tenants-file.md#recipients)",
     Any: "date or instant",
     Kind: "kind of credential",
     Sort: " or ".join(f'"{sort}"' for sort in Sort),
 }  # fmt: skip
-_LISTS = ("app", "tenant", "note", "item", "forbid")
+_LISTS = ("app", "tenant", "note", "item", "forbid", "route", "ignore", "recipient")
 # The named types of monitor/fields/; another one is called what it is made of.
 _WORDS = {
     "Guid": "GUID", "Address": "mail address", "ZoneName": "IANA time zone",
+    "Domain": "domain of a mail address", "WorkingDays": "list of days",
     "Hour": "hour, 0 to 23", "Thresholds": "list of whole days, 0 to 3650",
     "Interval": 'duration of at least "1m", such as "6h"', "Port": "port", "Host": "host name",
     "Shadow": 'duration of at most "365d", such as "14d"',
@@ -106,6 +109,8 @@ def _of(annotation: Any) -> str:
             return words
     arguments = typing.get_args(annotation)
     origin = typing.get_origin(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
+        return " or ".join(f'"{word}"' for word in annotation)
     if origin is Literal:
         return " or ".join(f'"{word}"' for word in arguments)
     if origin is tuple:

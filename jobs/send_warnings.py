@@ -16,6 +16,7 @@ from monitor.recipients import RecipientRun, facts_are_in
 from monitor.wiring import App
 
 JOB = "warn"
+AT_ONCE = "at_once"
 LEASE = timedelta(minutes=10)
 
 log = get("lapsewatch.warn")
@@ -51,6 +52,8 @@ def send_warnings(
         except Exception:  # one recipient's digest never stops the others'
             log.exception("run_crashed", recipient=run.address)
             crashed.append(run.address)
+    if due_only and not stop():
+        written += tell_at_once(app, standing)
     after = app.deliverer().run(stop=stop)
     return written, before.then(after, crashed)
 
@@ -72,6 +75,37 @@ def take(
         JOB, run.scope, slot, now=now, owner=app.owner, lease=LEASE, owner_is_dead=process.is_dead
     )
     return HeldSlot(JOB, run.scope, slot, app.owner) if taken else None
+
+
+def tell_at_once(app: App, standing: Standing) -> list[OutboxMail]:
+    """Tell those who wish it what is urgent, once after each scan of their tenants."""
+    wished = [run for each in standing.runs if (run := each.urgent(app.clock())).tenants]
+    written: list[OutboxMail] = []
+    done = app.store.last_slots(AT_ONCE) if wished else {}
+    for run in wished:
+        try:
+            slot = take_after_scan(app, run, standing, done)
+            written += app.runs.write_urgent(run, standing, slot) if slot else []
+        except StoreError:
+            raise
+        except Exception:  # the daily run tells it all the same
+            log.exception("run_crashed", recipient=run.address)
+    return written
+
+
+def take_after_scan(
+    app: App, run: RecipientRun, standing: Standing, done: Mapping[str, datetime]
+) -> HeldSlot | None:
+    """Win the slot of the newest scan of a run's tenants; None when that was told of."""
+    known = [standing.health.get(name) for name in run.names]
+    at = max((one.facts_at for one in known if one and one.facts_at), default=None)
+    if at is None or ((last := done.get(run.scope)) is not None and last >= at):
+        return None
+    taken = app.store.take_slot(
+        AT_ONCE, run.scope, at, now=app.clock(), owner=app.owner, lease=LEASE,
+        owner_is_dead=process.is_dead,
+    )  # fmt: skip
+    return HeldSlot(AT_ONCE, run.scope, at, app.owner) if taken else None
 
 
 def plan_warnings(app: App, *, only: str | None = None) -> list[tuple[OutboxMail, list[Decision]]]:

@@ -218,7 +218,8 @@ class AlarmWriter:
         names = (tenant.name if tenant else OPERATOR,)
         mails = []
         for recipient in recipients:
-            mail = render(ZoneInfo(recipient.time_zone or zone_name))
+            wished = self._audience.policy.wishes(recipient).time_zone
+            mail = render(ZoneInfo(wished or zone_name))
             path = choose(mail.kind, names, news.paths, about_sender=about_sender)
             domain = news.paths.domain(path)
             mails.append(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from monitor.decide import Decision, decide_run, tenant_state
+from monitor.decide import Decision, Reason, decide_run, tenant_state
 from monitor.inventory import Notes
 from monitor.lifecycle import has_lapsed, successors
 from monitor.links import LinkMaker, Offer
@@ -32,6 +32,7 @@ from monitor.model.acts import HandOver, Link
 from monitor.recipients import Audience, RecipientRun
 from monitor.render import DigestItem, Renderer
 from monitor.routes import NO_PATH, Paths, choose
+from monitor.routing import RunRules, ticket
 
 SnoozeKey = tuple[str, str, int]
 
@@ -83,6 +84,20 @@ class _Digest:
     known: Knowledge
     now: datetime
     sort: Sort
+    only: Decision | None = None  # of a mail about one credential alone
+
+    @property
+    def token(self) -> str:
+        """What tells a ticket's mails by, where this is one."""
+        notice = self.only.notice if self.only else None
+        alone = notice is not None and self.tenants[0].name in self.run.tickets
+        return ticket(notice.credential) if alone and notice else ""
+
+    @property
+    def ignored(self) -> int:
+        """How many credentials of its tenants a rule keeps quiet."""
+        made = (one for tenant in self.tenants for one in self.decisions[tenant.name])
+        return sum(one.reason is Reason.IGNORED for one in made)
 
     @property
     def items(self) -> list[DigestItem]:
@@ -92,6 +107,7 @@ class _Digest:
             for tenant in self.tenants
             for decision in self.decisions[tenant.name]
             if decision.notice is not None
+            and self.only in (None, decision)
             and (decision.notice.kind is MailKind.UNEXPECTED) is (self.sort is Sort.ODD)
         ]
 
@@ -121,12 +137,17 @@ class Composer:
         self._links = links
 
     def digests(
-        self, run: RecipientRun, known: Knowledge, paths: Paths, now: datetime
+        self,
+        run: RecipientRun,
+        known: Knowledge,
+        paths: Paths,
+        now: datetime,
+        rules: RunRules = RunRules(),  # noqa: B008 (it never changes)
     ) -> tuple[list[OutboxMail], list[Decision]]:
         """The digests of a run that have something to say, and every decision made.
 
         One per sending path; one more for its tenants in shadow, as a `welcome`, and one for what
-        should not be there.
+        should not be there. Where the recipient wishes that, one mail for each credential.
         """
         decisions = decide_run(
             run.tenants,
@@ -137,11 +158,14 @@ class Composer:
             now=now,
             forbids=known.forbids,
             ends=run.ends,
+            stage_of=rules.stage_of,
+            mask=rules.mask,
         )
         speaks = _speakers(run, decisions, now)
         mails = [
-            self._write(_Digest(run, path, tenants, decisions, known, now, sort), paths)
+            self._write(digest, paths)
             for path, sort, tenants in _by_path(speaks, paths)
+            for digest in _split(_Digest(run, path, tenants, decisions, known, now, sort))
         ]
         said = [decision for found in decisions.values() for decision in found]
         return [mail for mail in mails if mail is not None], said
@@ -151,7 +175,9 @@ class Composer:
         if not items:
             return None
         said = {(item.tenant.name, item.notice.credential.uid) for item in items}
-        lapsed, covered = _also_worth_saying(digest.spoken_of, digest.decisions, said, now)
+        lapsed, covered = ([], []) if digest.only else _also_worth_saying(
+            digest.spoken_of, digest.decisions, said, now
+        )  # fmt: skip
         blind = self._blind(digest.spoken_of, digest.known.health, now)
         offer = self._offer(items, run.address, now)
         mail = self._renderer.digest(
@@ -167,6 +193,9 @@ class Composer:
             welcome=digest.sort is Sort.WELCOME,
             actions=offer.views,
             handed_over=digest.known.handed_over,
+            ignored=digest.ignored,
+            working_days=run.working_days,
+            token=digest.token,
         )
         named = {name for name, _ in said}
         named |= {tenant.name for tenant, _ in (*lapsed, *blind)}
@@ -210,19 +239,40 @@ def _speakers(
 ) -> list[tuple[Tenant, Sort]]:
     """The tenants that a digest may name, and in which sort of digest.
 
-    Of one in shadow, or one whose recipient hears only what is over, nothing is said beside that.
+    Of one in shadow, or one whose recipient hears only what is over, nothing is said beside that;
+    and who is told of nothing in a tenant, because others are, does not read its name.
     """
     held, found = _held_back(run, now), []
     for tenant in run.tenants:
-        kinds = {one.notice.kind for one in decisions[tenant.name] if one.notice is not None}
+        made = decisions[tenant.name]
+        kinds = {one.notice.kind for one in made if one.notice is not None}
         if MailKind.UNEXPECTED in kinds:
             found.append((tenant, Sort.ODD))
         said = kinds - {MailKind.UNEXPECTED}
+        if not kinds and any(one.reason is Reason.NOT_ROUTED for one in made):
+            continue
         if tenant.name not in held or said & set(CLOSINGS) == said != set():
             found.append((tenant, Sort.DAILY))
         elif said:
             found.append((tenant, Sort.WELCOME))
     return found
+
+
+def _split(digest: _Digest) -> list[_Digest]:
+    """One digest, and one mail for each credential of the tenants for which that is wished."""
+    apart = [tenant for tenant in digest.tenants if tenant.name in digest.run.alone]
+    if not apart or digest.sort is Sort.WELCOME:
+        return [digest]
+    rest = [tenant for tenant in digest.tenants if tenant not in apart]
+    return [
+        *([replace(digest, tenants=rest)] if rest else []),
+        *(
+            replace(digest, tenants=[tenant], only=one)
+            for tenant in apart
+            for one in digest.decisions[tenant.name]
+            if one.notice is not None
+        ),
+    ]
 
 
 def _by_path(
@@ -303,7 +353,9 @@ def _also_worth_saying(
         ]
         newer = successors(present, now)
         silent = {
-            decision.credential.uid for decision in decisions[tenant.name] if decision.silenced
+            decision.credential.uid
+            for decision in decisions[tenant.name]
+            if decision.silenced or decision.withheld
         }
         for credential in present:
             if (tenant.name, credential.uid) in said or credential.uid in silent:

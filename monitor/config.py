@@ -22,6 +22,7 @@ from monitor.clouds import PRESETS, completed
 from monitor.errors import SettingsError
 from monitor.fields import (
     Deadline,
+    Domain,
     GraphAddress,
     Guid,
     Host,
@@ -46,8 +47,9 @@ from monitor.fields.environment import DIVIDER, PREFIX, unknown_variables, varia
 from monitor.fields.files import parse_toml as parse_toml
 from monitor.fields.files import read_text as read_text
 from monitor.fields.forbids import ForbidTable
+from monitor.fields.policy import IgnoreTable, RecipientTable, RouteTable
 from monitor.fields.problems import explain_places, nearest, printable
-from monitor.model import Cloud, CredentialRef, Forbid, Recipient, Sender
+from monitor.model import Cloud, CredentialRef, Forbid, Policy, Recipient, Sender
 from monitor.references import located
 from monitor.rulebooks import problem_of
 
@@ -91,6 +93,7 @@ class DefaultsTable(Strict):
     recipients: tuple[RecipientField, ...] = ()
     shadow: Shadow = timedelta(days=14)
     shrink_guard: int = Field(20, ge=0, le=100)
+    owner_domains: tuple[Domain, ...] | None = None
 
 
 class CloudTable(Strict):
@@ -185,6 +188,9 @@ class Settings(BaseSettings):
     forbid: tuple[ForbidTable, ...] = ()
     web: WebTable = WebTable()
     log: LogTable = LogTable()
+    route: tuple[RouteTable, ...] = ()
+    ignore: tuple[IgnoreTable, ...] = ()
+    recipient: tuple[RecipientTable, ...] = ()
 
     @classmethod
     def settings_customise_sources(
@@ -239,6 +245,17 @@ class Configuration:
     def operator_recipients(self) -> tuple[Recipient, ...]:
         """Who gets the alarms; empty without an operator."""
         return self.settings.operator.recipients if self.settings.operator else ()
+
+    @property
+    def policy(self) -> Policy:
+        """The operator's rules about who is told."""
+        domains = self.settings.defaults.owner_domains
+        return Policy(
+            routes=tuple(table.noun() for table in self.settings.route),
+            ignores=tuple(table.noun() for table in self.settings.ignore),
+            recipients=tuple(table.noun() for table in self.settings.recipient),
+            owner_domains=None if domains is None else frozenset(domains),
+        )
 
     @property
     def operator_zone(self) -> str:
@@ -383,6 +400,10 @@ def _cross_checks(configuration: Configuration) -> list[str]:
             problems.append(f'{where}.cloud: there is no cloud "{printable(cloud)}"{hint}')
     if wrong := problem_of(configuration.folder, configuration.settings.diagnose.rules):
         problems.append(f"diagnose.rules: {wrong}")
+    addresses = [one.address.casefold() for one in configuration.settings.recipient]
+    for number, address in enumerate(addresses):
+        if address in addresses[:number]:
+            problems.append(f"recipient.{number}.address: comes twice; join the two")
     if vault.old_keys and not vault.key:
         problems.append("vault.key: is missing: the key that new values are sealed with")
     if sender and not sender.relay and not (sender.client_id and sender.credential):

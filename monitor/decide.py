@@ -68,6 +68,9 @@ class Reason(StrEnum):
     TOLD_MORE_URGENT = "told_more_urgent"  # a more urgent stage was told
     AFTER_LAST_STAGE = "after_last_stage"  # the last weekly notice was told
     NO_RECIPIENT = "no_recipient"  # to be told only that what they heard of is over
+    IGNORED = "ignored"  # a rule of the operator's, until its review
+    NOT_ROUTED = "not_routed"  # a rule sends it to others
+    AT_SEND_HOUR = "at_send_hour"  # not urgent enough to be told at once
     IN_SHADOW = "in_shadow"  # held back until the tenant's shadow ends, or its welcome goes
     # alarms about a tenant
     NEEDS_FIX = "needs_fix"  # waiting will not mend the cause
@@ -95,6 +98,15 @@ class Decision:
     def silenced(self) -> bool:
         """Whether somebody asked for this silence, by a snooze or an acknowledgement (rule 7)."""
         return self.reason in (Reason.SNOOZED, Reason.ACKNOWLEDGED)
+
+    @property
+    def withheld(self) -> bool:
+        """Whether a rule of the operator's keeps the credential out of this recipient's mails."""
+        return self.reason in (Reason.IGNORED, Reason.NOT_ROUTED)
+
+
+# A tenant and its decisions -> the same without what is not for the recipient.
+Mask = Callable[[Tenant, list[Decision]], list[Decision]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +153,12 @@ def decide_run(
     now: datetime,
     forbids: Sequence[Forbid] = (),
     ends: Collection[str] = (),
+    stage_of: StageOf = current_stage,
+    mask: Mask | None = None,
 ) -> dict[str, list[Decision]]:
     """Return the Decisions of one run of a recipient, by tenant; see `decide`.
+
+    `mask` takes out of a tenant's decisions what is not for this recipient.
 
     Of a tenant in shadow everything that is lapsed or due is told once, in a `welcome`, to a
     recipient who was never told anything about it. After that, and for the mere hint that a newer
@@ -155,14 +171,24 @@ def decide_run(
 
     def of(tenant: Tenant) -> list[Decision]:
         held = credentials.get(tenant.name, ())
-        decisions = decide(held, tenant=tenant, zone=zone, told=told, snoozes=snoozes, now=now)
+        made = decide(
+            held,
+            tenant=tenant,
+            zone=zone,
+            told=told,
+            snoozes=snoozes,
+            now=now,
+            stage_of=stage_of,
+        )
         if tenant.name in ends:
-            return _held_back(decisions, Reason.NO_RECIPIENT)
-        if tenant.in_shadow(now):
-            decisions = _in_shadow(decisions, welcomed=tenant.name in welcomed)
+            return _held_back(made, Reason.NO_RECIPIENT)
         odd = unexpected(held, tenant, forbids, told, now, zone)
         found = [Decision(one.credential, one, Reason.FORBIDDEN, None) for one in odd]
-        return [*decisions, *found]
+        if mask is not None:
+            made, found = mask(tenant, made), mask(tenant, found)
+        if tenant.in_shadow(now):
+            made = _in_shadow(made, welcomed=tenant.name in welcomed)
+        return [*made, *found]
 
     return {tenant.name: of(tenant) for tenant in tenants}
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from monitor.model import Credential, NoticeKey, Recipient, Tenant
-from monitor.recipients import Audience, RecipientRun, zone_and_hour
+from monitor.recipients import Audience, RecipientRun, listener
 from monitor.turns import in_its_place, is_out_of_date
 
 
@@ -54,9 +54,10 @@ def with_endings(
     for address, names in sorted(owed.items()):
         for name in sorted(names):
             tenant = known[name]
-            zone, hour = zone_and_hour(Recipient(address), tenant, audience)
-            key = (address.casefold(), zone)
-            run = found.get(key) or RecipientRun(address, zone, hour, ())
+            place = tenant if tenant.recipients else None
+            one = listener(Recipient(address), place, audience)
+            key = (address.casefold(), one.zone)
+            run = found.get(key) or RecipientRun(address, one.zone, one.hour, ())
             also = (*run.tenants, tenant)
             found[key] = replace(run, tenants=also, ends=run.ends | {name})
     return [found[key] for key in sorted(found)]

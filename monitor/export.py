@@ -16,7 +16,7 @@ __all__ = ["COLUMNS", "to_csv", "visible"]
 COLUMNS = (
     "tenant", "object_type", "object_id", "app_id", "app_name", "kind", "key_id", "name",
     "start", "end", "state", "days_left", "as_of", "stale", "owners", "own",
-    "managed_identity", "needs_action", "successor_key_id", "removed_at", "uid", "note",
+    "managed_identity", "needs_action", "successor_key_id", "removed_at", "uid", "note", "ignored",
 )  # fmt: skip
 
 

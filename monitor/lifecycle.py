@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Literal
@@ -93,6 +93,33 @@ def current_stage(
         return Stage.lapsed(min(weeks_lapsed(days), weekly_after_lapse))
     reached = [threshold for threshold in thresholds if days <= threshold]
     return Stage.threshold(min(reached)) if reached else None
+
+
+def stage_until(
+    until: datetime,
+) -> Callable[[datetime | None, Sequence[int], int, datetime, ZoneInfo], Stage | None]:
+    """Return `current_stage` as a run before days off has it: what is reached by then counts now.
+
+    So no stage comes late because of a weekend. Nothing lapses early: an end on a day off is told
+    as the last stage before it.
+    """
+
+    def stage_of(
+        end: datetime | None,
+        thresholds: Sequence[int],
+        weekly_after_lapse: int,
+        now: datetime,
+        zone: ZoneInfo,
+    ) -> Stage | None:
+        days = days_left(end, max(now, until), zone)
+        if days is None:
+            return None
+        if has_lapsed(end, now):
+            return Stage.lapsed(min(weeks_lapsed(days), weekly_after_lapse))
+        reached = [threshold for threshold in thresholds if max(days, 0) <= threshold]
+        return Stage.threshold(min(reached)) if reached else None
+
+    return stage_of
 
 
 def weeks_lapsed(days: int) -> int:

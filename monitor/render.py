@@ -87,17 +87,22 @@ class Renderer:
         welcome: bool = False,
         actions: Mapping[tuple[str, str], tuple[ActionView, ...]] | None = None,
         handed_over: Mapping[tuple[str, str, int], HandOver] | None = None,
+        ignored: int = 0,
+        working_days: tuple[int, ...] = (),
+        token: str = "",
     ) -> Mail:
         """One recipient's mail of one run: `reminder`, `lapsed` or `covered`.
 
         With `welcome` it is a `welcome`: all its tenants are in shadow, and what is lapsed or due
-        there is told this once.
+        there is told this once. `ignored` is how many credentials a rule keeps quiet,
+        `working_days` are the recipient's, `token` is what a ticket system knows the mail by.
         """
         if not items:
             raise ValueError("a digest needs at least one notice")
         frame = Frame(
-            recipient, zone, now, self._clouds, as_of, next_run, actions or {}, handed_over or {}
-        )
+            recipient, zone, now, self._clouds, as_of, next_run, actions or {}, handed_over or {},
+            ignored, working_days,
+        )  # fmt: skip
         ordered = digests.soonest_first(items)
         kind = MailKind.WELCOME if welcome else digests.digest_kind(ordered)
         for shown, lines in digests.SHOWN:
@@ -111,7 +116,7 @@ class Renderer:
                 shown=shown,
                 lines=lines,
             )
-            mail = self._mail(kind, view, app=view.head.app)
+            mail = self._mail(kind, view, app=view.head.app, token=token)
             if len(mail.html.encode()) < SIZE:
                 break
         return replace(
@@ -235,21 +240,23 @@ class Renderer:
         mail = self._mail(kind, view, app="")
         return replace(mail, references=(_reference(*thread),), urgent=urgent)
 
-    def _mail(self, kind: MailKind, view: DigestView | AlarmView, *, app: str) -> Mail:
+    def _mail(
+        self, kind: MailKind, view: DigestView | AlarmView, *, app: str, token: str = ""
+    ) -> Mail:
         facts = {"v": view, "operator": self._operator, "base_url": self._base_url}
-        subject = self._subject(kind, facts, app)
+        subject = self._subject(kind, facts, app, f"[{token}] " if token else "")
         page = self._html.get_template(f"{kind}/body.html").render(facts, subject=subject)
         text = self._text.get_template(f"{kind}/body.txt").render(facts, subject=subject)
         return Mail(kind, subject, text.strip() + "\n", self._inliner.inline(page))
 
-    def _subject(self, kind: MailKind, facts: Mapping[str, object], app: str) -> str:
+    def _subject(self, kind: MailKind, facts: Mapping[str, object], app: str, mark: str) -> str:
         template = self._text.get_template(f"{kind}/subject.txt")
-        subject = words.plain(template.render(facts, app=app), 200)
+        subject = mark + words.plain(template.render(facts, app=app), 200)
         over = len(subject) - words.SUBJECT_CAP
         if not app or over <= 0:
             return subject
         short = words.shorten(app, max(len(app) - over, MIN_NAME))
-        return words.plain(template.render(facts, app=short), 200)
+        return mark + words.plain(template.render(facts, app=short), 200)
 
 
 def _attachments(

@@ -19,11 +19,20 @@ from monitor.model import (
     OutboxState,
     Sender,
     Tenant,
+    TenantHealth,
     Told,
     WaitingMail,
 )
-from monitor.recipients import Audience, RecipientRun, recipient_runs, spoken_for, strays
+from monitor.recipients import (
+    Audience,
+    Listener,
+    RecipientRun,
+    recipient_runs,
+    spoken_for,
+    strays,
+)
 from monitor.routes import Paths
+from monitor.routing import Contacts, Router, rules_of
 from monitor.senders import watched_scopes
 from monitor.store import Store
 
@@ -63,25 +72,28 @@ class Runs:
         self._paths = paths
         self._clock = clock
         self._forbids = forbids
+        self._possible: dict[str, tuple[object, Sequence[Listener]]] = {}
 
     def standing(self) -> Standing:
         """What holds for every run of one tick, read once."""
-        tenants = self._store.tenants()
+        tenants, health = self._store.tenants(), self._store.health()
         return Standing(
             tenants=tenants,
-            runs=self._all_runs(tenants),
+            runs=self._all_runs(tenants, health),
             senders=watched_scopes(tenants, self._operator_sender),
             known_since=self._store.known_since(),
-            health=self._store.health(),
+            health=health,
             snoozes=self._store.snoozes(),
             paths=self._paths(tenants),
             notes=Notes(self._store.what_is_noted()),
             handed_over=self._store.hand_overs(),
         )
 
-    def _all_runs(self, tenants: Sequence[Tenant]) -> list[RecipientRun]:
+    def _all_runs(
+        self, tenants: Sequence[Tenant], health: Mapping[str, TenantHealth]
+    ) -> list[RecipientRun]:
         """The daily runs of recipients, and of those who have only to hear that it is over."""
-        runs = recipient_runs(tenants, self._audience)
+        runs = self.of(tenants, health)
         former = unserved(self._store.heard_about(), runs, tenants)
         owed = {address: self._owed(address, names) for address, names in former.items()}
         return with_endings(runs, owed, tenants, self._audience)
@@ -90,6 +102,39 @@ class Runs:
         """The tenants of which somebody was told a stage, and not yet that it is over."""
         told = self._store.told(address, names)
         return {name for (name, _, _), known in told.items() if known.open}
+
+    def of(
+        self, tenants: Sequence[Tenant], health: Mapping[str, TenantHealth]
+    ) -> list[RecipientRun]:
+        """The daily runs about these tenants: of all who may be told about one of them.
+
+        Whom the rules lead to is read anew when a tenant was, or when its entry changed, so that a
+        tick with nothing to do reads no facts.
+
+        Args:
+            tenants: the roster.
+            health: what is known of each, by name.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        router = Router(tenants, self._audience)
+        if not router.policy.routes:
+            return recipient_runs(tenants, self._audience)
+
+        def possible(tenant: Tenant) -> Sequence[Listener]:
+            known = health.get(tenant.name)
+            state = (tenant, known.last_attempt if known else None)
+            held = self._possible.get(tenant.name)
+            if held is None or held[0] != state:
+                found = self._contacts(tenant.name) if router.reads_entra() else []
+                held = self._possible[tenant.name] = (state, router.possible(tenant, found))
+            return held[1]
+
+        return recipient_runs(tenants, self._audience, possible)
+
+    def _contacts(self, tenant: str) -> list[Contacts]:
+        return [Contacts(people, notify) for people, notify in self._store.contacts(tenant)]
 
     def tidy(self, standing: Standing) -> set[str]:
         """Take back what waits for people who are no longer to be told, and alarms about nothing.
@@ -147,9 +192,12 @@ class Runs:
         }
 
     def plan(
-        self, run: RecipientRun, standing: Standing
+        self, run: RecipientRun, standing: Standing, *, urgent: bool = False
     ) -> tuple[list[OutboxMail], list[Decision]]:
-        """What a run would say now, and every decision behind it; nothing is written."""
+        """What a run would say now, and every decision behind it; nothing is written.
+
+        With `urgent` only what does not wait for the hour.
+        """
         told = self._store.told(run.address, run.names)
         known = Knowledge(
             credentials=self._facts(run.names, told),
@@ -160,7 +208,9 @@ class Runs:
             forbids=self._forbids,
             handed_over=standing.handed_over,
         )
-        return self._composer.digests(run, known, standing.paths, self._clock())
+        now = self._clock()
+        rules = rules_of(run, Router(standing.tenants, self._audience), now, urgent=urgent)
+        return self._composer.digests(run, known, standing.paths, now, rules)
 
     def outlook(self, done: Mapping[str, datetime], *, only: str | None = None) -> Outlook:
         """What the runs to come depend on, for `forecast`.
@@ -172,7 +222,8 @@ class Runs:
         Raises:
             StoreError: the database cannot be used.
         """
-        every = recipient_runs(self._store.tenants(), self._audience)
+        tenants, health = self._store.tenants(), self._store.health()
+        every = self.of(tenants, health)
         runs = [run for each in every if (run := each.about(only)).tenants]
         names = {name for run in runs for name in run.names}
         told = {run.scope: self._store.told(run.address, run.names) for run in runs}
@@ -184,12 +235,22 @@ class Runs:
             snoozes=self._store.snoozes(),
             done=done,
             forbids=self._forbids,
+            router=Router(tenants, self._audience),
+            scanned={name: at for name in names if (at := _facts_at(health.get(name)))},
+            scan_every=self._audience.scan_every,
         )
 
     def write(
-        self, run: RecipientRun, standing: Standing, slot: HeldSlot | None = None
+        self,
+        run: RecipientRun,
+        standing: Standing,
+        slot: HeldSlot | None = None,
+        *,
+        urgent: bool = False,
     ) -> list[OutboxMail]:
         """Write one run's digests and finish its slot, in one transaction.
+
+        With `urgent` only what does not wait for the hour.
 
         Returns:
             The mails that were added.
@@ -199,7 +260,7 @@ class Runs:
         """
         for _ in range(TRIES):
             mine = run.without(spoken_for(self._store.waiting(), run))
-            mails, _ = self.plan(mine, standing)
+            mails, _ = self.plan(mine, standing, urgent=urgent)
             added = self._store.write_run(
                 mails, recipient=run.address, tenants=mine.names, at=self._clock(), slot=slot
             )
@@ -207,3 +268,31 @@ class Runs:
                 return added
         log.warning("run_overtaken", recipient=run.address)
         return []
+
+    def write_urgent(
+        self, run: RecipientRun, standing: Standing, slot: HeldSlot
+    ) -> list[OutboxMail]:
+        """Write what a run need not wait for its hour with, and finish the slot of that.
+
+        Where a digest of the recipient still waits, all that is due is written in its place:
+        what it says is not to be lost.
+
+        Returns:
+            The mails that were added.
+
+        Raises:
+            StoreError: the database cannot be used; nothing was written.
+        """
+        if not self.plan(run, standing, urgent=True)[0]:
+            self._store.finish_slot(slot.job, slot.scope, slot.slot_at, self._clock())
+            return []
+        mine = run.address.casefold()
+        waits = any(
+            mail.digest and mail.recipient.casefold() == mine and run.names & set(mail.tenants)
+            for mail in self._store.waiting()
+        )
+        return self.write(run, standing, slot, urgent=not waits)
+
+
+def _facts_at(health: TenantHealth | None) -> datetime | None:
+    return health.facts_at if health else None

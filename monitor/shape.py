@@ -51,6 +51,17 @@ def as_json(report: StatusReport) -> dict[str, object]:
             }
             for run in report.unfinished
         ],
+        "ignored": report.ignored,
+        "ignore_rules": [
+            {
+                "reason": row.rule.reason,
+                "author": row.rule.author,
+                "review": row.rule.review.isoformat(),
+                "due": row.due,
+                "credentials": row.credentials,
+            }
+            for row in report.ignores
+        ],
     }
 
 
@@ -99,6 +110,7 @@ def _credential_json(row: CredentialRow) -> dict[str, object]:
         "removed_at": _iso(credential.removed_at),
         "uid": credential.uid,
         "note": _note_json(row.note),
+        "ignored": row.ignored.reason if row.ignored else None,
     }
 
 

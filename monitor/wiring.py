@@ -30,8 +30,9 @@ from monitor.lifecycle import OwnCredential
 from monitor.links import LinkMaker
 from monitor.model import Cloud, CredentialRef, Tenant
 from monitor.ownership import OwnValues
-from monitor.recipients import Audience, recipient_runs
+from monitor.recipients import Audience
 from monitor.render import Renderer
+from monitor.routing import Router
 from monitor.rulebooks import own_rules, rulebook
 from monitor.runs import Runs
 from monitor.scans import Scans
@@ -145,6 +146,7 @@ class App:
         hour = operator.send_hour if operator else None
         return Audience(
             recipients=self.configuration.operator_recipients,
+            policy=self.configuration.policy,
             time_zone=self.configuration.operator_zone,
             send_hour=self.configuration.default_send_hour if hour is None else hour,
             scan_every=self.scan_every,
@@ -355,10 +357,9 @@ class App:
         Raises:
             SettingsError: the settings no longer know it.
         """
-        try:
-            return self.configuration.clouds[tenant.cloud]
-        except KeyError:
-            raise unknown_cloud(tenant.cloud, tenant.name) from None
+        if (found := self.configuration.clouds.get(tenant.cloud)) is None:
+            raise unknown_cloud(tenant.cloud, tenant.name)
+        return found
 
     # --- knowing -------------------------------------------------------------------------------
 
@@ -376,7 +377,7 @@ class App:
         facts = status.Facts(
             tenants=tenants,
             credentials=self.store.credentials(include_removed=True),
-            health=self.store.health(),
+            health=(health := self.store.health()),
             senders=[(sender.tenant, sender.mailbox) for sender in resolved],
             sender_health=as_of_now(self.store.sender_health(), resolved, now),
             snoozes=self.store.snoozes(),
@@ -386,12 +387,13 @@ class App:
             scan_every=self.scan_every,
             known_since=self.store.known_since(),
             unfinished=self.store.unfinished_slots(now - status.HISTORY),
-            runs={run.scope for run in recipient_runs(tenants, self.audience)},
+            runs={run.scope for run in self.runs.of(tenants, health)},
             federated=self.store.federated(),
             lost=standing(self.store.lost_access(), tenants),
             notes=Notes(self.store.what_is_noted()),
             items=self.store.items(),
             operator_listens=bool(self.audience.recipients),
             examinations=self.store.examinations(),
+            router=Router(tenants, self.audience),
         )
         return status.build_report(facts, now=now)

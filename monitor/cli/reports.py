@@ -92,6 +92,7 @@ def print_report(report: StatusReport, zone: ZoneInfo, *, everything: bool = Fal
         )
     _print_shadow(report, zone)
     _print_credentials(report, zone, everything=everything)
+    _print_ignores(report)
     if report.canaries:
         print_table(
             "Mail paths",
@@ -148,6 +149,24 @@ def _print_credentials(report: StatusReport, zone: ZoneInfo, *, everything: bool
         )
         if not everything and len(rows) > SHOWN:
             print(f"… and {len(rows) - SHOWN} more (see --all or --json).")
+
+
+def _print_ignores(report: StatusReport) -> None:
+    """The rules that keep credentials quiet, and those whose review is due."""
+    if report.ignores:
+        print_table(
+            "Ignored by rule",
+            ("Credentials", "Review", "By", "Reason"),
+            [
+                (
+                    str(row.credentials),
+                    f"{row.rule.review}{', due: it ignores nothing any more' if row.due else ''}",
+                    row.rule.author,
+                    row.rule.reason,
+                )
+                for row in report.ignores
+            ],
+        )
 
 
 def _print_work(report: StatusReport, zone: ZoneInfo) -> None:

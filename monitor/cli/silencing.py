@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from monitor.wiring import App
 
 LISTED = 8  # candidates that an error names
-HELP = "A key id, the start of one, or a uid as `lapsewatch status --json` shows it."
+CREDENTIAL_HELP = "A key id, the start of one, or a uid as `lapsewatch status --json` shows it."
 Only = Annotated[str | None, typer.Option("--tenant", help="Of this tenant.")]
 Reason = Annotated[str, typer.Option(help="Why; the page shows it.")]
 By = Annotated[str | None, typer.Option(help="Who asks (default: your user name).")]
@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
 
 def ack(
     context: typer.Context,
-    credential: Annotated[str | None, typer.Argument(help=HELP)] = None,
+    credential: Annotated[str | None, typer.Argument(help=CREDENTIAL_HELP)] = None,
     only: Only = None,
     reason: Reason = "",
     by: By = None,
@@ -66,7 +66,7 @@ def ack(
 
 def snooze(
     context: typer.Context,
-    credential: Annotated[str, typer.Argument(help=HELP)],
+    credential: Annotated[str, typer.Argument(help=CREDENTIAL_HELP)],
     until: Annotated[
         str | None, typer.Option(help="Quiet until this date, in the tenant's zone: YYYY-MM-DD.")
     ] = None,

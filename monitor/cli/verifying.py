@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from monitor.cli.auditing import entry
-from monitor.cli.silencing import HELP, By, Only, find
+from monitor.cli.silencing import CREDENTIAL_HELP, By, Only, find
 from monitor.cli.tenants import AsJson
 from monitor.cli.terminal import print_json, wired
 from monitor.fields.problems import printable
@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 def verify(
     context: typer.Context,
-    credential: Annotated[str, typer.Argument(help=HELP)],
+    credential: Annotated[str, typer.Argument(help=CREDENTIAL_HELP)],
     only: Only = None,
     by: By = None,
     as_json: AsJson = False,

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from monitor.addresses import noted
 from monitor.entra.failures import brief, graph_error, looks_like_html
 from monitor.entra.kinds import Holder, WireCredential, observed
 from monitor.entra.secrets import HINT_LENGTH
@@ -225,6 +226,7 @@ def _application(content: dict[str, Any], report: Report) -> ObservedObject:
         credentials=observed(holder, passwords, keys),
         federated=federated_credentials(content.get("federatedIdentityCredentials"), name, report),
         enabled=None if status is False else status in (None, "NotDisabled"),
+        notify=noted(clean(content.get("notes")) or ""),
     )
 
 

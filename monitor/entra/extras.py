@@ -9,36 +9,52 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
+from monitor.addresses import is_address
 from monitor.entra.calls import GraphCalls, RefusedError
 from monitor.entra.decode import Report, federated_credentials, read_page, unpack
 from monitor.entra.failures import graph_error
 from monitor.entra.values import clean
 from monitor.errors import RemoteError
-from monitor.model import FederatedCredential, ObjectType, ObservedObject
+from monitor.model import FederatedCredential, ObjectType, ObservedObject, Owner
+from monitor.references import looks_like_guid
 
 AT_MOST = 200  # applications that are asked about in one scan
 AT_ONCE = 4
 OWNERS_AHEAD = timedelta(days=60)  # the owners matter when a warning is near
-_OWNER_FIELDS = ("id", "displayName", "mail", "userPrincipalName")
+_OWNER_FIELDS = ("id", "displayName", "mail", "userPrincipalName", "accountEnabled")
+_HIDDEN = (
+    "The names and mail addresses of some owners are hidden from us; to read them the app needs "
+    "User.ReadBasic.All (and User.Read.All, to know whose account is disabled)."
+)
 
 Objects = dict[str, ObservedObject]
 
 
-async def add_owners(calls: GraphCalls, objects: Objects, now: datetime, report: Report) -> None:
-    """Ask for the owners of applications with a credential that lapses soon or has lapsed."""
+async def add_owners(
+    calls: GraphCalls, objects: Objects, now: datetime, report: Report, ahead: timedelta
+) -> None:
+    """Ask for the owners of applications with a credential that lapses within `ahead`, or has."""
+    hidden = False
 
     async def ask(app: ObservedObject) -> ObservedObject:
         builder = calls.graph.applications.by_application_id(app.object_id).owners
 
-        async def use(body: bytes) -> tuple[str, ...]:
-            return tuple(_owner(unpack(item)) for item in read_page(body, "owners").value)
+        async def use(body: bytes) -> tuple[tuple[str, Owner], ...]:
+            items = [unpack(item) for item in read_page(body, "owners").value]
+            return tuple((_owner(item), _person(item)) for item in items)
 
-        owners = await calls.read(builder, "owners", use, tries=1, select=_OWNER_FIELDS)
-        return replace(app, owners=owners)
+        found = await calls.read(builder, "owners", use, tries=1, select=_OWNER_FIELDS)
+        nonlocal hidden
+        hidden = hidden or any(one.kind == "user" and _is_bare(one) for _, one in found)
+        return replace(
+            app, owners=tuple(name for name, _ in found), people=tuple(one for _, one in found)
+        )
 
-    await _ask_each(calls, objects, _soonest_first(objects, now), ask, "owners", report)
+    await _ask_each(calls, objects, _soonest_first(objects, now + ahead), ask, "owners", report)
+    if hidden:
+        report.odd(_HIDDEN)
 
 
 async def add_federated(calls: GraphCalls, objects: Objects, report: Report) -> None:
@@ -97,11 +113,11 @@ async def _ask_each(
         report.odd(f"Not all {what} could be read: {failures[0]}")
 
 
-def _soonest_first(objects: Objects, now: datetime) -> list[ObservedObject]:
+def _soonest_first(objects: Objects, until: datetime) -> list[ObservedObject]:
     due = []
     for app in objects.values():
         ends = [each.end for each in app.credentials if each.end is not None]
-        if app.object_type is ObjectType.APPLICATION and ends and min(ends) <= now + OWNERS_AHEAD:
+        if app.object_type is ObjectType.APPLICATION and ends and min(ends) <= until:
             due.append((min(ends), app.object_id, app))
     return [app for *_, app in sorted(due, key=lambda entry: entry[:2])]
 
@@ -112,3 +128,24 @@ def _owner(entry: Any) -> str:
         if text and text.strip():
             return text
     raise graph_error("malformed_page", "An owner has neither a name nor an id.")
+
+
+def _person(entry: Any) -> Owner:
+    """An owner as far as mail reaches it; only called for what `_owner` could read."""
+    sort = str(entry.get("@odata.type") or "").rpartition(".")[2].lower()
+    kinds: dict[str, Literal["user", "service_principal", "other"]] = {
+        "user": "user", "serviceprincipal": "service_principal",
+    }  # fmt: skip
+    mail, enabled = clean(entry.get("mail")), entry.get("accountEnabled")
+    shown = clean(entry.get("displayName")) or clean(entry.get("userPrincipalName"))
+    return Owner(
+        name=shown or clean(entry.get("id")) or "",
+        mail=mail.strip() if mail and is_address(mail) else None,
+        kind=kinds.get(sort, "other"),
+        enabled=enabled if isinstance(enabled, bool) else None,
+    )
+
+
+def _is_bare(owner: Owner) -> bool:
+    """Whether nothing but an id came: Graph hides the rest of whom one may not read."""
+    return owner.mail is None and looks_like_guid(owner.name)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from monitor.entra.calls import GraphCalls, RefusedError
 from monitor.entra.decode import Report, decode_application, decode_service_principal
 from monitor.entra.discovery import PartnerLists, relationship_objects
-from monitor.entra.extras import add_federated, add_owners
+from monitor.entra.extras import OWNERS_AHEAD, add_federated, add_owners
 from monitor.entra.failures import graph_error
 from monitor.entra.kinds import joined
 from monitor.entra.paging import Collection
@@ -19,7 +19,7 @@ from monitor.model.customers import Source
 
 APPLICATION_FIELDS = (
     "id", "appId", "displayName", "passwordCredentials", "keyCredentials",
-    "tokenEncryptionKeyId", "disabledByMicrosoftStatus",
+    "tokenEncryptionKeyId", "disabledByMicrosoftStatus", "notes",
 )  # fmt: skip
 SERVICE_PRINCIPAL_FIELDS = (
     "id", "appId", "displayName", "appDisplayName", "accountEnabled", "appOwnerOrganizationId",
@@ -68,11 +68,17 @@ class TenantScan:
         objects = self._objects()
         if not expanded:
             await add_federated(self._calls, objects, self._report)
-        await add_owners(self._calls, objects, self._now(), self._report)
+        await add_owners(self._calls, objects, self._now(), self._report, self._ahead())
         if self._tenant.partner:
             objects |= await self._read_relationships()
         unread = frozenset({ObjectType.RELATIONSHIP} if self._unseen else ())
         return Scan(self._record(objects), tuple(objects.values()), unread)
+
+    def _ahead(self) -> timedelta:
+        """How near an end must be for its owners to matter: as far as the stages reach."""
+        stages = max(self._tenant.thresholds, default=0)
+        # Days are counted by local dates, and the next scan is some hours away.
+        return max(OWNERS_AHEAD, timedelta(days=stages)) + timedelta(days=2)
 
     async def _read_relationships(self) -> dict[str, ObservedObject]:
         """A partner's access to its customers; what goes wrong there spoils nothing else."""

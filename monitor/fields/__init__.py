@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
+from dataclasses import fields as dataclass_fields
 from datetime import time, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -20,7 +22,10 @@ from pydantic import (
     model_validator,
 )
 
-from monitor.fields.problems import BIDI_OR_HIDDEN, nearest, printable, unknown_key
+from monitor.addresses import is_address as is_address
+from monitor.fields.options import WorkingDays as WorkingDays
+from monitor.fields.options import channel_names, mode, on_off, working_days
+from monitor.fields.problems import nearest, printable, unknown_key
 from monitor.model import Recipient, Relay, Sender
 from monitor.references import REFERENCE_FORMS as REFERENCE_FORMS
 from monitor.references import CredentialField as CredentialField
@@ -28,9 +33,6 @@ from monitor.references import KeyReference as KeyReference
 from monitor.references import foreign_owner, guid
 from monitor.references import looks_like_guid as looks_like_guid
 
-_ADDRESS = re.compile(
-    r"[^@\s\"<>(),:;\\\[\]\x00-\x20\x7f]{1,64}@[^@\s\"<>(),:;\\\[\]\x00-\x20\x7f]+"
-)
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45}")
 _DURATION = re.compile(r"([0-9]{1,9})\s*([smhd])")
@@ -38,16 +40,6 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _SHORTEST, _LONGEST = timedelta(minutes=1), timedelta(days=7)
 _LONGEST_SHADOW = timedelta(days=365)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-def is_address(text: str) -> bool:
-    """Whether `text` is one mail address, without a display name."""
-    text = text.strip()
-    fits = _ADDRESS.fullmatch(text) and len(text) <= 254 and not text.startswith("-")
-    if not fits or ".." in text or text[-1] == ".":
-        return False
-    # U+FFFD is what a terminal or a decoder put for a letter that it did not know.
-    return text.isprintable() and not BIDI_OR_HIDDEN.search(text) and "\ufffd" not in text
 
 
 def _address(value: Any) -> str:
@@ -108,18 +100,15 @@ def _thresholds(value: Any) -> tuple[int, ...]:
 def _recipient(value: Any) -> Recipient:
     if isinstance(value, Recipient):
         return value
-    if isinstance(value, dict):
-        known = {"address", "time_zone", "send_hour"}
-        for key in value:
-            if key not in known:
-                raise ValueError(unknown_key(key, known))
-        zone, hour = value.get("time_zone"), value.get("send_hour")
-        return Recipient(
-            _address(value.get("address", "")),
-            _zone(zone) if zone is not None else None,
-            _hour(hour) if hour is not None else None,
-        )
-    return Recipient(_address(value))
+    if not isinstance(value, dict):
+        return Recipient(_address(value))
+    known = {field.name for field in dataclass_fields(Recipient)}
+    for key in value:
+        if key not in known:
+            raise ValueError(unknown_key(key, known))
+    given = {key: found for key, found in value.items() if found is not None}
+    address = _address(given.pop("address", ""))
+    return Recipient(address, **{key: _OPTIONS[key](found) for key, found in given.items()})
 
 
 def whole_number(text: str) -> int | str:
@@ -132,6 +121,13 @@ def _hour(value: Any) -> int:
     if isinstance(hour, bool) or not isinstance(hour, int) or not 0 <= hour <= 23:
         raise ValueError("must be a whole hour from 0 to 23")
     return hour
+
+
+# Each option of a recipient and how it is read; [[recipient]] in the settings has the same ones.
+_OPTIONS: dict[str, Callable[[Any], Any]] = {
+    "time_zone": _zone, "send_hour": _hour, "working_days": working_days, "mode": mode,
+    "stages": _thresholds, "at_once": on_off, "fallback": channel_names,
+}  # fmt: skip
 
 
 def _host(value: Any) -> str:
@@ -159,6 +155,13 @@ def _web(example: str, *, plain: bool) -> AfterValidator:
         return value.rstrip("/")
 
     return AfterValidator(check)
+
+
+def _domain(value: Any) -> str:
+    text = str(value).strip().removeprefix("@").casefold()
+    if not is_address(f"a@{text}"):
+        raise ValueError("must be the domain of a mail address, like contoso.example")
+    return text
 
 
 def _vault_address(value: Any) -> str:
@@ -215,6 +218,7 @@ GraphAddress = Annotated[
     str, _web("https://graph.microsoft.com", plain=True), AfterValidator(_graph)
 ]
 Hour = Annotated[int, BeforeValidator(_hour)]
+Domain = Annotated[str, BeforeValidator(_domain)]
 Host = Annotated[str, BeforeValidator(_host)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Weeks = Annotated[int, Field(ge=0, le=520)]

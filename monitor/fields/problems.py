@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-BIDI_OR_HIDDEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+from monitor.addresses import BIDI_OR_HIDDEN as BIDI_OR_HIDDEN
+
 _LIST = 'must be a list in brackets, like ["{}"]'
 _EXAMPLES = {"recipients": "it@contoso.example", "canary_to": "canary@contoso.example"}
 _TABLE = "must be a table of keys and values (in an environment variable: JSON)"

@@ -202,6 +202,9 @@ def _foot(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> tuple[st
     if frame.next_run is not None and kind not in (MailKind.WELCOME, *CLOSINGS):
         run = words.long_date(frame.next_run, frame.zone)
         foot.append(f"The next mail can come on {run}, if something new is due.")
+    if frame.ignored:
+        many = "1 credential is" if frame.ignored == 1 else f"{frame.ignored} credentials are"
+        foot.append(f"{many} ignored by rule.")
     return tuple(foot)
 
 

@@ -101,6 +101,14 @@ class Frame:
     next_run: datetime | None = None
     actions: Mapping[tuple[str, str], tuple[ActionView, ...]] = field(default_factory=dict)
     handed_over: Mapping[tuple[str, str, int], HandOver] = field(default_factory=dict)
+    ignored: int = 0
+    working_days: tuple[int, ...] = ()
+
+    def working(self, day: date, *, forward: bool) -> date:
+        """The recipient's working day on which something of that day is told."""
+        while self.working_days and day.weekday() not in self.working_days:
+            day += timedelta(days=1 if forward else -1)
+        return day
 
     def days_left(self, end: datetime | None) -> int | None:
         """Local days to an end; None where there is none."""
@@ -386,13 +394,15 @@ def _next_stage(item: DigestItem, frame: Frame) -> date | None:
     if urgency > 0:
         # Lk has urgency 1 + k and comes 7k days after the end; so the next is L(urgency).
         after = urgency <= tenant.weekly_after_lapse
-        return end.date() + timedelta(days=7 * urgency) if after else None
+        weekly = end.date() + timedelta(days=7 * urgency)
+        return frame.working(weekly, forward=False) if after else None
     smaller = [days for days in tenant.thresholds if days < -urgency]
     if smaller:
-        return end.date() - timedelta(days=max(smaller))
+        return frame.working(end.date() - timedelta(days=max(smaller)), forward=False)
     run = words.local(frame.next_run or frame.now, frame.zone).time()
     late = end.time() > run and end.date() < date.max
-    return end.date() + timedelta(days=1) if late else end.date()
+    lapse = end.date() + timedelta(days=1) if late else end.date()
+    return frame.working(lapse, forward=True)
 
 
 def is_lapsed(notice: Notice) -> bool:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Literal
 
+from monitor.model.routing import Owner
 from monitor.model.words import Kind, ObjectType
 
 DEFAULT_SCAN_INTERVAL = timedelta(hours=6)
@@ -53,7 +54,9 @@ class ObservedObject:
     """An application or service principal as one scan saw it.
 
     `owners` is None when they were not asked for or could not be read, and () when there is
-    none. `managed_identity` objects are rotated by Microsoft and never warned about.
+    none; `people` are the same ones as far as mail can reach them. `notify` are the addresses
+    that the notes name. `managed_identity` objects are rotated by Microsoft and never warned
+    about.
     """
 
     object_type: ObjectType
@@ -66,6 +69,8 @@ class ObservedObject:
     enabled: bool | None = None
     managed_identity: bool = False
     home_tenant: str | None = None
+    people: tuple[Owner, ...] | None = None
+    notify: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +163,8 @@ class Credential:
     observed_at: datetime | None = None
     removed_at: datetime | None = None
     proven: bool = True
+    people: tuple[Owner, ...] | None = None
+    notify: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+Mode = Literal["digest", "single", "ticket"]
+
 OPERATOR = "(operator)"  # stands where a tenant's name would, for the operator's own sender
 
 
@@ -52,11 +54,23 @@ class SealedValue:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One address, with its own zone and hour where they differ from the tenant's."""
+    """One address, with its own zone and hour where they differ from the tenant's.
+
+    `working_days` are those on which it is told (0 is Monday; empty: every day). `mode` is one
+    mail a day and path, one for each credential, or one for each with a ticket's token in the
+    subject. `stages` are thresholds in days in place of the tenant's. `at_once`: the stages 1 and
+    0 and a lapse are told right after the scan that shows them. `fallback` names the channels to
+    take when mail fails.
+    """
 
     address: str
     time_zone: str | None = None
     send_hour: int | None = None
+    working_days: tuple[int, ...] = ()
+    mode: Mode = "digest"
+    stages: tuple[int, ...] | None = None
+    at_once: bool = False
+    fallback: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +157,8 @@ class Tenant:
     ends of its GDAP relationships are watched. `pending` marks a discovered customer whose consent
     is still to come; `discovered_from` is the name of the partner tenant that it was found in.
 
+    `contact` is the customer's own person, for rules that send something there.
+
     A tenant that many credentials have lapsed in is taken over in shadow: until `shadow_until`
     (aware UTC; None: live) each recipient gets one `welcome` about it, and no reminders.
     """
@@ -165,6 +181,7 @@ class Tenant:
     pending: bool = False
     discovered_from: str | None = None
     shadow_until: datetime | None = None
+    contact: str | None = None
 
     @property
     def active(self) -> bool:

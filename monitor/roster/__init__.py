@@ -14,6 +14,7 @@ from pydantic import ValidationError, field_validator, model_validator
 from monitor.config import Configuration
 from monitor.errors import ImportRowError
 from monitor.fields import (
+    Address,
     Guid,
     Hour,
     RecipientField,
@@ -88,6 +89,7 @@ class TenantTable(Strict):
     partner: bool = False
     pending: bool = False
     discovered_from: str | None = None
+    contact: Address | None = None
     sender: SenderTable | None = None
 
     _check_name = field_validator("name", "discovered_from")(_short_name)
@@ -346,6 +348,7 @@ class _Reader:
             partner=table.partner,
             pending=table.pending,
             discovered_from=table.discovered_from,
+            contact=table.contact,
         )
 
     def _locate(self, credential: CredentialRef, row: Row) -> CredentialRef:

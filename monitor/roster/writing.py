@@ -10,9 +10,11 @@ import io
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
+from monitor.fields.options import day_names
 from monitor.model import CredentialRef, Item, Note, Recipient, Sender, SharedApp, Tenant
 from monitor.roster.rows import guarded
 
@@ -27,7 +29,7 @@ _NOTE_KEYS = ("tenant", "app", "kind", "key_id", *_SAID)
 _ITEM_KEYS = ("tenant", "name", "sort", "end", "host", "starttls", *_SAID)
 _PLAIN_KEYS = (
     "recipients", "time_zone", "send_hour", "thresholds", "weekly_after_lapse", "tags", "paused",
-    "partner", "pending", "discovered_from",
+    "partner", "pending", "discovered_from", "contact",
 )  # fmt: skip
 
 
@@ -60,13 +62,13 @@ def to_toml(
         if sender is not None:
             parts.append(_toml("[tenant.sender]", sender))
     names = {tenant.name for tenant in chosen}
-    for title, kept, fields in (
+    for title, kept, wanted in (
         ("[[note]]", notes, _NOTE_KEYS),
         ("[[item]]", items, _ITEM_KEYS),
     ):
         mine: Iterable[Note | Item] = (one for one in kept if one.tenant in names)
         for one in mine:
-            parts.append(_toml(title, _kept({key: getattr(one, key) for key in fields})))
+            parts.append(_toml(title, _kept({key: getattr(one, key) for key in wanted})))
     return "\n".join(parts)
 
 
@@ -134,8 +136,13 @@ def _held(credential: CredentialRef) -> dict[str, str]:
 
 
 def _recipient(recipient: Recipient) -> str | dict[str, Any]:
-    own = {"time_zone": recipient.time_zone, "send_hour": recipient.send_hour}
-    given = {key: value for key, value in own.items() if value is not None}
+    given = {
+        field.name: getattr(recipient, field.name)
+        for field in fields(Recipient)
+        if field.name != "address" and getattr(recipient, field.name) != field.default
+    }
+    if recipient.working_days:
+        given["working_days"] = day_names(recipient.working_days)
     return {"address": recipient.address, **given} if given else recipient.address
 
 

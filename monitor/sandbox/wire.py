@@ -139,9 +139,15 @@ def federated_json(federated: FederatedCredential) -> Json:
 
 def owner_json(owner: Owner) -> Json:
     """A directoryObject of an owners collection."""
-    payload: Json = {"@odata.type": owner.type, "id": owner.id, "displayName": owner.name}
+    name = None if owner.hidden else owner.name
+    payload: Json = {"@odata.type": owner.type, "id": owner.id, "displayName": name}
+    if owner.type == "#microsoft.graph.user":
+        payload |= {"accountEnabled": None if owner.hidden else owner.enabled}
+    if owner.hidden:
+        return payload | {"userPrincipalName": None, "mail": None}
     if owner.upn is not None:
-        payload |= {"userPrincipalName": owner.upn, "mail": owner.upn}
+        mail = None if owner.mailless else owner.upn
+        payload |= {"userPrincipalName": owner.upn, "mail": mail}
     return payload
 
 

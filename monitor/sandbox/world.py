@@ -72,12 +72,19 @@ class FederatedCredential:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """A directory object that owns an app."""
+    """A directory object that owns an app.
+
+    `mailless` ones have a user name and no mailbox. Of a `hidden` one Graph shows the id alone, as
+    where the reader has no right to read users.
+    """
 
     id: str
     name: str
     upn: str | None
     type: str = "#microsoft.graph.user"
+    enabled: bool = True
+    mailless: bool = False
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,13 @@ from monitor.lifecycle import credential_state, days_left, successors
 from monitor.model import (
     CLOCK_SLACK,
     OPERATOR,
+    SEVERITIES,
     UNKNOWN_AFTER,
     CanaryResult,
     Credential,
     CredentialState,
     Examination,
+    Ignore,
     Kind,
     Probe,
     SenderHealth,
@@ -26,7 +28,14 @@ from monitor.model import (
     TenantHealth,
     TenantState,
 )
-from monitor.status.rows import CanaryRow, CredentialRow, Facts, StatusReport, TenantRow
+from monitor.status.rows import (
+    CanaryRow,
+    CredentialRow,
+    Facts,
+    IgnoreRow,
+    StatusReport,
+    TenantRow,
+)
 from monitor.status.service import late_jobs, silent_since, unfinished_runs
 from monitor.status.verdict import EXIT_FINE, exit_code, verdict
 
@@ -57,6 +66,7 @@ def build_report(facts: Facts, *, now: datetime) -> StatusReport:
         tenant.name
         for tenant in facts.tenants
         if not (tenant.recipients or facts.operator_listens or not tenant.active)
+        and not _all_routed(facts, tenant, rows)
     )
     attempts = [row.last_attempt for row in tenant_rows if row.last_attempt]
     found = StatusReport(
@@ -75,6 +85,7 @@ def build_report(facts: Facts, *, now: datetime) -> StatusReport:
         unfinished=unfinished_runs(facts, now),
         late_jobs=late_jobs(facts.beats, min(facts.known_since.values(), default=None)),
         silent_since=silent_since(facts.beats, now),
+        ignores=_ignores(facts, rows, now),
     )
     return replace(found, verdict=verdict(found), exit_code=exit_code(found))
 
@@ -110,6 +121,7 @@ def _credential_rows(
                 stale=states[tenant.name] is not TenantState.OK or _unread(credential),
                 snooze=snooze,
                 note=facts.notes.of(credential),
+                ignored=_ignored(facts, credential, now),
             )
         )
     rows.sort(key=_credential_order)
@@ -119,6 +131,34 @@ def _credential_rows(
 def _unread(credential: Credential) -> bool:
     """Whether the server of a watched date could not be read the last time."""
     return credential.kind is Kind.ITEM and not credential.proven
+
+
+def _ignored(facts: Facts, credential: Credential, now: datetime) -> Ignore | None:
+    """The rule that keeps a credential quiet which somebody would be told about else."""
+    never = credential.removed_at or credential.managed_identity or credential.end is None
+    return None if never or facts.router is None else facts.router.ignored_by(credential, now)
+
+
+def _ignores(facts: Facts, rows: Sequence[CredentialRow], now: datetime) -> tuple[IgnoreRow, ...]:
+    if facts.router is None:
+        return ()
+    held = Counter(id(row.ignored) for row in rows if row.ignored is not None)
+    day = facts.router.today(now)
+    return tuple(
+        IgnoreRow(rule, held[id(rule)], due=day > rule.review)
+        for rule in facts.router.policy.ignores
+    )
+
+
+def _all_routed(facts: Facts, tenant: Tenant, rows: Sequence[CredentialRow]) -> bool:
+    """Whether rules send everything about a tenant without recipients to somebody."""
+    if facts.router is None or not facts.router.policy.routes:
+        return False
+    mine = [row.credential for row in rows if row.tenant.name == tenant.name and not row.ignored]
+    ends = [one for one in mine if one.removed_at is None and one.end is not None]
+    return bool(ends) and all(
+        facts.router.route(one, severity).listeners for one in ends for severity in SEVERITIES
+    )
 
 
 def _credential_order(row: CredentialRow) -> tuple[bool, bool, float, str, str, str]:

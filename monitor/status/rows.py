@@ -13,6 +13,7 @@ from monitor.model import (
     Credential,
     CredentialState,
     Examination,
+    Ignore,
     Note,
     ObservedObject,
     OutboxCounts,
@@ -26,6 +27,7 @@ from monitor.model import (
     WatchedItem,
 )
 from monitor.model.customers import LostAccess
+from monitor.routing import Router
 
 NEEDS_ACTION = (CredentialState.LAPSED, CredentialState.CRITICAL, CredentialState.WARNING)
 
@@ -61,7 +63,7 @@ class TenantRow:
 class CredentialRow:
     """One credential as the report shows it. `as_of` is when Graph last showed it.
 
-    `note` is what people keep about it.
+    `note` is what people keep about it; `ignored` is the operator's rule that keeps it quiet.
     """
 
     credential: Credential
@@ -73,11 +75,13 @@ class CredentialRow:
     stale: bool
     snooze: Snooze | None = None
     note: Note | None = None
+    ignored: Ignore | None = None
 
     @property
     def needs_action(self) -> bool:
         """Whether somebody has to do something; Microsoft rotates managed identities itself."""
-        return self.state in NEEDS_ACTION and not self.credential.managed_identity
+        quiet = self.credential.managed_identity or self.ignored is not None
+        return self.state in NEEDS_ACTION and not quiet
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,18 @@ class LateJob:
 
 
 @dataclass(frozen=True, slots=True)
+class IgnoreRow:
+    """A rule of the operator's that keeps credentials quiet, and how many it does now.
+
+    `due`: its review day is over, so it keeps none.
+    """
+
+    rule: Ignore
+    credentials: int
+    due: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StatusReport:
     """What needs action and what is unknown, at one instant.
 
@@ -147,6 +163,12 @@ class StatusReport:
     unfinished: tuple[UnfinishedRun, ...] = ()
     late_jobs: tuple[LateJob, ...] = ()
     silent_since: datetime | None = None
+    ignores: tuple[IgnoreRow, ...] = ()
+
+    @property
+    def ignored(self) -> int:
+        """How many credentials a rule keeps quiet."""
+        return sum(row.credentials for row in self.ignores)
 
     @property
     def action_rows(self) -> tuple[CredentialRow, ...]:
@@ -189,3 +211,4 @@ class Facts:
     notes: Notes = field(default_factory=Notes)
     items: Sequence[WatchedItem] = ()
     operator_listens: bool = True  # whether the operator has recipients for what has none
+    router: Router | None = None  # the operator's rules about who is told

@@ -33,12 +33,12 @@ def verdict(report: StatusReport) -> str:
     if not report.tenants:
         return "; ".join([_EMPTY, *troubles])
     if troubles:
-        text = "; ".join([*troubles, *shadow])
+        text = "; ".join([*troubles, *shadow, *_ignored(report)])
         return f"{text[0].upper()}{text[1:]}."
     read = sum(row.state is TenantState.OK for row in report.tenants)
     if not read:
         return "Nothing is read: every tenant is paused or waits for consent."
-    proof = "".join([_proof(report), *(f" {words}." for words in shadow)])
+    proof = "".join([_proof(report), *(f" {words}." for words in (*shadow, *_ignored(report)))])
     return f"All is well: {_count(read, 'tenant')} read, nothing needs action.{proof}"
 
 
@@ -57,6 +57,14 @@ def _shadow(report: StatusReport) -> list[str]:
         f"{_count(len(ends), 'tenant')} {verb} in shadow, without reminders, "
         f"{last}until {_at(max(ends))}"
     ]
+
+
+def _ignored(report: StatusReport) -> list[str]:
+    """How much is kept quiet by a rule: no mail about it is no proof either."""
+    if not report.ignored:
+        return []
+    verb = "is" if report.ignored == 1 else "are"
+    return [f"{_count(report.ignored, 'credential')} {verb} ignored by rule"]
 
 
 def _proof(report: StatusReport) -> str:
@@ -81,7 +89,14 @@ def _troubles(report: StatusReport) -> list[str]:
         *_path_troubles(report),
         *_service_troubles(report),
         *_mail_troubles(report),
+        *_review_troubles(report),
     ]
+
+
+def _review_troubles(report: StatusReport) -> list[str]:
+    due = sum(row.due for row in report.ignores)
+    verb = "is" if due == 1 else "are"
+    return [f"the review of {_count(due, 'ignore rule')} {verb} due"] if due else []
 
 
 def _credential_troubles(report: StatusReport) -> list[str]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Row, Select, Table, and_, bindparam, select, update
+from sqlalchemy import Connection, Row, Select, Table, and_, bindparam, or_, select, update
 
 from monitor.model import (
     Credential,
@@ -19,6 +19,7 @@ from monitor.model import (
     ObjectType,
     ObservedCredential,
     ObservedObject,
+    Owner,
     Scan,
     ScanRecord,
     Tenant,
@@ -138,6 +139,20 @@ class Facts:
                 for row in connection.execute(_narrow(select(OBJECT), OBJECT, tenant))
             ]
         return sorted(found, key=lambda pair: (pair[0], pair[1].object_id))
+
+    def contacts(self, tenant: str) -> list[tuple[tuple[Owner, ...] | None, tuple[str, ...]]]:
+        """Whom the objects of a tenant lead to: owners and the addresses of the notes, each once.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        query = _narrow(select(OBJECT.c.people, OBJECT.c.notify), OBJECT, tenant).where(
+            or_(OBJECT.c.people.is_not(None), OBJECT.c.notify.is_not(None))
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query.distinct())
+            found = sorted((row.people or "", row.notify or "") for row in rows)
+        return [(_people(people or None), _notify(notify or None)) for people, notify in found]
 
     def federated(self) -> list[tuple[str, ObservedObject]]:
         """The objects that trust a federated identity, each with the name of its tenant.
@@ -334,6 +349,8 @@ def _credential(row: Row[Any], holder: Row[Any], observed_at: datetime | None) -
         own=row.own,
         managed_identity=holder.managed_identity,
         owners=_owners(holder.owners),
+        people=_people(holder.people),
+        notify=_notify(holder.notify),
         enabled=holder.enabled,
         first_seen=row.first_seen,
         observed_at=(row.unproven_since or observed_at) if row.removed_at is None else None,
@@ -365,6 +382,8 @@ def _object(row: Row[Any], credentials: tuple[ObservedCredential, ...]) -> Obser
         credentials=credentials,
         federated=load(row.federated, tuple[FederatedCredential, ...]),
         owners=_owners(row.owners),
+        people=_people(row.people),
+        notify=_notify(row.notify),
         enabled=row.enabled,
         managed_identity=row.managed_identity,
         home_tenant=row.home_tenant,
@@ -373,3 +392,11 @@ def _object(row: Row[Any], credentials: tuple[ObservedCredential, ...]) -> Obser
 
 def _owners(text: str | None) -> tuple[str, ...] | None:
     return None if text is None else load(text, tuple[str, ...])
+
+
+def _people(text: str | None) -> tuple[Owner, ...] | None:
+    return None if text is None else load(text, tuple[Owner, ...])
+
+
+def _notify(text: str | None) -> tuple[str, ...]:
+    return () if text is None else load(text, tuple[str, ...])

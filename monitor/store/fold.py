@@ -26,6 +26,8 @@ def object_row(tenant: str, seen: ObservedObject, at: datetime) -> Row:
         "managed_identity": seen.managed_identity,
         "home_tenant": _clean(seen.home_tenant),
         "owners": None if seen.owners is None else dump(seen.owners),
+        "people": None if seen.people is None else dump(seen.people),
+        "notify": dump(seen.notify) if seen.notify else None,
         "federated": dump(seen.federated) if seen.federated else "[]",
         "first_seen": at,
         "removed_at": None,

@@ -83,6 +83,8 @@ class ObjectRow(Row, table=True):
     managed_identity: bool
     home_tenant: str | None = text_column()
     owners: str | None = text_column()
+    people: str | None = text_column()
+    notify: str | None = text_column()
     federated: str = text_column()
     first_seen: datetime
     removed_at: datetime | None = None

@@ -27,7 +27,7 @@ _ICONS = {
     "unknown": "question", "blind": "question", "unconfirmed": "question",
     "never tested": "question",
     "superseded": "arrow", "managed": "arrow",
-    "snoozed": "pause", "paused": "pause", "pending": "pause",
+    "snoozed": "pause", "ignored": "pause", "paused": "pause", "pending": "pause",
     "removed": "dash", "neutral": "dash",
 }  # fmt: skip
 _KINDS = {

@@ -198,6 +198,8 @@ _GROUPS: Sequence[tuple[str, str, str, _Test]] = (
     ("managed", "Rotated by Microsoft",
      "Certificates of managed identities: Microsoft renews them, nobody has to act.",
      lambda row: row.credential.managed_identity),
+    ("ignored", "Ignored by rule", "A rule in the settings says that nobody is told about these.",
+     lambda row: row.ignored is not None),
     ("snoozed", "Snoozed", "Somebody has said that these need no warning for now.",
      _of(CredentialState.SNOOZED)),
     ("upcoming", "Upcoming", "More than 30 days left, and within the warning thresholds.",
@@ -207,7 +209,7 @@ _GROUPS: Sequence[tuple[str, str, str, _Test]] = (
      _of(CredentialState.SUPERSEDED)),
     ("ok", "Ok", "Ends later than every warning threshold, or never.", _of(CredentialState.OK)),
 )  # fmt: skip
-_SHOWN_ORDER = ("snoozed", "upcoming", "superseded", "ok", "managed", "removed")
+_SHOWN_ORDER = ("ignored", "snoozed", "upcoming", "superseded", "ok", "managed", "removed")
 
 
 def _groups(report: StatusReport) -> tuple[Group, ...]:

@@ -84,13 +84,20 @@ def operator(now: datetime) -> Operator:
 
 
 @contextmanager
-def stage(folder: Path, *tenants: WorldTenant, at: datetime = SIX) -> Iterator[Stage]:
-    """The product over a world of these tenants, imported but not yet read."""
+def stage(
+    folder: Path, *tenants: WorldTenant, at: datetime = SIX, rules: str = ""
+) -> Iterator[Stage]:
+    """The product over a world of these tenants, imported but not yet read.
+
+    `rules` are more lines of its settings.
+    """
     clock = SandboxClock()
     clock.set(at)
     world = World(list(tenants), operator=operator(at))
     with Cloud(world, clock) as cloud:
-        configuration = load(cloud.write_settings(folder))
+        settings = cloud.write_settings(folder)
+        settings.write_text(settings.read_text() + rules)
+        configuration = load(settings)
         with App(configuration, clock=clock.now) as app:
             app.make_database()
             for tenant in read(folder / "tenants.toml", configuration).tenants:

@@ -12,7 +12,7 @@ import pytest
 
 from monitor.entra.graph import Deadlines, GraphReader
 from monitor.entra.secrets import ResolvedCredential
-from monitor.model import Kind, ObjectType
+from monitor.model import Kind, ObjectType, Owner
 from tests.integration.entra_room import APPS, PRINCIPALS, SECRET, TENANT, Room, app, diagnose, room
 from tests.integration.graph_server import GraphServer, Reply, graph_refusal
 
@@ -253,6 +253,32 @@ async def test_owners_are_read_where_a_warning_is_near(room: Room) -> None:
         ("ann@contoso.example", "bob@contoso", "A service", "4"), None, (),
     ]  # fmt: skip
     assert found.record.complete
+
+
+async def test_owners_are_kept_as_far_as_mail_reaches_them(room: Room) -> None:
+    """Mailbox, account and sort; of the notes only the addresses behind NotifyEmail=."""
+    near = app(1, "2026-04-01T00:00:00Z", notes="key: hunter2\nNotifyEmail=team@contoso.example")
+    room.server.script[APPS] = [Reply({"value": [near]})]
+    user = {"@odata.type": "#microsoft.graph.user", "accountEnabled": False}
+    robot = {"@odata.type": "#microsoft.graph.servicePrincipal", "id": "9", "displayName": "Robot"}
+    hidden = {"@odata.type": "#microsoft.graph.user", "id": "7b1c0000-0000-4000-8000-000000000009"}
+    owners: list[dict[str, Any]] = [
+        {**user, "id": "1", "displayName": "Ann", "mail": "ann@contoso.example"}, robot, hidden,
+        {**user, "id": "2", "displayName": "Bob", "mail": "no address"},
+    ]  # fmt: skip
+    room.server.script[f"{APPS}/{near['id']}/owners"] = [Reply({"value": owners})]
+    found = await room.scan(now=lambda: datetime(2026, 3, 1, tzinfo=UTC))
+    assert found.record.complete
+    (one,) = found.objects
+    assert one.people == (
+        Owner("Ann", "ann@contoso.example", enabled=False),
+        Owner("Robot", kind="service_principal"),
+        Owner(hidden["id"]),
+        Owner("Bob", enabled=False),
+    )
+    assert one.notify == ("team@contoso.example",)
+    assert "hunter2" not in repr(one)
+    assert any("User.ReadBasic.All" in note for note in found.record.notes)
 
 
 async def test_a_clock_that_is_off_is_only_noted(room: Room) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from itertools import count
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,6 +17,11 @@ from monitor.compose import Composer
 from monitor.config import PRESETS
 from monitor.forecast import Outlook, forecast
 from monitor.model import (
+    NO_RULES,
+    SEVERITIES,
+    TARGETS,
+    HeldSlot,
+    Ignore,
     Kind,
     Mail,
     MailKind,
@@ -23,8 +30,11 @@ from monitor.model import (
     ObservedCredential,
     ObservedObject,
     OutboxMail,
+    Owner,
+    Policy,
     Receipt,
     Recipient,
+    Route,
     Scan,
     ScanRecord,
     Snooze,
@@ -40,6 +50,8 @@ from monitor.store import Store
 from tests.integration.conftest import Make
 
 NOW = datetime(2026, 3, 10, 6, 7, tzinfo=UTC)
+SCANNED, EVERY = NOW.replace(minute=0), timedelta(hours=6)  # on the quarters that tick
+NUMBERS = count()
 DAYS = 24  # the clocks of America and Europe change in these weeks
 QUARTER = timedelta(minutes=15)
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Pacific/Apia")
@@ -58,6 +70,8 @@ class Held:
     own: bool = False
     silence: tuple[int | None, int | None] | None = None  # snoozed for hours, or acknowledged
     told: tuple[int, int] | None = None  # which recipient, up to which level
+    people: int = 0  # the owners of its application
+    notes: int = 0  # the addresses that its notes name
 
 
 @dataclass(frozen=True)
@@ -79,7 +93,18 @@ recipients = st.builds(
     st.sampled_from(["a@m.example", "A@m.example", "b@m.example"]),
     st.sampled_from([None, *ZONES]),
     st.sampled_from([None, 0, 7]),
+    working_days=st.sampled_from([(), (), (0, 1, 2, 3, 4), (2,)]),
+    mode=st.sampled_from(["digest", "digest", "single", "ticket"]),
+    stages=st.sampled_from([None, None, (45, 7), ()]),
+    at_once=st.sampled_from([False, False, True]),
 )
+PEOPLE = (
+    None,
+    (),
+    (Owner("Ann", "ann@m.example", enabled=True),),
+    (Owner("Bob", "bob@else.example"), Owner("Robot", None, "service_principal")),
+)
+NOTES = ((), ("b@m.example",), ("team@m.example", "x@else.example"))
 held = st.builds(
     Held,
     place=st.integers(0, 1),
@@ -94,6 +119,29 @@ held = st.builds(
         st.tuples(st.none(), st.sampled_from([-30, -7, 0, 1, 2])),
     ),
     told=st.one_of(st.none(), st.tuples(st.integers(0, 1), st.sampled_from([-30, -7, 0, 1, 3]))),
+    people=st.integers(0, 3),
+    notes=st.integers(0, 2),
+)
+rules = st.builds(
+    Route,
+    st.lists(
+        st.sampled_from([*TARGETS, "lead@msp.example", "b@m.example"]), min_size=1, max_size=2
+    ).map(tuple),
+    tenant=st.sampled_from([None, None, "contoso", "*a*"]),
+    kind=st.sampled_from([None, None, Kind.SECRET]),
+    owner=st.sampled_from([None, None, "ann*"]),
+    severity=st.sampled_from([None, *SEVERITIES]),
+    also=st.booleans(),
+)
+policies = st.builds(
+    Policy,
+    routes=st.lists(rules, max_size=3).map(tuple),
+    ignores=st.sampled_from(
+        [(), (), (Ignore("x", "kim", (NOW + timedelta(days=9)).date(), name="App 1"),)]
+    ),
+    recipients=st.sampled_from(
+        [(), (Recipient("ann@m.example", "Asia/Kathmandu", at_once=True, mode="ticket"),)]
+    ),
 )
 places = st.builds(
     Place,
@@ -113,17 +161,19 @@ class Scene:
     """A store, the runs over it, and a clock."""
 
     store: Store
+    audience: Audience
     now: datetime = NOW
     done: dict[str, datetime] = field(default_factory=dict)
     known: tuple[RecipientRun, ...] = ()
+    job: str = field(default_factory=lambda: f"at_once {next(NUMBERS)}")  # slots outlive a scene
 
-    @property
+    @cached_property
     def runs(self) -> Runs:
         """The product's own runs; the operator has the one path there is."""
         return Runs(
             self.store,
-            composer=Composer(renderer=Renderer(clouds=PRESETS), audience=NOC),
-            audience=NOC,
+            composer=Composer(renderer=Renderer(clouds=PRESETS), audience=self.audience),
+            audience=self.audience,
             operator_sender=None,
             paths=lambda *_: Paths({"operator": ("noc@msp.example",)}),
             clock=lambda: self.now,
@@ -149,11 +199,28 @@ class Scene:
                 continue
             self.runs.write(run, standing)
             self.done[run.scope] = slot
-            for mail in self.send():
-                for one in mail.notices:
-                    welcome = mail.mail.kind is MailKind.WELCOME
-                    kind = MailKind.WELCOME if welcome else one.kind
-                    yield self.now, mail.recipient, kind, one.stage, one.tenant, one.uid
+            yield from self.said()
+
+    def at_once(self) -> Iterator[Said]:
+        """What the job does after a scan, for those who wish to be told at once."""
+        standing = self.runs.standing()
+        for each in standing.runs:
+            if (run := each.urgent(self.now)).tenants:
+                slot = HeldSlot(self.job, run.scope, self.now, "me")
+                assert self.store.take_slot(
+                    slot.job, slot.scope, slot.slot_at, now=self.now, owner="me", lease=QUARTER,
+                    owner_is_dead=lambda _: False,
+                )  # fmt: skip
+                self.runs.write_urgent(run, standing, slot)
+                yield from self.said()
+
+    def said(self) -> Iterator[Said]:
+        """What the mails that go now say."""
+        for mail in self.send():
+            for one in mail.notices:
+                welcome = mail.mail.kind is MailKind.WELCOME
+                kind = MailKind.WELCOME if welcome else one.kind
+                yield self.now, mail.recipient, kind, one.stage, one.tenant, one.uid
 
     def is_due(self) -> bool:
         """Whether any run is; asked of the roster alone, because it is asked often."""
@@ -165,8 +232,12 @@ class Scene:
         self.known = tuple(self.runs.standing().runs)
         said = list(self.tick())
         end, self.now = NOW + timedelta(days=DAYS), NOW.replace(minute=15)
+        urgent = any(run.at_once for run in self.known)
+        scans = {SCANNED + step * EVERY for step in range(DAYS * 4)}
         while self.now <= end:
             said += self.tick()
+            if urgent and self.now in scans:
+                said += self.at_once()
             self.now += QUARTER
         return sorted(said)
 
@@ -174,9 +245,9 @@ class Scene:
 NOC = Audience(recipients=(Recipient("noc@msp.example"),), time_zone="Europe/Berlin")
 
 
-def scene(store: Store, world: list[Place]) -> Scene:
+def scene(store: Store, world: list[Place], policy: Policy = NO_RULES) -> Scene:
     """The world in the store, in place of what was there."""
-    found = Scene(store)
+    found = Scene(store, replace(NOC, policy=policy))
     for tenant in store.tenants():
         store.remove_tenant(tenant.name)
     for name, place in zip(NAMES, world, strict=False):
@@ -193,19 +264,25 @@ def _put(store: Store, name: str, place: Place) -> None:
         recipients=place.recipients,
     )  # fmt: skip
     store.put_tenant(tenant, now=NOW)
-    objects = [
-        ObservedObject(ObjectType.APPLICATION, f"app-{at}", f"client-{at}", f"App {at}", tuple(
-            _observed(number, one) for number, one in enumerate(place.held) if one.place == at))
-        for at in (0, 1)
-    ]  # fmt: skip
+    objects = [_app(at, place) for at in (0, 1)]
     own = frozenset(_uid(number, one) for number, one in enumerate(place.held) if one.own)
-    scan = Scan(ScanRecord(name, NOW, NOW, complete=True), tuple(objects))
+    scan = Scan(ScanRecord(name, SCANNED, SCANNED, complete=True), tuple(objects))
     store.record_scan(scan, zone=ZoneInfo(place.zone), own=own)
     for number, one in enumerate(place.held):
         if one.silence is not None:
             store.put_snooze(_snooze(tenant, _uid(number, one), *one.silence))
         if one.told is not None and place.recipients:
             store.enqueue([_told(tenant, _uid(number, one), *one.told)])
+
+
+def _app(at: int, place: Place) -> ObservedObject:
+    mine = [(number, one) for number, one in enumerate(place.held) if one.place == at]
+    about = mine[0][1] if mine else Held(at, Kind.SECRET, None)
+    return ObservedObject(
+        ObjectType.APPLICATION, f"app-{at}", f"client-{at}", f"App {at}",
+        tuple(_observed(number, one) for number, one in mine),
+        people=PEOPLE[about.people], notify=NOTES[about.notes],
+    )  # fmt: skip
 
 
 def _observed(number: int, one: Held) -> ObservedCredential:
@@ -241,22 +318,24 @@ def foreseen(known: Outlook) -> list[Said]:
     return sorted(rows)
 
 
-def check(store: Store, world: list[Place]) -> None:
+def check(store: Store, world: list[Place], policy: Policy = NO_RULES) -> None:
     """What is foreseen is what is lived."""
-    found = scene(store, world)
+    found = scene(store, world, policy)
     expected = foreseen(found.runs.outlook({}))
     assert found.lived() == expected
 
 
-@given(world=worlds)
+@given(world=worlds, policy=policies)
 @settings(
     max_examples=10, deadline=None, derandomize=True, database=None,
     phases=[Phase.generate],  # the search for the smallest example takes minutes here
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
-def test_what_is_foreseen_is_what_the_runs_then_say(store: Store, world: list[Place]) -> None:
-    """Whatever the facts, the stages, the snoozes, the zones, the shadows and what was told."""
-    check(store, world)
+def test_what_is_foreseen_is_what_the_runs_then_say(
+    store: Store, world: list[Place], policy: Policy
+) -> None:
+    """Whatever the facts, stages, snoozes, zones, shadows, rules, wishes and what was told."""
+    check(store, world, policy)
 
 
 # --- the check can fail ---------------------------------------------------------------------------
@@ -339,3 +418,60 @@ def test_live_foresees_the_reminders_of_a_tenant_as_if_its_shadow_ended_now(stor
     other = [said for said in foreseen(runs.outlook({})) if said[4] == "contoso"]
     assert [said for said in live if said[4] == "contoso"] == other
     assert foreseen(runs.outlook({}, only="contoso")) == other
+
+
+# --- with rules -----------------------------------------------------------------------------------
+
+RULES = Policy(
+    routes=(
+        Route(("tickets@msp.example",), severity="critical", also=True),
+        Route(("owners",), tenant="*o*"),
+        Route(("notes",), kind=Kind.SECRET),
+    ),
+    ignores=(
+        Ignore("x", "kim", (NOW + timedelta(days=9)).date(), tenant="fabrikam", name="App 0"),
+    ),
+    recipients=(
+        Recipient("tickets@msp.example", "UTC", 7, (0, 1, 2, 3, 4), "ticket", at_once=True),
+        Recipient("ann@m.example", stages=(50, 12)),
+    ),
+)
+RULED = [
+    replace(place, held=tuple(replace(one, people=2, notes=1) for one in place.held))
+    for place in EVENTFUL
+]
+
+
+def without_rules(known: Outlook) -> Outlook:
+    """Sends everything to everybody who may be told."""
+    return replace(known, router=None)
+
+
+def without_scans(known: Outlook) -> Outlook:
+    """Tells nothing before its hour."""
+    return replace(known, scanned={})
+
+
+def on_all_days(known: Outlook) -> Outlook:
+    """Knows of no days off."""
+    return replace(known, runs=[replace(run, working_days=()) for run in known.runs])
+
+
+def test_a_month_with_rules_is_foreseen(store: Store) -> None:
+    """Owners, tickets on working days, and what is urgent at once."""
+    check(store, RULED, RULES)
+    told = {to for _, to, *_ in foreseen(scene(store, RULED, RULES).runs.outlook({}))}
+    assert {"tickets@msp.example", "ann@m.example", "b@m.example"} <= told
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [without_silence, without_rules, without_scans, on_all_days],
+    ids=lambda bad: bad.__name__,
+)
+def test_a_forecast_that_forgets_a_rule_is_wrong(
+    store: Store, bad: Callable[[Outlook], Outlook]
+) -> None:
+    """Each of these is a fault that the comparison above must notice."""
+    known = scene(store, RULED, RULES).runs.outlook({})
+    assert foreseen(bad(known)) != foreseen(known)

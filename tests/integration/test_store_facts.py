@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from monitor.model import FederatedCredential, Kind, ObjectType, credential_uid
+from monitor.model import FederatedCredential, Kind, ObjectType, Owner, credential_uid
 from monitor.store import Store
 from tests.integration.facts_room import contoso, count_writes, see, written
 
@@ -224,3 +224,24 @@ def test_an_unchanged_rescan_of_40000_credentials_rewrites_no_row(store: Store, 
     apps[7] = make.app("app-00007", make.secret("key-7-a", days=400), make.secret("key-7-b"))
     store.record_scan(make.scan(*apps, hours=12), zone=make.zone)
     assert written(store) == [credential_uid("app-00007", Kind.SECRET, "key-7-a")]
+
+
+def test_whom_an_object_leads_to_is_kept_and_listed_once(store: Store, make) -> None:
+    """The owners and the addresses of its notes, also on its credentials."""
+    store.put_tenant(make.tenant(), now=make.now)
+    ann, team = (Owner("Ann", "ann@contoso.example", enabled=True),), ("team@contoso.example",)
+    held = [
+        make.app("app-1", make.secret("a"), people=ann, notify=team),
+        make.app("app-2", make.secret("b"), people=ann, notify=team),
+        make.app("app-3", make.secret("c"), people=()),
+        make.app("app-4", make.secret("d")),
+    ]
+    store.record_scan(make.scan(*held), zone=make.zone)
+    assert store.contacts("contoso") == [((), ()), (ann, team)]
+    found = {one.object_id: (one.people, one.notify) for one in store.credentials()}
+    assert found == {
+        "app-1": (ann, team), "app-2": (ann, team), "app-3": ((), ()), "app-4": (None, ()),
+    }  # fmt: skip
+    assert [one.people for _, one in store.objects()] == [ann, ann, (), None]
+    store.record_scan(make.scan(*held[3:], hours=6), zone=make.zone)
+    assert store.contacts("contoso") == []

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
@@ -138,3 +139,27 @@ def test_two_processes_that_upgrade_at_once_both_succeed(empty_url: str) -> None
     for store in stores:
         store.check()
         store.close()
+
+
+def test_facts_of_before_the_owners_mail_live_on(empty_url: str) -> None:
+    """0004 adds columns: what was known of an object stays, and its people are not known yet."""
+    database = Database(empty_url)
+    database.create_file()
+    at = "2026-03-02 07:00:00+00:00"
+    with database.write(foreign_keys=False) as connection:
+        config = schema._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(text(
+            "INSERT INTO tenant (name, document, changed_at) VALUES ('contoso', '{}', :at)"
+        ), {"at": at})  # fmt: skip
+        connection.execute(text(
+            "INSERT INTO directory_object (tenant, object_id, object_type, name, managed_identity,"
+            " owners, federated, first_seen) VALUES ('contoso', 'app-1', 'application', 'App',"
+            " false, '[\"ann\"]', '[]', :at)"
+        ), {"at": at})  # fmt: skip
+    with Store.open(empty_url) as store:
+        store.upgrade()
+        ((_, known),) = store.objects()
+        assert (known.owners, known.people, known.notify) == (("ann",), None, ())
+    database.close()

@@ -47,7 +47,7 @@ def test_all_problems_come_at_once_each_with_file_and_key(tmp_path: Path) -> Non
         "clouds.lab.authority: must be an https address",
         "clouds.lab.graph: is missing",
         'unknown key "nonsense"; known keys: clouds, database, deadlines, defaults, diagnose, '
-        "forbid, log, operator",
+        "forbid, ignore, log, operator",
         "web.port: ",
     ):
         assert said in together
