@@ -13,7 +13,7 @@ from monitor.diagnose import Diagnosis
 from monitor.errors import DeliveryError, SettingsError
 from monitor.log import get
 from monitor.model import CanaryResult, CredentialRef, Relay, Tenant
-from monitor.routes import OPERATOR_PATH, Paths, tenant_of
+from monitor.routes import OPERATOR_PATH, Paths, Rate, tenant_of
 from monitor.senders import OAuthSender
 from monitor.store import Store
 from monitor.vault import Vault
@@ -89,6 +89,9 @@ class Carriers:
         operator = self._configuration.operator_sender
         if operator is not None and operator.relay is not None:
             identity[OPERATOR_PATH] = senders.relay_identity(operator)
+        rates = {sender.path: self.rate(sender) for sender in resolved}
+        if operator is not None and operator.relay is not None and operator.rate_per_minute:
+            rates[OPERATOR_PATH] = Rate(operator.mailbox.lower(), operator.rate_per_minute)
         health = self._store.sender_health()
         broken = {
             sender.path
@@ -97,7 +100,12 @@ class Carriers:
             and known.last is not None
             and known.last.result is CanaryResult.FAILED
         }
-        return Paths(identity, frozenset(broken))
+        return Paths(identity, frozenset(broken), rates)
+
+    def rate(self, sender: OAuthSender) -> Rate:
+        """How fast an OAuth sender's mailbox may send: its own limit, or that of the settings."""
+        limit = sender.rate_per_minute or self._configuration.settings.defaults.rate_per_minute
+        return Rate(sender.mailbox.lower(), limit)
 
     def connect(self, path: str) -> Channel:
         """The channel of a path id.

@@ -31,6 +31,7 @@ from monitor.fields import (
     KeyReference,
     OperatorSender,
     Port,
+    Rate,
     RecipientField,
     Shadow,
     Strict,
@@ -88,6 +89,8 @@ class DefaultsTable(Strict):
     weekly_after_lapse: Weeks = 4
     recipients: tuple[RecipientField, ...] = ()
     shadow: Shadow = timedelta(days=14)
+    rate_per_minute: Rate = 30
+    mails_per_hour: Rate = 10
 
 
 class CloudTable(Strict):

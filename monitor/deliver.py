@@ -17,6 +17,7 @@ from monitor import process
 from monitor.errors import DeliveryError, RemoteError, StoreError
 from monitor.log import get
 from monitor.model import MailKind, OutboxMail, Receipt
+from monitor.pace import HELD, Pace
 from monitor.routes import NO_PATH, Paths, candidates, choose, sender_of, tenant_path
 from monitor.store import Store
 
@@ -27,6 +28,7 @@ SEND_BUDGET = timedelta(minutes=7)
 FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(minutes=30)
 TRIES_BEFORE_OTHER_PATH = 3
+BUSY = "Its mailbox has sent all it may send in a minute; it goes as soon as there is room."
 _BATCH = 50
 _OF_ONE_MAIL = ("rcpt", "data")
 
@@ -72,12 +74,14 @@ class Outcome:
 class _Round:
     """What one round has seen: paths that fail for every mail, and refusals of single mails.
 
-    `refused` says by row which paths refused it, and whether for good.
+    `refused` says by row which paths refused it, and whether for good; `full` by path until when
+    its mailbox has sent all it may.
     """
 
     outcome: Outcome = field(default_factory=Outcome)
     failed: dict[str, RemoteError] = field(default_factory=dict)
     refused: dict[str, dict[str, bool]] = field(default_factory=dict)
+    full: dict[str, datetime] = field(default_factory=dict)
 
 
 class Deliverer:
@@ -89,6 +93,7 @@ class Deliverer:
         connect: opens the channel of a path id.
         clock: the current instant, aware UTC.
         owner: who claims; see `monitor.process`.
+        pace: keeps mailboxes within their limits; None makes one for this deliverer.
     """
 
     def __init__(
@@ -99,8 +104,10 @@ class Deliverer:
         connect: Callable[[str], Channel],
         clock: Callable[[], datetime],
         owner: str,
+        pace: Pace | None = None,
     ) -> None:
         self._outbox = outbox
+        self._pace = pace or Pace(outbox)
         self._paths = paths
         self._connect = connect
         self._clock = clock
@@ -145,6 +152,8 @@ class Deliverer:
             return
         with ExitStack() as stack:
             channel: Channel | None = None
+            if not stack.enter_context(self._pace.alone(self._ways.rates.get(path))):
+                this.full[path] = self._clock() + HELD
             for row in rows:
                 late = row.lease_until and row.lease_until - self._clock() < SEND_BUDGET
                 if stop() or late:
@@ -152,6 +161,10 @@ class Deliverer:
                     continue
                 if path in this.failed:  # it would only fail the same way again
                     self._record_failure(row, this.failed[path], this)
+                    continue
+                if (until := self._full_until(path, this)) is not None:
+                    self._outbox.release(row.id, _token(row), not_before=until)
+                    this.outcome.waiting.append((row, BUSY))
                     continue
                 try:
                     if channel is None:
@@ -173,6 +186,16 @@ class Deliverer:
                 log.info(
                     "mail_accepted", id=row.id, to=row.recipient, kind=row.mail.kind, path=path
                 )
+
+    def _full_until(self, path: str, this: _Round) -> datetime | None:
+        """When the path's mailbox may send again; None, with room taken, where it may now."""
+        now, rate = self._clock(), self._ways.rates.get(path)
+        if (known := this.full.get(path)) is not None and known > now:
+            return known
+        until = self._pace.admit(rate, now) if rate else None
+        if until is not None:
+            this.full[path] = until
+        return until
 
     def _record_failure(self, row: OutboxMail, error: RemoteError, this: _Round) -> None:
         """Decide between another try, another path and giving this recipient up."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from monitor.model import OPERATOR, MailKind
 
@@ -41,15 +41,24 @@ def sender_of(scope: str) -> tuple[str, str] | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """How many mails a minute a mailbox may send, by whatever app and path."""
+
+    mailbox: str
+    per_minute: int
+
+
+@dataclass(frozen=True, slots=True)
 class Paths:
     """The paths that exist, and those known to be broken at the moment.
 
     `identity` says what a path really is (host, port, mailbox, app): two ids with the same
-    identity are one path, and break together.
+    identity are one path, and break together. `rates` are the limits of those that have one.
     """
 
     identity: dict[str, tuple[str, ...]]
     broken: frozenset[str] = frozenset()
+    rates: Mapping[str, Rate] = field(default_factory=dict)
 
     def domain(self, path: str) -> str:
         """The domain of a path's mailbox, for Message-IDs; a reserved one where there is none."""

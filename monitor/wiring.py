@@ -28,6 +28,7 @@ from monitor.doctor.rounds import Doctor
 from monitor.errors import SecretError
 from monitor.lifecycle import OwnCredential
 from monitor.model import Cloud, CredentialRef, Tenant
+from monitor.pace import Pace
 from monitor.recipients import Audience, recipient_runs
 from monitor.render import Renderer
 from monitor.rulebooks import own_rules, rulebook
@@ -185,6 +186,7 @@ class App:
             news=self.alarm_news,
             diagnose=self.diagnose,
             clock=self.clock,
+            pace=self.pace,
         )
 
     @cached_property
@@ -246,7 +248,13 @@ class App:
             connect=self.carriers.connect,
             clock=self.clock,
             owner=self.owner,
+            pace=self.pace,
         )
+
+    @cached_property
+    def pace(self) -> Pace:
+        """Keeps mailboxes within their limits."""
+        return Pace(self.store)
 
     @property
     def scan_every(self) -> timedelta:

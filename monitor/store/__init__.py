@@ -16,6 +16,7 @@ from monitor.store.facts import Facts
 from monitor.store.outbox import Outbox
 from monitor.store.probes import Probes
 from monitor.store.purge import Purge
+from monitor.store.reservations import Reservations
 from monitor.store.roster import Roster
 from monitor.store.runs import Runs, Told
 from monitor.store.sealed import SealedSecrets
@@ -41,6 +42,7 @@ class Store(
     Drafts,
     Examinations,
     Visits,
+    Reservations,
 ):
     """Everything Lapsewatch remembers. Safe to use from several threads.
 

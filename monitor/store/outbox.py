@@ -249,8 +249,13 @@ class Outbox:
         with self._database.write() as connection:
             return _finish(connection, mail_id, token, values)
 
-    def release(self, mail_id: str, token: str) -> bool:
+    def release(self, mail_id: str, token: str, *, not_before: datetime | None = None) -> bool:
         """Put back a mail that was claimed but not tried, as if it had not been claimed.
+
+        Args:
+            mail_id: which mail.
+            token: of the claim it was taken under.
+            not_before: when it is its turn; None leaves that as it was.
 
         Returns:
             False when the claim is no longer current: nothing was changed.
@@ -258,7 +263,12 @@ class Outbox:
         Raises:
             StoreError: the database cannot be used.
         """
-        values = {"state": OutboxState.PENDING.value, "attempt": OUTBOX.c.attempt - 1}
+        values: dict[str, Any] = {
+            "state": OutboxState.PENDING.value,
+            "attempt": OUTBOX.c.attempt - 1,
+        }
+        if not_before is not None:
+            values["not_before"] = not_before
         with self._database.write() as connection:
             return _finish(connection, mail_id, token, values)
 

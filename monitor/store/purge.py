@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, selec
 
 from monitor.model import ObjectType, OutboxState, PurgedTenant, Tenant
 from monitor.store.engine import Database, upsert
+from monitor.store.reservations import RESERVATION
 from monitor.store.roster import forget, hold, is_about
 from monitor.store.tables import (
     ALARM,
@@ -65,6 +66,7 @@ class Purge:
             forget(connection, name)
             _forget_drafts(connection, tenant)
             _forget_recipients(connection, tenant)
+            _forget_reservations(connection, tenant)
             counts["objects"] += _forget_directory(connection, tenant.directory_id)
             users = _unname(connection, tenant, now)
         return PurgedTenant(name, tenant.directory_id, counts, stripped, users)
@@ -142,6 +144,14 @@ def _forget_recipients(connection: Connection, tenant: Tenant) -> None:
         start = f"{address}|"
         this = func.substr(SLOT.c.scope, 1, len(start)) == start
         connection.execute(delete(SLOT).where(SLOT.c.job == "warn", this))
+
+
+def _forget_reservations(connection: Connection, tenant: Tenant) -> None:
+    """Delete what counts the mails of its mailbox and to its people: the scopes name them."""
+    scopes = [f"alarms:{one.address.casefold()}" for one in tenant.recipients]
+    if tenant.sender is not None:
+        scopes.append(f"mailbox:{tenant.sender.mailbox.lower()}")
+    connection.execute(delete(RESERVATION).where(RESERVATION.c.scope.in_(scopes)))
 
 
 def _forget_drafts(connection: Connection, tenant: Tenant) -> None:
