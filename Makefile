@@ -36,8 +36,8 @@ screenshots: $(VENV)/.dev ## Make pictures of every mail and page in screenshots
 	@$(BIN)/python docs/screenshots.py $(ARGS)
 
 lock: ## Choose the newest allowed packages and write the locked requirements (needs uv)
-	uv pip compile pyproject.toml --extra sandbox --extra postgres --extra keyvault --extra build $(LOCK) -o requirements.lock
-	uv pip compile pyproject.toml --extra sandbox --extra postgres --extra keyvault --extra build --extra dev $(LOCK) \
+	uv pip compile pyproject.toml --extra sandbox --extra postgres --extra keyvault --extra apprise --extra build $(LOCK) -o requirements.lock
+	uv pip compile pyproject.toml --extra sandbox --extra postgres --extra keyvault --extra apprise --extra build --extra dev $(LOCK) \
 	  --constraint requirements.lock -o requirements-dev.lock
 
 LOCK = --python-version 3.11 --universal --generate-hashes --no-emit-index-url \

@@ -6,6 +6,7 @@ import os
 import re
 from dataclasses import replace
 from datetime import time, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin
 
@@ -43,11 +44,13 @@ from monitor.fields import (
     ZoneName,
     beside,
 )
+from monitor.fields.channels import ChannelName, ChannelTable, problems_of
 from monitor.fields.environment import DIVIDER, PREFIX, unknown_variables, variable_of
 from monitor.fields.files import parse_toml as parse_toml
 from monitor.fields.files import read_text as read_text
 from monitor.fields.problems import explain_places, nearest, printable
 from monitor.model import Cloud, CredentialRef, Recipient, Sender
+from monitor.model.channels import ChannelSpec
 from monitor.references import located
 from monitor.rulebooks import problem_of
 
@@ -76,6 +79,7 @@ class OperatorTable(Strict):
     directory_id: Guid | None = None
     cloud: str | None = None
     sender: OperatorSender | None = None
+    fallback: tuple[ChannelName, ...] = ()
 
 
 class DefaultsTable(Strict):
@@ -182,6 +186,7 @@ class Settings(BaseSettings):
     vault: VaultTable = VaultTable()
     deadlines: DeadlinesTable = DeadlinesTable()
     diagnose: DiagnoseTable = DiagnoseTable()
+    channel: tuple[ChannelTable, ...] = ()
     web: WebTable = WebTable()
     log: LogTable = LogTable()
 
@@ -282,6 +287,16 @@ class Configuration:
             return None
         return located(credential, lambda name: str(beside(self.folder, name)))
 
+    @cached_property
+    def channels(self) -> tuple[ChannelSpec, ...]:
+        """The operator's other ways out, in the order of the settings."""
+        return tuple(table.spec(self.folder) for table in self.settings.channel)
+
+    @property
+    def fallback(self) -> tuple[str, ...]:
+        """The names of the channels to take where mail is broken, the first one first."""
+        return self.settings.operator.fallback if self.settings.operator else ()
+
     @property
     def sealing_keys(self) -> tuple[str, ...]:
         """Where the keys of sealed values are found, the current one first; empty without any."""
@@ -371,6 +386,7 @@ def _cross_checks(configuration: Configuration) -> list[str]:
             problems.append(f'{where}.cloud: there is no cloud "{printable(cloud)}"{hint}')
     if wrong := problem_of(configuration.folder, configuration.settings.diagnose.rules):
         problems.append(f"diagnose.rules: {wrong}")
+    problems += problems_of(configuration.channels, configuration.fallback, configuration.clouds)
     if vault.old_keys and not vault.key:
         problems.append("vault.key: is missing: the key that new values are sealed with")
     if sender and not sender.relay and not (sender.client_id and sender.credential):

@@ -93,6 +93,7 @@ class Deliverer:
         connect: opens the channel of a path id.
         clock: the current instant, aware UTC.
         owner: who claims; see `monitor.process`.
+        guard: lets alarms through, or gathers them; None: every alarm goes by itself.
         pace: keeps mailboxes within their limits; None makes one for this deliverer.
     """
 
@@ -105,6 +106,7 @@ class Deliverer:
         clock: Callable[[], datetime],
         owner: str,
         pace: Pace | None = None,
+        guard: Callable[[], None] | None = None,
     ) -> None:
         self._outbox = outbox
         self._pace = pace or Pace(outbox)
@@ -112,6 +114,7 @@ class Deliverer:
         self._connect = connect
         self._clock = clock
         self._owner = owner
+        self._guard = guard
         self._ways = Paths({})
 
     def run(self, *, force: bool = False, stop: Callable[[], bool] = lambda: False) -> Outcome:
@@ -126,6 +129,8 @@ class Deliverer:
         """
         this = _Round()
         while not stop():
+            if self._guard is not None:
+                self._guard()
             rows = self._outbox.claim(
                 self._clock(),
                 owner=self._owner,
@@ -133,6 +138,7 @@ class Deliverer:
                 longest_wait=LONGEST_RETRY,
                 limit=_BATCH,
                 force=force,
+                gated=self._guard is not None,
                 owner_is_dead=process.is_dead,
             )
             if not rows:

@@ -28,7 +28,7 @@ from monitor.doctor.rounds import Doctor
 from monitor.errors import SecretError
 from monitor.lifecycle import OwnCredential
 from monitor.model import Cloud, CredentialRef, Tenant
-from monitor.pace import Pace
+from monitor.outgoing import Outgoing
 from monitor.recipients import Audience, recipient_runs
 from monitor.render import Renderer
 from monitor.rulebooks import own_rules, rulebook
@@ -150,16 +150,18 @@ class App:
         )
 
     @cached_property
+    def outgoing(self) -> Outgoing:
+        """The rooms that send."""
+        return Outgoing(
+            configuration=self.configuration, store=self.store, vault=self.vault,
+            credential=self.credential, diagnose=self.diagnose, rulebook=self.rulebook,
+            renderer=self.renderer, audience=self.audience, clock=self.clock, owner=self.owner,
+        )  # fmt: skip
+
+    @property
     def carriers(self) -> Carriers:
-        """Every way out."""
-        return Carriers(
-            self.configuration,
-            self.store,
-            vault=self.vault,
-            credential=self.credential,
-            diagnose=self.diagnose,
-            clock=self.clock,
-        )
+        """Every mail path."""
+        return self.outgoing.carriers
 
     @cached_property
     def scans(self) -> Scans:
@@ -186,7 +188,7 @@ class App:
             news=self.alarm_news,
             diagnose=self.diagnose,
             clock=self.clock,
-            pace=self.pace,
+            pace=self.outgoing.pace,
         )
 
     @cached_property
@@ -242,19 +244,7 @@ class App:
 
     def deliverer(self) -> Deliverer:
         """Empties the outbox."""
-        return Deliverer(
-            self.store,
-            paths=self.carriers.paths,
-            connect=self.carriers.connect,
-            clock=self.clock,
-            owner=self.owner,
-            pace=self.pace,
-        )
-
-    @cached_property
-    def pace(self) -> Pace:
-        """Keeps mailboxes within their limits."""
-        return Pace(self.store)
+        return self.outgoing.deliverer()
 
     @property
     def scan_every(self) -> timedelta:

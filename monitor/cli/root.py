@@ -14,6 +14,7 @@ import typer
 
 from monitor import __version__
 from monitor.cli import (
+    channels,
     customers,
     demo,
     discovering,
@@ -55,6 +56,7 @@ for module in (
     proving,
     shadows,
     secrets,
+    channels,
     scripts,
     running,
     serving,

@@ -22,6 +22,7 @@ from monitor.store.runs import Runs, Told
 from monitor.store.sealed import SealedSecrets
 from monitor.store.slots import Slots
 from monitor.store.snoozes import Snoozes
+from monitor.store.storms import Storms
 from monitor.store.visits import Visits
 
 __all__ = ["AlarmWrite", "Store", "Told", "credential_uid"]
@@ -43,6 +44,7 @@ class Store(
     Examinations,
     Visits,
     Reservations,
+    Storms,
 ):
     """Everything Lapsewatch remembers. Safe to use from several threads.
 

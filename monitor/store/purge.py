@@ -148,7 +148,8 @@ def _forget_recipients(connection: Connection, tenant: Tenant) -> None:
 
 def _forget_reservations(connection: Connection, tenant: Tenant) -> None:
     """Delete what counts the mails of its mailbox and to its people: the scopes name them."""
-    scopes = [f"alarms:{one.address.casefold()}" for one in tenant.recipients]
+    people = [one.address.casefold() for one in tenant.recipients]
+    scopes = [f"{what}:{who}" for what in ("alarms", "gathered") for who in people]
     if tenant.sender is not None:
         scopes.append(f"mailbox:{tenant.sender.mailbox.lower()}")
     connection.execute(delete(RESERVATION).where(RESERVATION.c.scope.in_(scopes)))

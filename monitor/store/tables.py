@@ -214,6 +214,7 @@ class OutboxRow(Row, table=True):
     lease_until: datetime | None = None
     last_error: str | None = _text()
     last_cause: str | None = _text()
+    gate: str | None = _text(index=True)
     sent_at: datetime | None = None
     reply: str | None = _text()
     possible_duplicate: bool

@@ -199,7 +199,7 @@ def test_canaries_count_and_wait_their_turn(tmp_path, make: Make) -> None:
         [rate] = [r for p, r in here.app.carriers.paths().rates.items() if p == CONTOSO]
         assert rate.per_minute == LIMIT
         for _ in range(LIMIT):
-            assert here.app.pace.admit(rate, now) is None
+            assert here.app.outgoing.pace.admit(rate, now) is None
         assert "contoso" not in here.canaries()
         with pytest.raises(Exception, match="may send in a minute"):
             send_canaries(here.app, only="contoso")
@@ -208,5 +208,5 @@ def test_canaries_count_and_wait_their_turn(tmp_path, make: Make) -> None:
             here.app.canaries.probe(sender)
         here.at(now + MINUTE)
         assert here.canaries() == {"contoso": "ok"}
-        left = [here.app.pace.admit(rate, now + MINUTE) for _ in range(LIMIT)]
+        left = [here.app.outgoing.pace.admit(rate, now + MINUTE) for _ in range(LIMIT)]
         assert left.count(None) == LIMIT - 1

@@ -13,6 +13,9 @@ INSTANT = sa.DateTime(timezone=True)
 
 def upgrade() -> None:
     _reservation()
+    with op.batch_alter_table("outbox") as outbox:
+        outbox.add_column(sa.Column("gate", sa.Text(), nullable=True))
+        outbox.create_index(op.f("ix_outbox_gate"), ["gate"])
 
 
 def _reservation() -> None:
