@@ -18,7 +18,7 @@ from monitor.errors import DeliveryError, RemoteError, StoreError
 from monitor.log import get
 from monitor.model import MailKind, OutboxMail, Receipt
 from monitor.pace import HELD, Pace
-from monitor.routes import NO_PATH, Paths, candidates, choose, sender_of, tenant_path
+from monitor.routes import NO_PATH, Paths, candidates, channel_of, choose, sender_of, tenant_path
 from monitor.store import Store
 
 LEASE = timedelta(minutes=15)
@@ -224,7 +224,8 @@ class Deliverer:
             this.failed.setdefault(row.path, error)
         for_good = of_this_mail and answer is not None and answer.retry == "never"
         this.refused.setdefault(row.id, {})[row.path] = for_good
-        tried_enough = row.attempt >= TRIES_BEFORE_OTHER_PATH
+        # What goes by a channel has no time: mail is broken already.
+        tried_enough = row.attempt >= TRIES_BEFORE_OTHER_PATH or channel_of(row.path) is not None
         if not (tried_enough or for_good or (error.permanent and not uncertain)):
             self._wait(row, this, error=why, cause=cause, uncertain=uncertain)
             return

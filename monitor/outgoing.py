@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from monitor.carriers import Carriers
 from monitor.config import Configuration
-from monitor.deliver import Deliverer
+from monitor.deliver import Deliverer, Outcome
 from monitor.diagnose import Rulebook
 from monitor.model import CredentialRef
+from monitor.outages import OutageWatch
 from monitor.outlets import Outlets
 from monitor.pace import Pace
 from monitor.recipients import Audience
@@ -64,6 +65,7 @@ class Outgoing:
             credential=self.credential,
             diagnose=self.diagnose,
             clock=self.clock,
+            outlets=self.outlets,
         )
 
     @cached_property
@@ -94,6 +96,31 @@ class Outgoing:
             clock=self.clock,
             per_hour=self.configuration.settings.defaults.mails_per_hour,
         )
+
+    @cached_property
+    def outage_watch(self) -> OutageWatch:
+        """Says by a channel that mail is broken."""
+        first = next(iter(self.configuration.fallback), None)
+        return OutageWatch(
+            self.store,
+            renderer=self.renderer,
+            rulebook=self.rulebook,
+            audience=self.audience,
+            paths=self.carriers.paths,
+            everyone=first is not None and self.outlets.named(first).carries_mail,
+            clock=self.clock,
+        )
+
+    def deliver(self, *, force: bool = False, stop: Callable[[], bool] = lambda: False) -> Outcome:
+        """Send what is due; where mail is broken, or mended, say so by a channel.
+
+        Raises:
+            StoreError: an outcome could not be recorded.
+        """
+        outcome = self.deliverer().run(force=force, stop=stop)
+        if not stop() and self.outage_watch.run():
+            outcome = outcome.then(self.deliverer().run(stop=stop))
+        return outcome
 
     def deliverer(self) -> Deliverer:
         """Empties the outbox."""

@@ -13,10 +13,11 @@ from zoneinfo import ZoneInfo
 from css_inline import CSSInliner
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from monitor.mail import alarms, digests, storms, words
+from monitor.mail import alarms, digests, outages, storms, words
 from monitor.mail.alarms import AlarmView, CanaryFacts
 from monitor.mail.digests import DigestView
 from monitor.mail.guides import alarm_link, portal_link
+from monitor.mail.outages import BrokenPath, WaitingItem
 from monitor.mail.storms import StormLine
 from monitor.mail.views import DigestItem, Frame
 from monitor.mail.words import long_date, relative_days
@@ -35,8 +36,8 @@ from monitor.onboard import ExchangeSetup, Form, Model
 from monitor.powershell import literal
 
 __all__ = [
-    "DigestItem", "Renderer", "StormLine", "exchange_script", "long_date", "portal_link",
-    "relative_days",
+    "BrokenPath", "DigestItem", "Renderer", "StormLine", "WaitingItem", "exchange_script",
+    "long_date", "portal_link", "relative_days",
 ]  # fmt: skip
 
 SIZE = 95_000  # bytes of HTML; some mail programs cut at 100 kB
@@ -218,6 +219,24 @@ class Renderer:
         kind = storms.leading_kind(lines)
         urgent = kind is not MailKind.RECOVERED
         return self._alarm(kind, view, thread=("storm", str(kind)), urgent=urgent)
+
+    def mail_path_broken(
+        self,
+        broken: Sequence[BrokenPath],
+        waiting: Sequence[WaitingItem],
+        *,
+        mails: int,
+        zone: ZoneInfo,
+        now: datetime,
+    ) -> Mail:
+        """What goes by another way when mail is broken: the paths, the fix, and all that waits."""
+        view = outages.outage_view(broken, waiting, mails, zone=zone, now=now)
+        return self._alarm(MailKind.MAIL_PATH_BROKEN, view, thread=("mail",), urgent=True)
+
+    def mended(self, *, since: datetime, sent: int, zone: ZoneInfo, now: datetime) -> Mail:
+        """The end of a `mail_path_broken`."""
+        view = outages.mended_view(since, sent, zone=zone, now=now)
+        return self._alarm(MailKind.RECOVERED, view, thread=("mail",))
 
     def _linked(
         self, view: AlarmView, tenant: Tenant, client_id: str, cause: str | None, stage: str | None

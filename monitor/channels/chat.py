@@ -76,7 +76,7 @@ class ChatChannel:
         """
         service = self._service(self._url().strip())
         # A service with alerts closes its own one where the type says that all is well.
-        over = mail.mail.kind is MailKind.RECOVERED or mail.mail.subject.startswith(_OVER)
+        over = mail.mail.kind is MailKind.RECOVERED
         kind = "success" if over else ("failure" if mail.mail.urgent else "info")
         done: list[object] = []
 
@@ -144,9 +144,6 @@ class ChatChannel:
                 lookup=self._lookup,
             )
         return service
-
-
-_OVER = "[Lapsewatch] MAIL WORKS AGAIN"
 
 
 def _unusable(message: str, *, remedy: str = "") -> DeliveryError:

@@ -13,6 +13,7 @@ from monitor.store.drafts import Drafts
 from monitor.store.engine import BUSY_SECONDS, Database
 from monitor.store.examinations import Examinations
 from monitor.store.facts import Facts
+from monitor.store.outages import Outages
 from monitor.store.outbox import Outbox
 from monitor.store.probes import Probes
 from monitor.store.purge import Purge
@@ -45,6 +46,7 @@ class Store(
     Visits,
     Reservations,
     Storms,
+    Outages,
 ):
     """Everything Lapsewatch remembers. Safe to use from several threads.
 
