@@ -29,6 +29,7 @@ FORMS: dict[str, SmtpFault | None] = {
     "dropped-at-connect": SmtpFault("CONNECT", drop=True),
     "dropped-at-auth": SmtpFault("AUTH", drop=True),
     "dropped-after-data": SmtpFault("DATA", drop=True),
+    "dropped-at-end": SmtpFault("END", drop=True),
     "hang": SmtpFault("MAIL", delay=1.5),
     "421": SmtpFault("CONNECT", reply="421 4.3.2 Service not available"),
     "451": SmtpFault("MAIL", reply="451 4.7.500 Server busy. Please try again later"),
