@@ -7,7 +7,7 @@ WORKERS ?= 2
 PIP      = $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check e2e kills screenshots lock clean
+.PHONY: help demo test check e2e kills outages screenshots lock clean
 
 help: ## Show this help
 	@echo "Lapsewatch: make TARGET [ARGS=\"…\"]"
@@ -18,7 +18,7 @@ demo: $(VENV)/.demo ## Watch the whole product work on this machine (ARGS="--onc
 	@$(BIN)/lapsewatch demo $(ARGS) || { code=$$?; [ $$code -ge 3 ] && [ $$code -le 6 ]; }
 
 test: $(VENV)/.dev ## Run what proves the product
-	@$(BIN)/python -m pytest -n $(WORKERS) -m "not e2e and not kills" $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "not e2e and not kills and not outages" $(ARGS)
 
 check: $(VENV)/.dev ## Lint, types and the rules of the structure
 	@$(BIN)/ruff check .
@@ -32,12 +32,15 @@ e2e: $(VENV)/.dev ## Drive the page in a real browser (needs Chromium)
 kills: $(VENV)/.dev ## 100 kills at random moments of scan and send (make test has 30)
 	@$(BIN)/python -m pytest -m kills $(ARGS)
 
+outages: $(VENV)/.dev ## Three days without mail in every form, in steps of half an hour
+	@$(BIN)/python -m pytest -m outages $(ARGS)
+
 screenshots: $(VENV)/.dev ## Make pictures of every mail and page in screenshots/ (needs Chromium)
 	@$(BIN)/python docs/screenshots.py $(ARGS)
 
 lock: ## Choose the newest allowed packages and write the locked requirements (needs uv)
-	uv pip compile pyproject.toml --extra sandbox --extra postgres --extra keyvault --extra build $(LOCK) -o requirements.lock
-	uv pip compile pyproject.toml --extra sandbox --extra postgres --extra keyvault --extra build --extra dev $(LOCK) \
+	uv pip compile pyproject.toml --extra sandbox --extra postgres --extra keyvault --extra apprise --extra build $(LOCK) -o requirements.lock
+	uv pip compile pyproject.toml --extra sandbox --extra postgres --extra keyvault --extra apprise --extra build --extra dev $(LOCK) \
 	  --constraint requirements.lock -o requirements-dev.lock
 
 LOCK = --python-version 3.11 --universal --generate-hashes --no-emit-index-url \

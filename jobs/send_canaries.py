@@ -15,6 +15,7 @@ from monitor.doctor.consult import Consultation, of_canary
 from monitor.errors import LapsewatchError
 from monitor.log import get
 from monitor.model import CanaryResult, Examination, Probe, SenderHealth, Tenant
+from monitor.pace import MailboxFullError
 from monitor.routes import sender_scope
 from monitor.senders import OAuthSender
 from monitor.wiring import App
@@ -90,7 +91,13 @@ class _Round:
         slot = self._slot(sender) if self._due_only else None
         if self._stop() or (self._due_only and not take(app, sender, slot)):
             return None
-        probe = prove(app, sender, slot)
+        try:
+            probe = prove(app, sender, slot)
+        except MailboxFullError as full:
+            if slot is None:
+                raise
+            give_back(app, sender, slot, until=full.until)  # the day's canary goes a minute later
+            return None
         if probe.result is not CanaryResult.FAILED or sender.problem or self._stop():
             return record(app, sender, tenant, probe, slot)
         asked = doctor.ask(of_canary(sender, probe))
@@ -166,10 +173,13 @@ def record(
     return probe
 
 
-def give_back(app: App, sender: OAuthSender, slot: datetime | None) -> None:
+def give_back(
+    app: App, sender: OAuthSender, slot: datetime | None, *, until: datetime | None = None
+) -> None:
     """Let what could not be done be done again soon."""
     if slot is not None:
-        app.store.give_back_slot(JOB, _scope(sender), slot, until=app.clock() + AGAIN)
+        again = until or app.clock() + AGAIN
+        app.store.give_back_slot(JOB, _scope(sender), slot, until=again)
 
 
 def _scope(sender: OAuthSender) -> str:

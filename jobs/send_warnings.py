@@ -35,7 +35,7 @@ def send_warnings(
     not be written a second time in other words.
     """
     written = write_lost(app, app.runs.standing())
-    before = app.deliverer().run(force=not due_only, stop=stop)
+    before = app.outgoing.deliver(force=not due_only, stop=stop)
     standing = app.runs.standing()  # anew: the mails before may have taken minutes
     written += write_lost(app, standing)
     done = app.store.last_slots(JOB) if due_only else {}
@@ -54,7 +54,7 @@ def send_warnings(
             crashed.append(run.address)
     if due_only and not stop():
         written += tell_at_once(app, standing)
-    after = app.deliverer().run(stop=stop)
+    after = app.outgoing.deliver(stop=stop)
     return written, before.then(after, crashed)
 
 
@@ -121,7 +121,7 @@ def deliver(app: App, *, stop: Callable[[], bool] = lambda: False) -> Outcome:
     What waits for nobody any more is taken back first.
     """
     write_lost(app, app.runs.standing())
-    return app.deliverer().run(stop=stop)
+    return app.outgoing.deliver(stop=stop)
 
 
 def write_lost(app: App, standing: Standing) -> list[OutboxMail]:

@@ -23,6 +23,7 @@ from monitor.model import (
     SenderHealth,
     Tenant,
 )
+from monitor.pace import MailboxFullError, Pace
 from monitor.routes import sender_scope
 from monitor.senders import OAuthSender
 from monitor.store import Store
@@ -40,6 +41,7 @@ class Canaries:
         news: what holds at this moment for an alarm's scope.
         diagnose: names the cause behind a reply.
         clock: the current instant, aware UTC.
+        pace: keeps mailboxes within their limits.
     """
 
     def __init__(
@@ -51,8 +53,10 @@ class Canaries:
         news: Callable[[str], AlarmNews],
         diagnose: Diagnose,
         clock: Callable[[], datetime],
+        pace: Pace,
     ) -> None:
         self._store = store
+        self._pace = pace
         self._carriers = carriers
         self._alarms = alarms
         self._news = news
@@ -100,11 +104,16 @@ class Canaries:
         With several canary recipients each gets its own, and the first failure is the verdict.
 
         Raises:
+            MailboxFullError: the mailbox has sent all it may send in a minute.
             LapsewatchError: there is nobody to send it to, or the database cannot be used.
         """
         before = self._store.health_of_sender(sender.tenant, sender.mailbox)
         if sender.problem:
             return refusal(sender, before, self._clock())
+        now = self._clock()
+        until = self._pace.admit(self._carriers.rate(sender), now, len(sender.canary_to))
+        if until is not None:
+            raise MailboxFullError(sender.mailbox, until, now)
         letter = CanaryLetter(
             number=self._store.next_canary_number(sender.tenant, sender.mailbox),
             credential_ends=self._credential_end(sender),

@@ -13,7 +13,8 @@ from monitor.diagnose import Diagnosis
 from monitor.errors import DeliveryError, SettingsError
 from monitor.log import get
 from monitor.model import CanaryResult, CredentialRef, Relay, Tenant
-from monitor.routes import OPERATOR_PATH, Paths, tenant_of
+from monitor.outlets import Outlets
+from monitor.routes import OPERATOR_PATH, Paths, Rate, channel_of, channel_path, tenant_of
 from monitor.senders import OAuthSender
 from monitor.store import Store
 from monitor.vault import Vault
@@ -44,6 +45,7 @@ class Carriers:
         credential: resolves a credential reference.
         diagnose: names the cause behind a reply.
         clock: the current instant, aware UTC.
+        outlets: opens the channels beside mail.
     """
 
     def __init__(
@@ -55,7 +57,9 @@ class Carriers:
         credential: Callable[[CredentialRef], ResolvedCredential],
         diagnose: Diagnose,
         clock: Callable[[], datetime],
+        outlets: Outlets,
     ) -> None:
+        self._outlets = outlets
         self._configuration = configuration
         self._store = store
         self._vault = vault
@@ -89,6 +93,9 @@ class Carriers:
         operator = self._configuration.operator_sender
         if operator is not None and operator.relay is not None:
             identity[OPERATOR_PATH] = senders.relay_identity(operator)
+        rates = {sender.path: self.rate(sender) for sender in resolved}
+        if operator is not None and operator.relay is not None and operator.rate_per_minute:
+            rates[OPERATOR_PATH] = Rate(operator.mailbox.lower(), operator.rate_per_minute)
         health = self._store.sender_health()
         broken = {
             sender.path
@@ -97,7 +104,15 @@ class Carriers:
             and known.last is not None
             and known.last.result is CanaryResult.FAILED
         }
-        return Paths(identity, frozenset(broken))
+        fallback = self._configuration.fallback
+        # Each is a path of its own, whatever it shares with others.
+        identity |= {channel_path(name): ("channel", name) for name in fallback}
+        return Paths(identity, frozenset(broken), rates, fallback)
+
+    def rate(self, sender: OAuthSender) -> Rate:
+        """How fast an OAuth sender's mailbox may send: its own limit, or that of the settings."""
+        limit = sender.rate_per_minute or self._configuration.settings.defaults.rate_per_minute
+        return Rate(sender.mailbox.lower(), limit)
 
     def connect(self, path: str) -> Channel:
         """The channel of a path id.
@@ -106,6 +121,8 @@ class Carriers:
             RemoteError: its credential cannot be read.
         """
         operator = self._configuration.operator_sender
+        if (name := channel_of(path)) is not None:
+            return self._outlets.open(self._outlets.named(name))
         if path == OPERATOR_PATH and operator is not None and operator.relay is not None:
             from monitor.channels.relay import RelayChannel
 

@@ -6,6 +6,7 @@ import os
 import re
 from dataclasses import replace
 from datetime import time, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin
 
@@ -32,6 +33,7 @@ from monitor.fields import (
     KeyReference,
     OperatorSender,
     Port,
+    Rate,
     RecipientField,
     Shadow,
     Strict,
@@ -43,6 +45,7 @@ from monitor.fields import (
     ZoneName,
     beside,
 )
+from monitor.fields.channels import ChannelName, ChannelTable, problems_of
 from monitor.fields.environment import DIVIDER, PREFIX, unknown_variables, variable_of
 from monitor.fields.files import parse_toml as parse_toml
 from monitor.fields.files import read_text as read_text
@@ -50,6 +53,7 @@ from monitor.fields.forbids import ForbidTable
 from monitor.fields.policy import IgnoreTable, RecipientTable, RouteTable
 from monitor.fields.problems import explain_places, nearest, printable
 from monitor.model import Cloud, CredentialRef, Forbid, Policy, Recipient, Sender
+from monitor.model.channels import ChannelSpec
 from monitor.references import located
 from monitor.rulebooks import problem_of
 
@@ -79,6 +83,7 @@ class OperatorTable(Strict):
     directory_id: Guid | None = None
     cloud: str | None = None
     sender: OperatorSender | None = None
+    fallback: tuple[ChannelName, ...] = ()
 
 
 class DefaultsTable(Strict):
@@ -94,6 +99,8 @@ class DefaultsTable(Strict):
     shadow: Shadow = timedelta(days=14)
     shrink_guard: int = Field(20, ge=0, le=100)
     owner_domains: tuple[Domain, ...] | None = None
+    rate_per_minute: Rate = 30
+    mails_per_hour: Rate = 10
 
 
 class CloudTable(Strict):
@@ -186,6 +193,7 @@ class Settings(BaseSettings):
     deadlines: DeadlinesTable = DeadlinesTable()
     diagnose: DiagnoseTable = DiagnoseTable()
     forbid: tuple[ForbidTable, ...] = ()
+    channel: tuple[ChannelTable, ...] = ()
     web: WebTable = WebTable()
     log: LogTable = LogTable()
     route: tuple[RouteTable, ...] = ()
@@ -306,6 +314,16 @@ class Configuration:
             return None
         return located(credential, lambda name: str(beside(self.folder, name)))
 
+    @cached_property
+    def channels(self) -> tuple[ChannelSpec, ...]:
+        """The operator's other ways out, in the order of the settings."""
+        return tuple(table.spec(self.folder) for table in self.settings.channel)
+
+    @property
+    def fallback(self) -> tuple[str, ...]:
+        """The names of the channels to take where mail is broken, the first one first."""
+        return self.settings.operator.fallback if self.settings.operator else ()
+
     @property
     def forbids(self) -> tuple[Forbid, ...]:
         """The rules about where no credential should appear, in their order."""
@@ -404,6 +422,7 @@ def _cross_checks(configuration: Configuration) -> list[str]:
     for number, address in enumerate(addresses):
         if address in addresses[:number]:
             problems.append(f"recipient.{number}.address: comes twice; join the two")
+    problems += problems_of(configuration.channels, configuration.fallback, configuration.clouds)
     if vault.old_keys and not vault.key:
         problems.append("vault.key: is missing: the key that new values are sealed with")
     if sender and not sender.relay and not (sender.client_id and sender.credential):

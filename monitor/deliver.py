@@ -17,7 +17,8 @@ from monitor import process
 from monitor.errors import DeliveryError, RemoteError, StoreError
 from monitor.log import get
 from monitor.model import MailKind, OutboxMail, Receipt
-from monitor.routes import NO_PATH, Paths, candidates, choose, sender_of, tenant_path
+from monitor.pace import HELD, Pace
+from monitor.routes import NO_PATH, Paths, candidates, channel_of, choose, sender_of, tenant_path
 from monitor.store import Store
 
 LEASE = timedelta(minutes=15)
@@ -27,6 +28,7 @@ SEND_BUDGET = timedelta(minutes=7)
 FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(minutes=30)
 TRIES_BEFORE_OTHER_PATH = 3
+BUSY = "Its mailbox has sent all it may send in a minute; it goes as soon as there is room."
 _BATCH = 50
 _OF_ONE_MAIL = ("rcpt", "data")
 
@@ -72,12 +74,14 @@ class Outcome:
 class _Round:
     """What one round has seen: paths that fail for every mail, and refusals of single mails.
 
-    `refused` says by row which paths refused it, and whether for good.
+    `refused` says by row which paths refused it, and whether for good; `full` by path until when
+    its mailbox has sent all it may.
     """
 
     outcome: Outcome = field(default_factory=Outcome)
     failed: dict[str, RemoteError] = field(default_factory=dict)
     refused: dict[str, dict[str, bool]] = field(default_factory=dict)
+    full: dict[str, datetime] = field(default_factory=dict)
 
 
 class Deliverer:
@@ -89,6 +93,8 @@ class Deliverer:
         connect: opens the channel of a path id.
         clock: the current instant, aware UTC.
         owner: who claims; see `monitor.process`.
+        guard: lets alarms through, or gathers them; None: every alarm goes by itself.
+        pace: keeps mailboxes within their limits; None makes one for this deliverer.
     """
 
     def __init__(
@@ -99,12 +105,16 @@ class Deliverer:
         connect: Callable[[str], Channel],
         clock: Callable[[], datetime],
         owner: str,
+        pace: Pace | None = None,
+        guard: Callable[[], None] | None = None,
     ) -> None:
         self._outbox = outbox
+        self._pace = pace or Pace(outbox)
         self._paths = paths
         self._connect = connect
         self._clock = clock
         self._owner = owner
+        self._guard = guard
         self._ways = Paths({})
 
     def run(self, *, force: bool = False, stop: Callable[[], bool] = lambda: False) -> Outcome:
@@ -119,6 +129,8 @@ class Deliverer:
         """
         this = _Round()
         while not stop():
+            if self._guard is not None:
+                self._guard()
             rows = self._outbox.claim(
                 self._clock(),
                 owner=self._owner,
@@ -126,6 +138,7 @@ class Deliverer:
                 longest_wait=LONGEST_RETRY,
                 limit=_BATCH,
                 force=force,
+                gated=self._guard is not None,
                 owner_is_dead=process.is_dead,
             )
             if not rows:
@@ -145,6 +158,8 @@ class Deliverer:
             return
         with ExitStack() as stack:
             channel: Channel | None = None
+            if not stack.enter_context(self._pace.alone(self._ways.rates.get(path))):
+                this.full[path] = self._clock() + HELD
             for row in rows:
                 late = row.lease_until and row.lease_until - self._clock() < SEND_BUDGET
                 if stop() or late:
@@ -152,6 +167,10 @@ class Deliverer:
                     continue
                 if path in this.failed:  # it would only fail the same way again
                     self._record_failure(row, this.failed[path], this)
+                    continue
+                if (until := self._full_until(path, this)) is not None:
+                    self._outbox.release(row.id, _token(row), not_before=until)
+                    this.outcome.waiting.append((row, BUSY))
                     continue
                 try:
                     if channel is None:
@@ -174,6 +193,16 @@ class Deliverer:
                     "mail_accepted", id=row.id, to=row.recipient, kind=row.mail.kind, path=path
                 )
 
+    def _full_until(self, path: str, this: _Round) -> datetime | None:
+        """When the path's mailbox may send again; None, with room taken, where it may now."""
+        now, rate = self._clock(), self._ways.rates.get(path)
+        if (known := this.full.get(path)) is not None and known > now:
+            return known
+        until = self._pace.admit(rate, now) if rate else None
+        if until is not None:
+            this.full[path] = until
+        return until
+
     def _record_failure(self, row: OutboxMail, error: RemoteError, this: _Round) -> None:
         """Decide between another try, another path and giving this recipient up."""
         why, cause = str(error), error.cause
@@ -195,7 +224,8 @@ class Deliverer:
             this.failed.setdefault(row.path, error)
         for_good = of_this_mail and answer is not None and answer.retry == "never"
         this.refused.setdefault(row.id, {})[row.path] = for_good
-        tried_enough = row.attempt >= TRIES_BEFORE_OTHER_PATH
+        # What goes by a channel has no time: mail is broken already.
+        tried_enough = row.attempt >= TRIES_BEFORE_OTHER_PATH or channel_of(row.path) is not None
         if not (tried_enough or for_good or (error.permanent and not uncertain)):
             self._wait(row, this, error=why, cause=cause, uncertain=uncertain)
             return

@@ -13,12 +13,14 @@ from zoneinfo import ZoneInfo
 from css_inline import CSSInliner
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from monitor.mail import alarms, digests, shrunk, words
+from monitor.mail import alarms, digests, outages, shrunk, storms, words
 from monitor.mail.alarms import AlarmView, CanaryFacts
 from monitor.mail.calendars import calendar
 from monitor.mail.digests import DigestView
 from monitor.mail.guides import alarm_link, portal_link
+from monitor.mail.outages import BrokenPath, WaitingItem
 from monitor.mail.sheets import sheet
+from monitor.mail.storms import StormLine
 from monitor.mail.views import ActionView, DigestItem, Frame
 from monitor.mail.words import long_date, relative_days
 from monitor.model import (
@@ -38,7 +40,8 @@ from monitor.onboard import ExchangeSetup, Form, Model
 from monitor.powershell import literal
 
 __all__ = [
-    "DigestItem", "Renderer", "exchange_script", "long_date", "portal_link", "relative_days",
+    "BrokenPath", "DigestItem", "Renderer", "StormLine", "WaitingItem", "exchange_script",
+    "long_date", "portal_link", "relative_days",
 ]  # fmt: skip
 
 SIZE = 95_000  # bytes of HTML; some mail programs cut at 100 kB
@@ -224,6 +227,38 @@ class Renderer:
         """The end of a `canary_failed`."""
         view = alarms.recovered_view(tenant_name, mailbox, broken_since, zone=zone, now=now)
         return self._alarm(MailKind.RECOVERED, view, thread=("canary", tenant_name, mailbox))
+
+    def storm(
+        self,
+        lines: Sequence[StormLine],
+        *,
+        fixes: Mapping[str, str],
+        zone: ZoneInfo,
+        now: datetime,
+    ) -> Mail:
+        """One mail in place of one for each of these alarms; `fixes` says what to do, by cause."""
+        view = storms.storm_view(lines, fixes, zone=zone, now=now)
+        kind = storms.leading_kind(lines)
+        urgent = kind is not MailKind.RECOVERED
+        return self._alarm(kind, view, thread=("storm", str(kind)), urgent=urgent)
+
+    def mail_path_broken(
+        self,
+        broken: Sequence[BrokenPath],
+        waiting: Sequence[WaitingItem],
+        *,
+        mails: int,
+        zone: ZoneInfo,
+        now: datetime,
+    ) -> Mail:
+        """What goes by another way when mail is broken: the paths, the fix, and all that waits."""
+        view = outages.outage_view(broken, waiting, mails, zone=zone, now=now)
+        return self._alarm(MailKind.MAIL_PATH_BROKEN, view, thread=("mail",), urgent=True)
+
+    def mended(self, *, since: datetime, sent: int, zone: ZoneInfo, now: datetime) -> Mail:
+        """The end of a `mail_path_broken`."""
+        view = outages.mended_view(since, sent, zone=zone, now=now)
+        return self._alarm(MailKind.RECOVERED, view, thread=("mail",))
 
     def _linked(
         self, view: AlarmView, tenant: Tenant, client_id: str, cause: str | None, stage: str | None

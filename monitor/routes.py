@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from monitor.model import OPERATOR, MailKind
 
@@ -27,6 +27,16 @@ def tenant_of(path: str) -> str | None:
     return path.removeprefix("tenant:") if path.startswith("tenant:") else None
 
 
+def channel_path(name: str) -> str:
+    """The id of the path through a channel of the settings."""
+    return f"channel:{name}"
+
+
+def channel_of(path: str) -> str | None:
+    """The channel that a path id names; None for mail paths."""
+    return path.removeprefix("channel:") if path.startswith("channel:") else None
+
+
 def sender_scope(tenant: str, mailbox: str) -> str:
     """The scope of alarms and slots about one sender: another mailbox is another sender."""
     return f"sender:{tenant}|{mailbox.lower()}"
@@ -41,15 +51,26 @@ def sender_of(scope: str) -> tuple[str, str] | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """How many mails a minute a mailbox may send, by whatever app and path."""
+
+    mailbox: str
+    per_minute: int
+
+
+@dataclass(frozen=True, slots=True)
 class Paths:
     """The paths that exist, and those known to be broken at the moment.
 
     `identity` says what a path really is (host, port, mailbox, app): two ids with the same
-    identity are one path, and break together.
+    identity are one path, and break together. `rates` are the limits of those that have one.
+    `fallback` are the names of channels to take where mail is broken, the first one first.
     """
 
     identity: dict[str, tuple[str, ...]]
     broken: frozenset[str] = frozenset()
+    rates: Mapping[str, Rate] = field(default_factory=dict)
+    fallback: tuple[str, ...] = ()
 
     def domain(self, path: str) -> str:
         """The domain of a path's mailbox, for Message-IDs; a reserved one where there is none."""
@@ -72,7 +93,10 @@ def candidates(
     if about_sender is not None:
         subject = paths.identity.get(about_sender)
         possible = [path for path in possible if paths.identity[path] != subject]
-    return possible
+    channels = [channel_path(name) for name in paths.fallback]
+    if kind is MailKind.MAIL_PATH_BROKEN and channels:
+        return channels  # never by what it is about
+    return possible or (channels if kind in _ALARMS else [])
 
 
 def choose(

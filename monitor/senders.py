@@ -31,6 +31,7 @@ class OAuthSender:
     time_zone: str
     enterprise_object_id: str | None = None
     problem: str = ""
+    rate_per_minute: int | None = None
 
     @property
     def path(self) -> str:
@@ -163,6 +164,7 @@ def _resolve(
         time_zone=time_zone,
         enterprise_object_id=sender.enterprise_object_id,
         problem=problem,
+        rate_per_minute=sender.rate_per_minute,
     )
 
 

@@ -29,6 +29,7 @@ from monitor.items import Items
 from monitor.lifecycle import OwnCredential
 from monitor.links import LinkMaker
 from monitor.model import Cloud, CredentialRef, Tenant
+from monitor.outgoing import Outgoing
 from monitor.ownership import OwnValues
 from monitor.recipients import Audience
 from monitor.render import Renderer
@@ -153,16 +154,18 @@ class App:
         )
 
     @cached_property
+    def outgoing(self) -> Outgoing:
+        """The rooms that send."""
+        return Outgoing(
+            configuration=self.configuration, store=self.store, vault=self.vault,
+            credential=self.credential, diagnose=self.diagnose, rulebook=self.rulebook,
+            renderer=self.renderer, audience=self.audience, clock=self.clock, owner=self.owner,
+        )  # fmt: skip
+
+    @property
     def carriers(self) -> Carriers:
-        """Every way out."""
-        return Carriers(
-            self.configuration,
-            self.store,
-            vault=self.vault,
-            credential=self.credential,
-            diagnose=self.diagnose,
-            clock=self.clock,
-        )
+        """Every mail path."""
+        return self.outgoing.carriers
 
     @cached_property
     def scans(self) -> Scans:
@@ -201,6 +204,7 @@ class App:
             news=self.alarm_news,
             diagnose=self.diagnose,
             clock=self.clock,
+            pace=self.outgoing.pace,
         )
 
     @cached_property
@@ -271,13 +275,7 @@ class App:
 
     def deliverer(self) -> Deliverer:
         """Empties the outbox."""
-        return Deliverer(
-            self.store,
-            paths=self.carriers.paths,
-            connect=self.carriers.connect,
-            clock=self.clock,
-            owner=self.owner,
-        )
+        return self.outgoing.deliverer()
 
     @property
     def scan_every(self) -> timedelta:

@@ -29,7 +29,7 @@ from monitor.model import (
     Tenant,
     TenantHealth,
 )
-from monitor.render import DigestItem, Renderer
+from monitor.render import BrokenPath, DigestItem, Renderer, StormLine, WaitingItem
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)  # 08:00 in Berlin
@@ -398,6 +398,56 @@ def many(count: int) -> list[DigestItem]:
     return found
 
 
+def storm(count: int = 37, **changes: Any) -> Mail:
+    """Many tenants that cannot be read, for two causes, and one sender that fails."""
+    since = NOW - timedelta(minutes=48)
+    lines = [
+        StormLine(
+            MailKind.CANNOT_CHECK,
+            f"customer-{number:03d}",
+            "connect_refused" if number % 5 else "consent_missing",
+            since,
+            "login.microsoftonline.com:443 refuses the connection",
+        )
+        for number in range(count)
+    ]
+    lines.append(
+        StormLine(
+            MailKind.CANARY_FAILED, "Contoso", "connect_refused", since, "refused",
+            "noreply@contoso.example",
+        )
+    )  # fmt: skip
+    fixes = {"connect_refused": "Check the way out of this machine."}
+    return renderer().storm(lines, **{"fixes": fixes, "zone": BERLIN, "now": NOW, **changes})
+
+
+def calm(count: int = 37) -> Mail:
+    """The end of all of it."""
+    lines = [StormLine(MailKind.RECOVERED, f"customer-{n:03d}") for n in range(count)]
+    return renderer().storm(lines, fixes={}, zone=BERLIN, now=NOW)
+
+
+def mail_path_broken(count: int = 4) -> Mail:
+    """The operator's path refuses, and some warnings wait."""
+    since = NOW - timedelta(hours=1, minutes=48)
+    path = BrokenPath(
+        "operator", "noc@msp.example", since, "expired_secret", "The client secret has expired",
+        "Make a new client secret and put it into Lapsewatch.",
+        "AADSTS7000222: The provided client secret keys are expired.",
+    )  # fmt: skip
+    items = [
+        WaitingItem("it@contoso.example", f"Invoice mail {n} (contoso)", NOW + timedelta(days=n))
+        for n in range(count)
+    ]
+    items.append(WaitingItem("noc@msp.example", "[Lapsewatch] CANNOT CHECK: litware"))
+    return renderer().mail_path_broken([path], items, mails=count + 1, zone=BERLIN, now=NOW)
+
+
+def mended() -> Mail:
+    """Mail works again."""
+    return renderer().mended(since=NOW - timedelta(hours=26), sent=12, zone=BERLIN, now=NOW)
+
+
 def every_mail() -> Mapping[str, Mail]:
     """Each kind, and each shape that lays itself out in its own way."""
     fabrikam, tailspin = tenant("Fabrikam"), tenant("Tailspin")
@@ -454,6 +504,12 @@ def every_mail() -> Mapping[str, Mail]:
         "welcome-many": welcome(*many(27)[1:], **aside),
         "cannot-check": cannot_check(),
         "cannot-check-shrunk": shrunk(),
+        "storm": storm(),
+        "storm-large": storm(200),
+        "storm-over": calm(),
+        "mail-path-broken": mail_path_broken(),
+        "mail-path-broken-many": mail_path_broken(200),
+        "mail-works-again": mended(),
         "cannot-check-examined": cannot_check(finding=no_consent()),
         "recovered-tenant": recovered_tenant(),
         "recovered-sender": recovered_sender(),

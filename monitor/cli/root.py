@@ -16,6 +16,7 @@ from monitor import __version__
 from monitor.cli import (
     accepting,
     auditing,
+    channels,
     customers,
     demo,
     discovering,
@@ -61,6 +62,7 @@ for module in (
     shadows,
     accepting,
     secrets,
+    channels,
     scripts,
     running,
     serving,

@@ -221,6 +221,7 @@ Hour = Annotated[int, BeforeValidator(_hour)]
 Domain = Annotated[str, BeforeValidator(_domain)]
 Host = Annotated[str, BeforeValidator(_host)]
 Port = Annotated[int, Field(ge=1, le=65535)]
+Rate = Annotated[int, Field(ge=1, le=10_000)]
 Weeks = Annotated[int, Field(ge=0, le=520)]
 Tag = Annotated[str, AfterValidator(_tag)]
 Tls = Annotated[Literal["starttls", "tls", "none"], BeforeValidator(_tls)]
@@ -293,6 +294,7 @@ class SenderTable(Strict):
     cloud: str | None = None
     smtp_host: Host | None = None
     smtp_port: Port | None = None
+    rate_per_minute: Rate | None = None
     smtp: RelayTable | None = None
 
     def noun(self, *, fallback_mailbox: str | None = None) -> Sender:
@@ -316,6 +318,7 @@ class SenderTable(Strict):
             smtp_host=self.smtp_host,
             smtp_port=self.smtp_port,
             relay=self.smtp.noun(mailbox) if self.smtp else None,
+            rate_per_minute=self.rate_per_minute,
         )
 
 

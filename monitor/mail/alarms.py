@@ -46,6 +46,7 @@ class AlarmView:
     stages: tuple[StageView, ...] = ()
     foot: tuple[str, ...] = ()
     sender: bool = False
+    many: bool = False
     link: str = ""
     link_label: str = ""
     command: str = ""

@@ -99,6 +99,7 @@ class Sender:
     smtp_host: str | None = None
     smtp_port: int | None = None
     relay: Relay | None = None
+    rate_per_minute: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from monitor.fields.problems import nearest, printable, unknown_key
 
 TABLES = ("app", "tenant", "note", "item")
 _LISTS = ("recipients", "thresholds", "tags", "canary_to")
-_NUMBERS = ("send_hour", "weekly_after_lapse", "smtp_port")
+_NUMBERS = ("send_hour", "weekly_after_lapse", "smtp_port", "rate_per_minute")
 _TOO_MANY = "(too many cells)"
 # What a spreadsheet runs, behind any apostrophes that keep it from doing so.
 _FORMULA = re.compile(r"'*[=+\-@\t\r＝＋－＠]")

@@ -22,7 +22,7 @@ _HEAD = "# Written by lapsewatch tenant export; lapsewatch tenant import takes i
 _SPLITS = re.compile(r"[;|,\s]")
 _SENDER_KEYS = (
     "mailbox", "enterprise_object_id", "client_id", "canary_to", "directory_id", "cloud",
-    "smtp_host", "smtp_port",
+    "smtp_host", "smtp_port", "rate_per_minute",
 )  # fmt: skip
 _SAID = ("used_by", "where", "owner", "runbook", "remark")
 _NOTE_KEYS = ("tenant", "app", "kind", "key_id", *_SAID)

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from .calls import Calls
 from .clock import SandboxClock
 from .faults import Fault, take_fault
+from .mailroom import Inbox
 from .pages import (
     BadQueryError,
     Query,
@@ -28,6 +29,7 @@ from .pages import (
 )
 from .partners import LISTS, context, entries, entry_json
 from .replies import HttpRoom, Reply, from_fault, json_reply
+from .sendmail import SEND_MAIL, SENDERS, RefusedMailError, take_mail
 from .tokens import GRAPH, BadTokenError, TokenDesk
 from .wire import federated_json, organization_json, owner_json, password_json, policy_json
 from .world import App, Secret, ServicePrincipal, Tenant, World
@@ -55,8 +57,16 @@ class _GraphError(Exception):
 class Graph(HttpRoom):
     """Answers for the tenant that a bearer token was issued for."""
 
-    def __init__(self, world: World, clock: SandboxClock, desk: TokenDesk, calls: Calls) -> None:
+    def __init__(
+        self,
+        world: World,
+        clock: SandboxClock,
+        desk: TokenDesk,
+        calls: Calls,
+        inbox: Inbox | None = None,
+    ) -> None:
         super().__init__(clock)
+        self.inbox = inbox
         self.world = world
         self.desk = desk
         self.calls = calls
@@ -81,7 +91,7 @@ class Graph(HttpRoom):
             reply.headers["x-ms-resource-unit"] = str(units)
         except BadQueryError as error:
             reply = self._error(request, 400, error.code, error.message)
-        except _GraphError as error:
+        except (_GraphError, RefusedMailError) as error:
             reply = self._error(request, error.status, error.code, error.message)
             if error.status == 429:
                 reply.headers["Retry-After"] = str(int(_WINDOW))
@@ -116,6 +126,10 @@ class Graph(HttpRoom):
             return _whole([organization_json(tenant)], "organization")
         if path == "/policies/defaultAppManagementPolicy":
             return json_reply(policy_json(tenant))
+        if (sends := SEND_MAIL.fullmatch(path)) and self.inbox is not None:
+            body, now = await request.body(), self.clock.now()
+            take_mail(tenant, sends["user"], body, self.inbox, now)
+            return Reply(202, b"", {}, "text/plain")
         if path in LISTS:
             return self._partner_list(request, tenant, path, options, fault)
         if found := _COLLECTION.fullmatch(path):
@@ -271,7 +285,8 @@ def _allow(method: str, path: str, roles: set[str]) -> None:
     readers: Set[str] = _POLICY_READERS if path.startswith("/policies/") else _READERS
     if path in LISTS:
         readers = LISTS[path].readers
-    if not roles & (readers if method == "GET" else _WRITERS):
+    writers: Set[str] = SENDERS if SEND_MAIL.fullmatch(path) else _WRITERS
+    if not roles & (readers if method == "GET" else writers):
         message = "Insufficient privileges to complete the operation."
         raise _GraphError(403, "Authorization_RequestDenied", message)
 

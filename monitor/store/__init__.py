@@ -18,15 +18,18 @@ from monitor.store.facts import Facts
 from monitor.store.hand_overs import HandOvers
 from monitor.store.inventory import Inventory
 from monitor.store.links import Links
+from monitor.store.outages import Outages
 from monitor.store.outbox import Outbox
 from monitor.store.probes import Probes
 from monitor.store.purge import Purge
 from monitor.store.readings import Readings
+from monitor.store.reservations import Reservations
 from monitor.store.roster import Roster
 from monitor.store.runs import Runs
 from monitor.store.sealed import SealedSecrets
 from monitor.store.slots import Slots
 from monitor.store.snoozes import Snoozes
+from monitor.store.storms import Storms
 from monitor.store.turns import Turns
 from monitor.store.visits import Visits
 
@@ -55,6 +58,9 @@ class Store(
     Links,
     HandOvers,
     Audit,
+    Reservations,
+    Storms,
+    Outages,
 ):
     """Everything Lapsewatch remembers. Safe to use from several threads.
 

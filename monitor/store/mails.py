@@ -82,6 +82,7 @@ def _row(mail: OutboxMail, alarm_id: int | None) -> dict[str, Any]:
         "lease_until": mail.lease_until,
         "last_error": mail.last_error,
         "last_cause": mail.last_cause,
+        "gate": None,
         "sent_at": mail.sent_at,
         "reply": mail.reply,
         "possible_duplicate": mail.possible_duplicate,

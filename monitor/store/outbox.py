@@ -32,6 +32,7 @@ from monitor.model import (
 from monitor.store.engine import Database
 from monitor.store.links import take_tokens_out
 from monitor.store.mails import insert_mails, read_mails
+from monitor.store.storms import MANY, claimable, mirror
 from monitor.store.tables import ALARM, NOTICE, OUTBOX
 
 _IN_TURN = (OUTBOX.c.scope.is_(None), OUTBOX.c.attempt, OUTBOX.c.id)
@@ -121,6 +122,7 @@ class Outbox:
         longest_wait: timedelta = timedelta(days=1),
         limit: int = 50,
         force: bool = False,
+        gated: bool = False,
     ) -> list[OutboxMail]:
         """Take mails that are due, for this owner alone, until the lease ends.
 
@@ -138,14 +140,15 @@ class Outbox:
             limit: at most so many; alarms first, then what was tried least, then the oldest, so
                 that a mail that is refused time and again never stands before the others.
             force: also those that are to wait for a later time.
+            gated: no alarms but those whose gate is open; see `monitor.store.storms`.
 
         Raises:
             StoreError: the database cannot be used; nothing was taken.
         """
         with self._database.write() as connection:
             dead = _dead_owners(connection, owner_is_dead)
-            due = _claimable(now, force, dead, longest_wait, lease)
-            _drop_what_is_over(connection, due)
+            due = claimable(gated=gated) & _claimable(now, force, dead, longest_wait, lease)
+            drop_what_is_over(connection, due)
             rows = connection.execute(
                 select(OUTBOX.c.id, OUTBOX.c.state)
                 .where(due)
@@ -157,7 +160,11 @@ class Outbox:
                 return []
             _lease(connection, [(row.id, row.state) for row in rows], owner, now + lease)
             taken = select(OUTBOX).where(OUTBOX.c.id.in_([row.id for row in rows]))
-            return read_mails(connection, connection.execute(taken.order_by(*_IN_TURN)).all())
+            mails = read_mails(connection, connection.execute(taken.order_by(*_IN_TURN)).all())
+            for mail in mails:
+                if mail.scope == MANY:
+                    _lease_told(connection, mail)
+            return mails
 
     def mark_sent(self, mail_id: str, token: str, receipt: Receipt) -> bool:
         """Record that a server accepted the mail; from now on its notices are told.
@@ -253,8 +260,13 @@ class Outbox:
         with self._database.write() as connection:
             return _finish(connection, mail_id, token, values)
 
-    def release(self, mail_id: str, token: str) -> bool:
+    def release(self, mail_id: str, token: str, *, not_before: datetime | None = None) -> bool:
         """Put back a mail that was claimed but not tried, as if it had not been claimed.
+
+        Args:
+            mail_id: which mail.
+            token: of the claim it was taken under.
+            not_before: when it is its turn; None leaves that as it was.
 
         Returns:
             False when the claim is no longer current: nothing was changed.
@@ -262,7 +274,12 @@ class Outbox:
         Raises:
             StoreError: the database cannot be used.
         """
-        values = {"state": OutboxState.PENDING.value, "attempt": OUTBOX.c.attempt - 1}
+        values: dict[str, Any] = {
+            "state": OutboxState.PENDING.value,
+            "attempt": OUTBOX.c.attempt - 1,
+        }
+        if not_before is not None:
+            values["not_before"] = not_before
         with self._database.write() as connection:
             return _finish(connection, mail_id, token, values)
 
@@ -309,7 +326,7 @@ def _claimable(
     return or_(waiting, orphaned)
 
 
-def _drop_what_is_over(connection: Connection, due: ColumnElement[bool]) -> None:
+def drop_what_is_over(connection: Connection, due: ColumnElement[bool]) -> None:
     """Take back alarms that ended, and ends whose alarm is back, while their mail was in flight.
 
     Whoever may have heard of the one was told of the other already, or will be.
@@ -354,6 +371,14 @@ def _lease(
     )
 
 
+def _lease_told(connection: Connection, mail: OutboxMail) -> None:
+    """The alarms that a gathered mail tells are on their way with it."""
+    on_the_way: dict[str, Any] = {"state": OutboxState.SENDING.value}
+    if mail.possible_duplicate:
+        on_the_way["possible_duplicate"] = True
+    mirror(connection, mail.id, on_the_way)
+
+
 def _finish(connection: Connection, mail_id: str, token: str, values: dict[str, Any]) -> bool:
     """End a claim. The token guards against an owner that was slower than its lease."""
     done = connection.execute(
@@ -365,4 +390,7 @@ def _finish(connection: Connection, mail_id: str, token: str, values: dict[str, 
         )
         .values(**values, **_NO_LEASE)
     )
-    return bool(done.rowcount == 1)
+    if done.rowcount != 1:
+        return False
+    mirror(connection, mail_id, values)
+    return True

@@ -13,6 +13,7 @@ from monitor.store.audit import forget_audit
 from monitor.store.engine import Database, upsert
 from monitor.store.forget import forget, is_about
 from monitor.store.inventory_tables import ITEM, NOTE
+from monitor.store.reservations import RESERVATION
 from monitor.store.roster import hold
 from monitor.store.setup_tables import DRAFT
 from monitor.store.tables import (
@@ -70,6 +71,7 @@ class Purge:
             forget_audit(connection, name)
             _forget_drafts(connection, tenant)
             _forget_recipients(connection, tenant)
+            _forget_reservations(connection, tenant)
             counts["objects"] += _forget_directory(connection, tenant.directory_id)
             users = _unname(connection, tenant, now)
         return PurgedTenant(name, tenant.directory_id, counts, stripped, users)
@@ -157,6 +159,15 @@ def _forget_recipients(connection: Connection, tenant: Tenant) -> None:
         start = f"{address}|"
         this = func.substr(SLOT.c.scope, 1, len(start)) == start
         connection.execute(delete(SLOT).where(SLOT.c.job == "warn", this))
+
+
+def _forget_reservations(connection: Connection, tenant: Tenant) -> None:
+    """Delete what counts the mails of its mailbox and to its people: the scopes name them."""
+    people = [one.address.casefold() for one in tenant.recipients]
+    scopes = [f"{what}:{who}" for what in ("alarms", "gathered") for who in people]
+    if tenant.sender is not None:
+        scopes.append(f"mailbox:{tenant.sender.mailbox.lower()}")
+    connection.execute(delete(RESERVATION).where(RESERVATION.c.scope.in_(scopes)))
 
 
 def _forget_drafts(connection: Connection, tenant: Tenant) -> None:

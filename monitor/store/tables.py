@@ -181,6 +181,7 @@ class OutboxRow(Row, table=True):
     lease_until: datetime | None = None
     last_error: str | None = text_column()
     last_cause: str | None = text_column()
+    gate: str | None = text_column(index=True)
     sent_at: datetime | None = None
     reply: str | None = text_column()
     possible_duplicate: bool

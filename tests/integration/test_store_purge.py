@@ -194,7 +194,9 @@ def _facts_of_the_partner(make) -> list[ObservedObject]:
 
 def _fill(store: Store, make, name: str) -> None:
     other = STAYS if name == GONE else GONE
-    store.put_tenant(make.tenant(name, directory_id=IDS[name]), now=make.now)
+    mailbox, one = Sender(f"noreply@{name}.example"), timedelta(hours=1)
+    store.put_tenant(make.tenant(name, directory_id=IDS[name], sender=mailbox), now=make.now)
+    store.reserve(f"mailbox:{mailbox.mailbox}", now=make.now, limit=9, period=one)
     store.record_scan(make.scan(make.app("app-1", make.secret()), tenant=name), zone=make.zone)
     store.put_note(Note(name, "App*", where=(f"KeePass of {name}",)))
     contract = Item(name, "Contract", end=make.now + timedelta(days=40))

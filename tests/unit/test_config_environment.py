@@ -51,7 +51,7 @@ def test_a_mistake_in_the_file_is_not_blamed_on_a_variable_beside_it(
     [
         ("LAPSEWATCH_DATABSE__URL", "databse", 'did you mean "database"?'),
         ("lapsewatch_operater__name", "operater", 'did you mean "operator"?'),
-        ("LAPSEWATCH_XYZZY__A__B", "xyzzy", "known tables: clouds, database"),
+        ("LAPSEWATCH_XYZZY__A__B", "xyzzy", "known tables: channel, clouds, database"),
     ],
 )
 def test_a_variable_of_a_table_that_does_not_exist_is_an_error(

@@ -46,8 +46,8 @@ def test_all_problems_come_at_once_each_with_file_and_key(tmp_path: Path) -> Non
         "defaults.thresholds: must be whole days",
         "clouds.lab.authority: must be an https address",
         "clouds.lab.graph: is missing",
-        'unknown key "nonsense"; known keys: clouds, database, deadlines, defaults, diagnose, '
-        "forbid, ignore, log, operator",
+        'unknown key "nonsense"; known keys: channel, clouds, database, deadlines, defaults, '
+        "diagnose, forbid, ignore, log, operator",
         "web.port: ",
     ):
         assert said in together

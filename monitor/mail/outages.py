@@ -1,0 +1,117 @@
+"""What the fallback says: which mail path is broken, why, and whom nobody could tell what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from monitor.mail import words
+from monitor.mail.alarms import AlarmView
+from monitor.mail.views import Fact
+from monitor.routes import OPERATOR_PATH, tenant_of
+
+_LISTED = 25
+_WHY = "You get this by a channel that `fallback` under [operator] names, because mail is broken."
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenPath:
+    """A path that accepts nothing: since when, what it said last, what that means."""
+
+    path: str
+    mailbox: str
+    since: datetime
+    cause: str
+    title: str
+    fix: str
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingItem:
+    """What waits for one recipient: a credential and its end, or the subject of a mail."""
+
+    recipient: str
+    what: str
+    end: datetime | None = None
+
+
+def outage_view(
+    broken: Sequence[BrokenPath],
+    waiting: Sequence[WaitingItem],
+    mails: int,
+    *,
+    zone: ZoneInfo,
+    now: datetime,
+) -> AlarmView:
+    """The message that mail is broken.
+
+    Args:
+        broken: the paths, the one that has been broken longest first; at least one.
+        waiting: what waits, the most urgent first.
+        mails: how many mails wait.
+        zone: of the operator.
+        now: the instant, aware UTC.
+    """
+    first = broken[0]
+    since = words.local(first.since, zone)
+    there = f"{since:%H:%M}" if since.date() == words.local(now, zone).date() else (
+        words.short_day(since.date(), words.local(now, zone).date())
+    )  # fmt: skip
+    many = f"{mails} mail{'s' if mails != 1 else ''}"
+    facts = [Fact(_name(path), _said(path, zone)) for path in broken]
+    facts += [_item(item, zone, now) for item in waiting[:_LISTED]]
+    if len(waiting) > _LISTED:
+        facts.append(Fact("and", f"{len(waiting) - _LISTED} more"))
+    return AlarmView(
+        word="MAIL PATH BROKEN",
+        tone="lapsed",
+        subject=f"{many} waiting since {there} ({words.cause_words(first.cause)})",
+        where="",
+        verdict=f"No mail leaves by {_name(first)} since {words.long_date(first.since, zone)}: "
+        f"{words.plain(first.title, 160)}.",
+        action=f"{many} waiting. Nobody else was told what stands below.",
+        facts=tuple(facts),
+        fix=tuple(words.lines(first.fix)),
+        foot=(_WHY, "It is said again each day until mail works, and once when it does."),
+    )
+
+
+def mended_view(since: datetime, sent: int, *, zone: ZoneInfo, now: datetime) -> AlarmView:
+    """The message that mail works again."""
+    many = f"{sent} mail{'s were' if sent != 1 else ' was'} sent"
+    return AlarmView(
+        word="MAIL WORKS AGAIN",
+        tone="good",
+        subject=f"mail works again after {words.span(now - since)}; {many}",
+        where="",
+        verdict=f"Mail works again; {many}.",
+        action="Nothing is left to do. Everybody gets the current state, not what had piled up.",
+        facts=(
+            Fact("Broken since", words.long_date(since, zone)),
+            Fact("Working again since", words.long_date(now, zone)),
+        ),
+        foot=(_WHY,),
+        many=True,
+    )
+
+
+def _name(path: BrokenPath) -> str:
+    who = tenant_of(path.path)
+    whose = "the operator" if path.path == OPERATOR_PATH else words.defang(who or "no sender", 40)
+    return f"{words.address(path.mailbox)} ({whose})" if path.mailbox else whose
+
+
+def _said(path: BrokenPath, zone: ZoneInfo) -> str:
+    said = words.defang(path.said, words.EVIDENCE_CAP)
+    return f"broken since {words.long_date(path.since, zone)}. {said}"
+
+
+def _item(item: WaitingItem, zone: ZoneInfo, now: datetime) -> Fact:
+    what = words.defang(item.what, 160)
+    if item.end is not None:
+        left = words.relative_days(words.days_between(item.end, now, zone))
+        what += f", ends {words.long_date(item.end, zone)} ({left})"
+    return Fact(words.address(item.recipient), what)

@@ -1,0 +1,219 @@
+"""When mail is broken, somebody is told by another way; and once more when it is mended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from monitor.compose import outbox_row
+from monitor.diagnose import UNKNOWN, Rulebook
+from monitor.findings import explains
+from monitor.log import get
+from monitor.mail.outages import BrokenPath, WaitingItem
+from monitor.model import OPERATOR, AlarmChange, Mail, OutboxMail, OutboxState
+from monitor.recipients import Audience
+from monitor.render import Renderer
+from monitor.routes import OPERATOR_PATH, Paths, channel_path, tenant_of
+from monitor.store import AlarmWrite, Store
+from monitor.store.outages import SCOPE
+
+AFTER = timedelta(hours=1)
+AGAIN = timedelta(days=1)
+TRIES = 3  # so many refusals are no passing hitch
+CRITICAL = -7  # the urgency of the stage of seven days; see `monitor.model.Stage`
+NOBODY = "operator@lapsewatch.invalid"  # stands for whoever reads a channel
+# What is about one recipient, and says nothing about the path.
+_OF_ONE = ("mailbox_full", "recipient_full", "recipient_unknown", "recipient_restricted",
+           "too_large", "content_rejected", "greylisted")  # fmt: skip
+
+log = get("lapsewatch.outages")
+
+
+def broken_since(
+    refused: Sequence[OutboxMail], accepted: Mapping[str, datetime]
+) -> dict[str, list[OutboxMail]]:
+    """The mails that wait for a path which has accepted nothing since, by path.
+
+    Args:
+        refused: mails that were tried and wait.
+        accepted: when each path last accepted something.
+    """
+    found: dict[str, list[OutboxMail]] = {}
+    for mail in refused:
+        last = accepted.get(mail.path)
+        if mail.last_cause not in _OF_ONE and (last is None or last < mail.date):
+            found.setdefault(mail.path, []).append(mail)
+    return found
+
+
+def is_worth_telling(
+    mails: Sequence[OutboxMail], definite: Callable[[str | None], bool], now: datetime
+) -> bool:
+    """Whether somebody has to hear of it: after an hour, or at once for what is critical.
+
+    At once is after the first refusal that time does not heal, else after the third.
+    """
+    return any(
+        mail.date <= now - AFTER
+        or (is_critical(mail) and (definite(mail.last_cause) or mail.attempt >= TRIES))
+        for mail in mails
+    )
+
+
+def is_critical(mail: OutboxMail) -> bool:
+    """Whether it tells of something that ends within a week, or has ended."""
+    return any(notice.level >= CRITICAL for notice in mail.notices)
+
+
+class OutageWatch:
+    """Tells the operator by a channel that mail is broken.
+
+    Args:
+        store: what waits, and what was said.
+        renderer: makes the words.
+        rulebook: explains causes.
+        audience: the operator.
+        paths: the sending paths, with the fallback.
+        everyone: whether the first channel reaches addresses, so that each person gets it.
+        clock: the current instant, aware UTC.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        renderer: Renderer,
+        rulebook: Rulebook,
+        audience: Audience,
+        paths: Callable[[], Paths],
+        everyone: bool,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._renderer = renderer
+        self._rulebook = rulebook
+        self._audience = audience
+        self._paths = paths
+        self._everyone = everyone
+        self._clock = clock
+
+    def run(self) -> bool:
+        """Look whether mail goes out, and write what is to be said of it.
+
+        Returns:
+            Whether something was written.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        ways = self._paths()
+        if not ways.fallback:
+            return False
+        now, standing = self._clock(), self._store.outage()
+        broken = broken_since(self._store.refused_mails(), self._store.last_accepted())
+        mails = [mail for found in broken.values() for mail in found]
+        if not mails:
+            return standing is not None and self._mended(*standing, ways, now)
+        if standing is None:
+            return is_worth_telling(mails, self._definite, now) and self._tell(broken, ways, now)
+        return self._remind(standing[1], broken, ways, now)
+
+    def _definite(self, cause: str | None) -> bool:
+        known = self._rulebook.causes.get(cause or "")
+        return known is not None and known.retry == "after_fix"
+
+    def _tell(self, broken: Mapping[str, Sequence[OutboxMail]], ways: Paths, now: datetime) -> bool:
+        rows = self._rows(broken, ways, now)
+        self._store.write_alarm(AlarmWrite(AlarmChange.OPEN, SCOPE, now, tuple(rows)))
+        log.warning("mail_path_broken", paths=sorted(broken))
+        return True
+
+    def _remind(
+        self,
+        said: Sequence[OutboxMail],
+        broken: Mapping[str, Sequence[OutboxMail]],
+        ways: Paths,
+        now: datetime,
+    ) -> bool:
+        """Say it again after a day; what nobody took yet is not said twice."""
+        if any(mail.date > now - AGAIN for mail in said):
+            return False
+        self._store.withdraw([mail.id for mail in said if mail.state is OutboxState.PENDING])
+        self._store.say_again(self._rows(broken, ways, now))
+        return True
+
+    def _mended(
+        self, since: datetime, said: Sequence[OutboxMail], ways: Paths, now: datetime
+    ) -> bool:
+        sent = self._store.accepted_since(since)
+        mail = self._renderer.mended(since=since, sent=sent, zone=self._zone, now=now)
+        rows = [self._row(mail, who, (), ways, now) for who in self._people()]
+        self._store.withdraw([one.id for one in said if one.state is OutboxState.PENDING])
+        self._store.write_alarm(AlarmWrite(AlarmChange.CLOSE, SCOPE, now, tuple(rows)))
+        log.info("mail_works_again", sent=sent)
+        return True
+
+    def _rows(
+        self, broken: Mapping[str, Sequence[OutboxMail]], ways: Paths, now: datetime
+    ) -> list[OutboxMail]:
+        mails = sorted((m for found in broken.values() for m in found), key=lambda m: m.date)
+        mail = self._renderer.mail_path_broken(
+            [self._broken(path, found, ways) for path, found in broken.items()],
+            self._items(mails),
+            mails=len(mails),
+            zone=self._zone,
+            now=now,
+        )
+        names = tuple(dict.fromkeys(name for m in mails for name in m.tenants if name != OPERATOR))
+        return [self._row(mail, who, names, ways, now) for who in self._people()]
+
+    def _broken(self, path: str, mails: Sequence[OutboxMail], ways: Paths) -> BrokenPath:
+        last = mails[-1]
+        cause = last.last_cause or UNKNOWN
+        about = self._rulebook.describe(cause if cause in self._rulebook.causes else UNKNOWN)
+        whose = OPERATOR if path == OPERATOR_PATH else tenant_of(path)
+        found = self._store.examinations().get(whose or "")
+        told = explains(found, "sending", cause)
+        mailbox = next((part for part in ways.identity.get(path, ()) if "@" in part), "")
+        return BrokenPath(
+            path=path,
+            mailbox=mailbox,
+            since=min(mail.date for mail in mails),
+            cause=(told.cause if told else None) or cause,
+            title=about.title,
+            fix=told.fix if told else about.fix,
+            said=last.last_error or "",
+        )
+
+    def _items(self, mails: Sequence[OutboxMail]) -> list[WaitingItem]:
+        """What waits, the soonest end first; then the mails that are about no credential."""
+        names = {notice.tenant for mail in mails for notice in mail.notices}
+        known = {
+            (name, one.uid): one for name in sorted(names) for one in self._store.credentials(name)
+        }
+        found = []
+        for mail in mails:
+            for notice in mail.notices:
+                credential = known.get((notice.tenant, notice.uid))
+                what = credential.app_name if credential else notice.uid
+                end = credential.end if credential else None
+                found.append(WaitingItem(mail.recipient, f"{what} ({notice.tenant})", end))
+            if not mail.notices:
+                found.append(WaitingItem(mail.recipient, mail.mail.subject))
+        far = datetime.max.replace(tzinfo=self._clock().tzinfo)
+        return sorted(found, key=lambda item: item.end or far)
+
+    def _row(
+        self, mail: Mail, who: str, names: tuple[str, ...], ways: Paths, now: datetime
+    ) -> OutboxMail:
+        path = channel_path(ways.fallback[0])
+        return outbox_row(mail, who, names, path, now, domain="lapsewatch.invalid", scope=SCOPE)
+
+    def _people(self) -> list[str]:
+        people = [one.address for one in self._audience.recipients] or [NOBODY]
+        return people if self._everyone else people[:1]
+
+    @property
+    def _zone(self) -> ZoneInfo:
+        return ZoneInfo(self._audience.time_zone)
