@@ -46,6 +46,7 @@ from monitor.fields.environment import DIVIDER, PREFIX, unknown_variables, varia
 from monitor.fields.files import parse_toml as parse_toml
 from monitor.fields.files import read_text as read_text
 from monitor.fields.problems import explain_places, nearest, printable
+from monitor.fields.watching import WatchedOperator
 from monitor.model import Cloud, CredentialRef, Recipient, Sender
 from monitor.references import located
 from monitor.rulebooks import problem_of
@@ -64,7 +65,7 @@ class DatabaseTable(Strict):
     url: str = "sqlite:///lapsewatch.db"
 
 
-class OperatorTable(Strict):
+class OperatorTable(WatchedOperator):
     """[operator]: who runs this; everything works without it."""
 
     name: str | None = None
@@ -235,6 +236,13 @@ class Configuration:
     def operator_recipients(self) -> tuple[Recipient, ...]:
         """Who gets the alarms; empty without an operator."""
         return self.settings.operator.recipients if self.settings.operator else ()
+
+    @property
+    def heartbeat(self) -> str | None:
+        """The address that is told of complete cycles, or where it is found; a secret."""
+        secret = self.settings.operator.heartbeat_url if self.settings.operator else None
+        held = self._located(CredentialRef("secret", secret.get_secret_value()) if secret else None)
+        return held.reference if held else None
 
     @property
     def operator_zone(self) -> str:

@@ -41,6 +41,13 @@ def as_json(report: StatusReport) -> dict[str, object]:
         },
         "beats": {name: _iso(at) for name, at in report.beats.items()},
         "silent_since": _iso(report.silent_since),
+        "last_cycle": _iso(report.last_cycle),
+        "heartbeat": {
+            "configured": report.pulse.configured,
+            "last_ok": _iso(report.pulse.last_ok),
+            "failing_since": _iso(report.pulse.failing_since),
+            "problem": report.pulse.problem or None,
+        },
         "late_jobs": [{"job": job.name, "last": _iso(job.last)} for job in report.late_jobs],
         "unfinished": [
             {

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Self
 
-from monitor import log, process, status
+from monitor import process, status
 from monitor.alarms import AlarmNews, AlarmWriter
 from monitor.canaries import Canaries, as_of_now
 from monitor.carriers import Carriers
+from monitor.channels.ping import ping
 from monitor.compose import Composer
-from monitor.config import Configuration
+from monitor.config import Configuration, OperatorTable
 from monitor.credentials import Credentials
 from monitor.customers import standing
 from monitor.deliver import Deliverer
@@ -25,9 +25,10 @@ from monitor.discoveries import Discoveries
 from monitor.doctor.consult import Consultation
 from monitor.doctor.gather import Ways
 from monitor.doctor.rounds import Doctor
-from monitor.errors import SecretError
+from monitor.heartbeat import Heartbeat
 from monitor.lifecycle import OwnCredential
 from monitor.model import Cloud, CredentialRef, Tenant
+from monitor.ownership import own_credentials
 from monitor.recipients import Audience, recipient_runs
 from monitor.render import Renderer
 from monitor.rulebooks import own_rules, rulebook
@@ -49,9 +50,6 @@ if TYPE_CHECKING:
 
 Clock = Callable[[], datetime]
 EXAMINED_FOR = timedelta(minutes=5)  # at most, so that a slot's lease outlasts it
-READERS = 8  # secret values that are read at the same time
-
-_log = log.get(__name__)
 
 
 def system_clock() -> datetime:
@@ -238,6 +236,21 @@ class App:
             clock=self.clock,
         )
 
+    @cached_property
+    def heartbeat(self) -> Heartbeat:
+        """Tells something outside that the service does its work."""
+        operator = self.configuration.settings.operator or OperatorTable()
+        return Heartbeat(
+            self.store,
+            address=self.configuration.heartbeat,
+            every=operator.heartbeat_every,
+            tell_failures=operator.heartbeat_fail,
+            read=self.vault.text,
+            send=ping,
+            clock=self.clock,
+            owner=self.owner,
+        )
+
     def deliverer(self) -> Deliverer:
         """Empties the outbox."""
         return Deliverer(
@@ -287,47 +300,8 @@ class App:
         return self.credentials.resolve(reference)
 
     def own_credentials(self) -> list[OwnCredential]:
-        """All that Lapsewatch signs in with anywhere, each value read once (rule 6a).
-
-        A shared app's credential lives in one directory and is used for all of them. So what is
-        found in a tenant is compared with all, whichever tenant it is used for. Managed and
-        workload identities have no value in Entra and are left out.
-        """
-        tenants = self.store.tenants()
-        pairs = [(tenant.client_id, tenant.credential) for tenant in tenants]
-        pairs += [(app.client_id, app.credential) for app in self.store.shared_apps()]
-        pairs += [
-            (sender.client_id or tenant.client_id, sender.credential or tenant.credential)
-            for tenant in tenants
-            if (sender := tenant.sender) is not None and sender.relay is None
-        ]
-        operator = self.configuration.operator_sender
-        if operator is not None and operator.client_id and operator.credential:
-            pairs.append((operator.client_id, operator.credential))
-        used_by: dict[CredentialRef, set[str]] = {}
-        for client_id, reference in pairs:
-            used_by.setdefault(reference, set()).add(client_id.lower())
-        # Side by side, because a vault's answers take their time.
-        with ThreadPoolExecutor(READERS) as pool:
-            found = pool.map(lambda used: self._own(used[0], sorted(used[1])), used_by.items())
-            return [own for each in found for own in each]
-
-    def _own(self, reference: CredentialRef, client_ids: list[str]) -> list[OwnCredential]:
-        """What may be known of one value; where it cannot be read, only its form is."""
-        if reference.form not in ("secret", "certificate"):
-            return []
-        hint, thumbprints = None, frozenset[str]()
-        try:
-            value = self.credential(reference)
-            hint, thumbprints = value.hint, frozenset(value.thumbprints)
-        except SecretError:
-            pass  # told where it is signed in with
-        except Exception as error:
-            # One odd file must not stop the scans of all. Its text may quote the file.
-            _log.warning(
-                "own_credential_unreadable", form=reference.form, error=type(error).__name__
-            )
-        return [OwnCredential(one, hint, thumbprints, reference.form) for one in client_ids]
+        """All that Lapsewatch signs in with anywhere; see `monitor.ownership`."""
+        return own_credentials(self.store, self.configuration.operator_sender, self.credential)
 
     # --- reading -------------------------------------------------------------------------------
 
@@ -393,6 +367,7 @@ class App:
             runs={run.scope for run in recipient_runs(tenants, self.audience)},
             federated=self.store.federated(),
             lost=standing(self.store.lost_access(), tenants),
+            pulse=self.heartbeat.pulse(),
             operator_listens=bool(self.audience.recipients),
             examinations=self.store.examinations(),
         )

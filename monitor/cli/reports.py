@@ -169,6 +169,9 @@ def _print_work(report: StatusReport, zone: ZoneInfo) -> None:
             ],
         )
     undone = [(job.name, "all rounds", when(job.last, zone)) for job in report.late_jobs]
+    if report.pulse.failing_since is not None:
+        why = f"all cycles: {report.pulse.problem}"
+        undone.append(("heartbeat", why, when(report.pulse.failing_since, zone)))
     undone += [(run.job, run.name, when(run.taken_at, zone)) for run in report.unfinished[:SHOWN]]
     if undone:
         print_table(
@@ -254,7 +257,7 @@ def _rulebook(context: typer.Context, file: Path | None) -> Rulebook:
 
 
 def health(context: typer.Context) -> None:
-    """Say whether the service is alive: its database answers and its clock ticked lately.
+    """Say whether the service is alive: its database answers, its clock ticks, cycles complete.
 
     Exit code: 0 alive, 1 not. For container health checks.
     """

@@ -38,6 +38,7 @@ from monitor.model.probes import (
     StageTiming,
     stage_label,
 )
+from monitor.model.pulse import Pulse
 from monitor.model.visits import IDLE, WebSession
 from monitor.model.watched import (
     OPERATOR,
@@ -98,6 +99,7 @@ __all__ = [
     "OutboxMail",
     "OutboxState",
     "Probe",
+    "Pulse",
     "PurgedTenant",
     "Receipt",
     "Recipient",

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from monitor.cycle import CYCLE, late_since
 from monitor.decide import tenant_state
 from monitor.lifecycle import credential_state, days_left, successors
 from monitor.model import (
@@ -73,6 +74,9 @@ def build_report(facts: Facts, *, now: datetime) -> StatusReport:
         unfinished=unfinished_runs(facts, now),
         late_jobs=late_jobs(facts.beats, min(facts.known_since.values(), default=None)),
         silent_since=silent_since(facts.beats, now),
+        last_cycle=facts.beats.get(CYCLE),
+        cycle_late_since=late_since(facts.beats, now),
+        pulse=facts.pulse,
     )
     return replace(found, verdict=verdict(found), exit_code=exit_code(found))
 

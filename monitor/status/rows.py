@@ -15,6 +15,7 @@ from monitor.model import (
     ObservedObject,
     OutboxCounts,
     OutboxMail,
+    Pulse,
     SenderHealth,
     Slot,
     Snooze,
@@ -120,7 +121,8 @@ class StatusReport:
     """What needs action and what is unknown, at one instant.
 
     `outbox` counts all mails that no server has accepted, `mails` are some of them, the worst
-    first. `silent_since` is set while the service's own clock has stopped.
+    first. `silent_since` is set while the service's own clock has stopped, `cycle_late_since` while
+    it ticks and no cycle becomes complete. `pulse` is the heartbeat to the outside.
     """
 
     generated_at: datetime
@@ -138,6 +140,9 @@ class StatusReport:
     unfinished: tuple[UnfinishedRun, ...] = ()
     late_jobs: tuple[LateJob, ...] = ()
     silent_since: datetime | None = None
+    last_cycle: datetime | None = None
+    cycle_late_since: datetime | None = None
+    pulse: Pulse = field(default_factory=Pulse)
 
     @property
     def action_rows(self) -> tuple[CredentialRow, ...]:
@@ -177,4 +182,5 @@ class Facts:
     federated: Sequence[tuple[str, ObservedObject]] = ()
     lost: Mapping[str, LostAccess] = field(default_factory=dict)  # customers who are none any more
     examinations: Mapping[str, Examination] = field(default_factory=dict)  # of what fails now
+    pulse: Pulse = field(default_factory=Pulse)
     operator_listens: bool = True  # whether the operator has recipients for what has none

@@ -13,6 +13,7 @@ from monitor.store.drafts import Drafts
 from monitor.store.engine import BUSY_SECONDS, Database
 from monitor.store.examinations import Examinations
 from monitor.store.facts import Facts
+from monitor.store.heartbeats import Heartbeats
 from monitor.store.outbox import Outbox
 from monitor.store.probes import Probes
 from monitor.store.purge import Purge
@@ -41,6 +42,7 @@ class Store(
     Drafts,
     Examinations,
     Visits,
+    Heartbeats,
 ):
     """Everything Lapsewatch remembers. Safe to use from several threads.
 
