@@ -32,6 +32,7 @@ from monitor.config import PRESETS, Settings  # noqa: E402
 from monitor.fields import watching  # noqa: E402
 from monitor.model import (  # noqa: E402
     STAGES,
+    BlindKind,
     CanaryResult,
     Cloud,
     CredentialRef,
@@ -309,6 +310,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "credential-states": _words(CredentialState),
     "tenant-states": _words(TenantState),
     "canary-results": _words(CanaryResult),
+    "blind-kinds": _words(BlindKind),
     "credential-kinds": _words(Kind),
     "stages": _words([stage_label(stage) for stage in STAGES]),
 }

@@ -49,6 +49,16 @@ def as_json(report: StatusReport) -> dict[str, object]:
             "problem": report.pulse.problem or None,
         },
         "late_jobs": [{"job": job.name, "last": _iso(job.last)} for job in report.late_jobs],
+        "blind_spots": [
+            {
+                "tenant": spot.tenant,
+                "kind": str(spot.kind),
+                "words": spot.words,
+                "since": _iso(spot.since),
+                "fix": spot.fix,
+            }
+            for spot in report.blind_spots
+        ],
         "unfinished": [
             {
                 "job": run.job,

@@ -368,6 +368,8 @@ class App:
             federated=self.store.federated(),
             lost=standing(self.store.lost_access(), tenants),
             pulse=self.heartbeat.pulse(),
+            paths=self.carriers.paths(tenants).identity,
+            refused=self.store.refused_addresses(),
             operator_listens=bool(self.audience.recipients),
             examinations=self.store.examinations(),
         )

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from monitor.cli.blindness import print_blind
 from monitor.cli.terminal import print_json, print_table, when, wired, write_file
 from monitor.errors import SettingsError
 from monitor.fields.problems import printable
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from monitor.status import StatusReport
 
 SHOWN = 40
+BLIND_SHOWN = 10
 DEFAULT_FILE = "lapsewatch.toml"
 
 
@@ -39,6 +41,9 @@ def status(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a line a credential.")] = False,
     html: Annotated[Path | None, typer.Option(help="Write the page to this file.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="List what is fine as well.")] = False,
+    blind: Annotated[
+        bool, typer.Option("--blind", help="Only what could not have been warned about, all of it.")
+    ] = False,
 ) -> None:
     """Say what needs action and what is unknown.
 
@@ -64,7 +69,10 @@ def status(
     if as_json:
         from monitor.shape import as_json as shape
 
-        print_json(shape(report))
+        told = shape(report)
+        print_json({"blind_spots": told["blind_spots"]} if blind else told)
+    elif blind:
+        print_blind(report, zone)
     elif as_csv:
         from monitor.export import to_csv
 
@@ -109,6 +117,7 @@ def print_report(report: StatusReport, zone: ZoneInfo, *, everything: bool = Fal
             ],
         )
     _print_work(report, zone)
+    print_blind(report, zone, shown=None if everything else BLIND_SHOWN)
     print(f"As of {when(report.generated_at, zone)}. What is too old is never shown as ok.")
 
 

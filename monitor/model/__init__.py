@@ -1,5 +1,6 @@
 """The nouns every room shares: frozen, without behaviour that needs a clock or the outside."""
 
+from monitor.model.blind import BlindKind, BlindSpot, RefusedAddress
 from monitor.model.drafts import Confirmation, Draft
 from monitor.model.examined import Examination, ExchangePoint, ExchangeResult, Finding, Side
 from monitor.model.facts import (
@@ -52,6 +53,7 @@ from monitor.model.watched import (
     SharedApp,
     Tenant,
 )
+from monitor.model.week import Week
 from monitor.model.words import (
     AlarmChange,
     CanaryResult,
@@ -74,6 +76,8 @@ __all__ = [
     "STAGES",
     "UNKNOWN_AFTER",
     "AlarmChange",
+    "BlindKind",
+    "BlindSpot",
     "CanaryResult",
     "Cloud",
     "Confirmation",
@@ -103,6 +107,7 @@ __all__ = [
     "PurgedTenant",
     "Receipt",
     "Recipient",
+    "RefusedAddress",
     "Relay",
     "Scan",
     "ScanRecord",
@@ -120,6 +125,7 @@ __all__ = [
     "TenantState",
     "WaitingMail",
     "WebSession",
+    "Week",
     "credential_uid",
     "stage_label",
 ]

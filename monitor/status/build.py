@@ -25,6 +25,7 @@ from monitor.model import (
     TenantHealth,
     TenantState,
 )
+from monitor.status.blindspots import find
 from monitor.status.rows import CanaryRow, CredentialRow, Facts, StatusReport, TenantRow
 from monitor.status.service import late_jobs, silent_since, unfinished_runs
 from monitor.status.verdict import EXIT_FINE, exit_code, verdict
@@ -78,6 +79,7 @@ def build_report(facts: Facts, *, now: datetime) -> StatusReport:
         cycle_late_since=late_since(facts.beats, now),
         pulse=facts.pulse,
     )
+    found = replace(found, blind_spots=find(found, facts))
     return replace(found, verdict=verdict(found), exit_code=exit_code(found))
 
 

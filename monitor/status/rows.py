@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from monitor.model import (
+    BlindSpot,
     CanaryResult,
     Credential,
     CredentialState,
@@ -16,6 +17,7 @@ from monitor.model import (
     OutboxCounts,
     OutboxMail,
     Pulse,
+    RefusedAddress,
     SenderHealth,
     Slot,
     Snooze,
@@ -143,6 +145,7 @@ class StatusReport:
     last_cycle: datetime | None = None
     cycle_late_since: datetime | None = None
     pulse: Pulse = field(default_factory=Pulse)
+    blind_spots: tuple[BlindSpot, ...] = ()
 
     @property
     def action_rows(self) -> tuple[CredentialRow, ...]:
@@ -156,6 +159,10 @@ class StatusReport:
     def credential_counts(self) -> dict[str, int]:
         """How many credentials are in each state (only states that occur)."""
         return dict(Counter(str(row.state) for row in self.credentials))
+
+    def blind_counts(self) -> dict[str, int]:
+        """How many blind spots of each kind there are (only kinds that occur)."""
+        return dict(Counter(str(spot.kind) for spot in self.blind_spots))
 
     def canary_counts(self) -> dict[str, int]:
         """How many senders have each result (only results that occur)."""
@@ -183,4 +190,7 @@ class Facts:
     lost: Mapping[str, LostAccess] = field(default_factory=dict)  # customers who are none any more
     examinations: Mapping[str, Examination] = field(default_factory=dict)  # of what fails now
     pulse: Pulse = field(default_factory=Pulse)
+    paths: Collection[str] | None = None  # the ids of all sending paths; None: not looked at
+    refused: Sequence[RefusedAddress] = ()
+    blind: Sequence[BlindSpot] = ()  # what other rooms know of that could not be warned about
     operator_listens: bool = True  # whether the operator has recipients for what has none

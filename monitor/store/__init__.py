@@ -23,6 +23,7 @@ from monitor.store.sealed import SealedSecrets
 from monitor.store.slots import Slots
 from monitor.store.snoozes import Snoozes
 from monitor.store.visits import Visits
+from monitor.store.weeks import Weeks
 
 __all__ = ["AlarmWrite", "Store", "Told", "credential_uid"]
 
@@ -43,6 +44,7 @@ class Store(
     Examinations,
     Visits,
     Heartbeats,
+    Weeks,
 ):
     """Everything Lapsewatch remembers. Safe to use from several threads.
 

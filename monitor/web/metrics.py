@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from monitor.cycle import CYCLE, STARTED
 from monitor.export import visible
-from monitor.model import CanaryResult, CredentialState, TenantState
+from monitor.model import BlindKind, CanaryResult, CredentialState, TenantState
 from monitor.status import CanaryRow, StatusReport
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -48,6 +48,7 @@ class _Report(Collector):
         yield from _canaries(self._report)
         yield from _notifications(self._report)
         yield _unfinished(self._report)
+        yield _blind_spots(self._report)
         yield _gauge(
             "job_last_success_timestamp_seconds",
             "When a job last did its work.",
@@ -185,6 +186,16 @@ def _unfinished(report: StatusReport) -> GaugeMetricFamily:
         "Scheduled runs that were begun and not finished in time; warn: daily mails.",
         ("job",),
         (((job,), counts[job]) for job in ("scan", "canary", "warn")),
+    )
+
+
+def _blind_spots(report: StatusReport) -> GaugeMetricFamily:
+    counts = Counter(spot.kind for spot in report.blind_spots)
+    return _gauge(
+        "blind_spots",
+        "What could not have been warned about, by kind; silence is proof only while all are 0.",
+        ("kind",),
+        (((str(kind),), counts[kind]) for kind in BlindKind),
     )
 
 
