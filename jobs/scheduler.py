@@ -21,6 +21,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from jobs.scan_tenants import scan_tenants
 from jobs.send_canaries import send_canaries
 from jobs.send_heartbeat import send_heartbeat
+from jobs.send_reports import send_reports
 from jobs.send_warnings import deliver, send_warnings
 from monitor import __version__
 from monitor.cycle import STARTED
@@ -87,6 +88,7 @@ class Service:
             "canary": lambda: send_canaries(self._app, due_only=True, stop=self._stopping.is_set),
             "warn": self._warn,
             "deliver": lambda: deliver(self._app, stop=self._stopping.is_set),
+            "report": lambda: send_reports(self._app, due_only=True),
             "heartbeat": lambda: send_heartbeat(self._app),
             BEAT: lambda: None,
         }

@@ -13,10 +13,11 @@ from zoneinfo import ZoneInfo
 from css_inline import CSSInliner
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from monitor.mail import alarms, digests, words
+from monitor.mail import alarms, digests, reports, words
 from monitor.mail.alarms import AlarmView, CanaryFacts
 from monitor.mail.digests import DigestView
 from monitor.mail.guides import alarm_link, portal_link
+from monitor.mail.reports import ReportView
 from monitor.mail.views import DigestItem, Frame
 from monitor.mail.words import long_date, relative_days
 from monitor.model import (
@@ -32,6 +33,7 @@ from monitor.model import (
 )
 from monitor.onboard import ExchangeSetup, Form, Model
 from monitor.powershell import literal
+from monitor.weekly import Weekly
 
 __all__ = [
     "DigestItem", "Renderer", "exchange_script", "long_date", "portal_link", "relative_days",
@@ -203,6 +205,15 @@ class Renderer:
         view = alarms.recovered_view(tenant_name, mailbox, broken_since, zone=zone, now=now)
         return self._alarm(MailKind.RECOVERED, view, thread=("canary", tenant_name, mailbox))
 
+    def report(self, told: Weekly, *, recipient: str, zone: ZoneInfo) -> Mail:
+        """The report about everything, to one of the operator's recipients."""
+        for shown, lines in reports.SHOWN:
+            view = reports.report_view(told, recipient, zone, shown=shown, lines=lines)
+            mail = self._mail(MailKind.REPORT, view, app="")
+            if len(mail.html.encode()) < SIZE:
+                break
+        return replace(mail, references=(_reference("report"),))
+
     def _linked(
         self, view: AlarmView, tenant: Tenant, client_id: str, cause: str | None, stage: str | None
     ) -> AlarmView:
@@ -218,7 +229,7 @@ class Renderer:
         mail = self._mail(kind, view, app="")
         return replace(mail, references=(_reference(*thread),), urgent=urgent)
 
-    def _mail(self, kind: MailKind, view: DigestView | AlarmView, *, app: str) -> Mail:
+    def _mail(self, kind: MailKind, view: DigestView | AlarmView | ReportView, *, app: str) -> Mail:
         facts = {"v": view, "operator": self._operator, "base_url": self._base_url}
         subject = self._subject(kind, facts, app)
         page = self._html.get_template(f"{kind}/body.html").render(facts, subject=subject)

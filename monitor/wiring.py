@@ -31,6 +31,7 @@ from monitor.model import Cloud, CredentialRef, Tenant
 from monitor.ownership import own_credentials
 from monitor.recipients import Audience, recipient_runs
 from monitor.render import Renderer
+from monitor.reports import Reports
 from monitor.rulebooks import own_rules, rulebook
 from monitor.runs import Runs
 from monitor.scans import Scans
@@ -38,6 +39,7 @@ from monitor.sealed import SealedValues
 from monitor.senders import unknown_cloud
 from monitor.store import Store
 from monitor.vault import Vault
+from monitor.weekly import Plan
 from monitor.wizard.guided import Wizard
 from monitor.wizard.keeping import Keeper
 
@@ -232,6 +234,20 @@ class App:
             composer=Composer(renderer=self.renderer, audience=self.audience),
             audience=self.audience,
             operator_sender=self.configuration.operator_sender,
+            paths=self.carriers.paths,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def reports(self) -> Reports:
+        """Writes the report about everything."""
+        operator = self.configuration.settings.operator or OperatorTable()
+        return Reports(
+            self.store,
+            renderer=self.renderer,
+            audience=self.audience,
+            plan=Plan.of(operator.report, operator.report_every),
+            status=self.report,
             paths=self.carriers.paths,
             clock=self.clock,
         )

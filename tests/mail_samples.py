@@ -328,7 +328,10 @@ def every_mail() -> Mapping[str, Mail]:
         "blind": [(fabrikam, blind)],
     }
     own = item(5, app_name="Lapsewatch", own=True, name=None)
+    from tests.report_samples import every_report
+
     return {
+        **every_report(),
         "reminder-one": digest(item()),
         "reminder-own": digest(own),
         "reminder-three": digest(

@@ -92,7 +92,7 @@ def _paths(report: StatusReport, facts: Facts) -> Iterator[BlindSpot]:
     for tenant in facts.tenants:
         if tenant.active and not {tenant_path(tenant.name), OPERATOR_PATH} & set(facts.paths):
             words = "No sender can carry its warnings: they are written and wait."
-            fix = "Give it [tenant.sender], or set [operator.sender]."
+            fix = "Give it a sender in the tenants file, or set one in [operator]."
             yield BlindSpot(BlindKind.NO_PATH, tenant.name, words, fix)
     waiting = report.outbox.overdue + report.outbox.without_path
     if waiting:
@@ -209,7 +209,7 @@ def _operator(report: StatusReport, facts: Facts) -> Iterator[BlindSpot]:
             "An alarm about a tenant can only go by that tenant's own sender, and a report about "
             "several tenants cannot go at all."
         )
-        yield BlindSpot(BlindKind.NO_OPERATOR_PATH, None, words, "Set [operator.sender].")
+        yield BlindSpot(BlindKind.NO_OPERATOR_PATH, None, words, "Set a sender in [operator].")
     pulse = report.pulse
     if not pulse.configured:
         words = "Nothing outside notices when Lapsewatch itself stops: no heartbeat is set."

@@ -5,10 +5,20 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from statistics import median
 
-from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy import and_, exists, func, or_, select, update
 
-from monitor.model import CanaryResult, MailKind, OutboxState, RefusedAddress, Week
-from monitor.store.engine import Database
+from monitor.model import (
+    CanaryResult,
+    HeldSlot,
+    MailKind,
+    OutboxMail,
+    OutboxState,
+    RefusedAddress,
+    Week,
+)
+from monitor.store.engine import Database, hold_name
+from monitor.store.mails import address_key, insert_mails
+from monitor.store.slots import finish, is_held
 from monitor.store.tables import NOTICE, OUTBOX, PROBE
 from monitor.store.text import load
 
@@ -48,6 +58,37 @@ class Weeks:
                     row.recipient, since, error, tuple(dict.fromkeys(names))
                 )
         return [found[key] for key in sorted(found)]
+
+    def write_report(self, mail: OutboxMail, *, at: datetime, slot: HeldSlot | None = None) -> bool:
+        """Write a report in place of an older one that still waits, and finish its slot.
+
+        Args:
+            mail: the report.
+            at: when the run happened.
+            slot: the report's slot, which is finished; None outside slots.
+
+        Returns:
+            False when another process has the slot: nothing was written.
+
+        Raises:
+            StoreError: the database cannot be used; nothing was written.
+        """
+        older = (
+            OUTBOX.c.recipient_key == address_key(mail.recipient),
+            OUTBOX.c.kind == MailKind.REPORT.value,
+            OUTBOX.c.state == OutboxState.PENDING.value,
+            OUTBOX.c.possible_duplicate.is_(False),
+        )
+        with self._database.write() as connection:
+            hold_name(connection, f"report:{address_key(mail.recipient)}")
+            if slot is not None and not is_held(connection, slot):
+                return False
+            withdrawn = update(OUTBOX).where(*older).values(state=OutboxState.WITHDRAWN.value)
+            connection.execute(withdrawn)
+            insert_mails(connection, [mail])
+            if slot is not None:
+                finish(connection, slot.job, slot.scope, slot.slot_at, at)
+            return True
 
     def week(self, since: datetime, until: datetime, *, slow: timedelta) -> Week:
         """What was tested and sent after `since` and up to `until`.
