@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
-
 from jobs.send_reports import plan_reports, send_reports
 from monitor.compose import outbox_row
 from monitor.model import (
@@ -21,7 +19,7 @@ from monitor.model import (
     Receipt,
     RefusedAddress,
 )
-from monitor.sandbox import Twist
+from monitor.sandbox.faults import SmtpFault
 from monitor.store import Store
 from tests.integration.stage import HOUR, MINUTE, SIX, Stage, stage, story
 
@@ -85,27 +83,18 @@ def test_a_report_waits_in_the_outbox_and_a_newer_one_takes_its_place(tmp_path: 
     """After three weeks without mail there is one report, not a pile."""
     with stage(tmp_path, story("contoso", SIX)) as show:
         ready(show)
-        sender = show.cloud.world.operator
-        assert sender is not None
-        assert sender.tenant is not None
-        sender.tenant.faults.append(_refused())
+        server = show.cloud.world.exchange
+        server.faults.append(SmtpFault("CONNECT", drop=True))
         for _ in range(3):
             show.clock.advance(2 * MINUTE)
             assert tick(show) == [NOC]
             show.clock.advance(timedelta(days=7))
         states = [m.state for m in show.app.store.outbox() if m.mail.kind is MailKind.REPORT]
         assert sorted(map(str, states)) == ["pending", "withdrawn", "withdrawn"]
-        sender.tenant.faults.clear()
+        server.faults.clear()
         show.clock.advance(HOUR)
         show.app.deliverer().run(force=True)
         assert show.inbox("report") == [NOC]
-
-
-def _refused() -> object:
-    """The mail server of the operator drops every connection."""
-    from monitor.sandbox import Fault
-
-    return Fault(stage="tcp", twist=Twist.DROP)
 
 
 def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -110,7 +111,7 @@ def test_what_ends_within_90_days_stands_in_exactly_one_week(days: float) -> Non
     assert len(holds) == 1
     assert holds[0].monday <= end.astimezone(BERLIN).date() < holds[0].monday + 7 * DAY
     assert all(week.monday.weekday() == 0 for week in coming)
-    gaps = {b.monday - a.monday for a, b in zip(coming, coming[1:], strict=False)}
+    gaps = {b.monday - a.monday for a, b in pairwise(coming)}
     assert gaps == {7 * DAY}
     assert coming[0].monday <= NOW.date()
     assert coming[-1].monday + 7 * DAY > (NOW + AHEAD).date()
