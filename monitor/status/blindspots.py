@@ -115,13 +115,15 @@ def _senders(report: StatusReport, _: Facts) -> Iterator[BlindSpot]:
 
 
 def _sender(row: CanaryRow) -> tuple[BlindKind, str, str] | None:
-    where = "the operator" if row.tenant == OPERATOR else row.tenant
+    own = row.tenant == OPERATOR
+    name = f"'{row.tenant}'" if own else row.tenant
     if row.result is CanaryResult.FAILED:
         words = f"the last test mail failed{f' at {row.stage}' if row.stage else ''}."
-        return BlindKind.SENDER_FAILING, words, f"See what the doctor finds about {where}."
+        return BlindKind.SENDER_FAILING, words, f"lapsewatch doctor --tenant {name}"
     if row.result is CanaryResult.UNCONFIRMED:
-        words = "a test mail was accepted, and nobody has said that it arrived."
-        return BlindKind.SENDER_UNCONFIRMED, words, f"lapsewatch tenant verify {row.tenant}"
+        words = "nothing confirms that its test mail arrived."
+        prove = "lapsewatch run canary" if own else f"lapsewatch tenant verify {name}"
+        return BlindKind.SENDER_UNCONFIRMED, words, prove
     if row.result is CanaryResult.NEVER or row.stale:
         words = "never proven by a test mail." if row.last_ok is None else "not proven lately."
         return BlindKind.SENDER_UNPROVEN, words, "lapsewatch run canary"
