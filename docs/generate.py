@@ -30,8 +30,10 @@ from pydantic_core import PydanticUndefined  # noqa: E402
 from monitor import fields  # noqa: E402
 from monitor.cli.root import app as commands  # noqa: E402
 from monitor.config import PRESETS, Settings  # noqa: E402
+from monitor.fields import watching  # noqa: E402
 from monitor.model import (  # noqa: E402
     STAGES,
+    BlindKind,
     CanaryResult,
     Cloud,
     CredentialRef,
@@ -67,9 +69,14 @@ _WORDS = {
     "Deadline": 'duration, such as "30s"', "Duration": 'duration, such as "30s"',
     "HttpsAddress": "https address", "WebAddress": "web address", "Weeks": "number of weeks",
     "GraphAddress": "https address (http on loopback only)",
+    "HeartbeatAddress": "https address, `file:PATH` or `env:NAME`",
     "VaultAddress": "https address with `{vault}`", "KeyReference": "`file:PATH` or `env:NAME`",
 }  # fmt: skip
-_NAMED = {words: found for name, words in _WORDS.items() if (found := getattr(fields, name, None))}
+_NAMED = {
+    words: found
+    for name, words in _WORDS.items()
+    if (found := getattr(fields, name, None) or getattr(watching, name, None))
+}
 
 
 # --- settings and tenants files ------------------------------------------------------------------
@@ -314,6 +321,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "credential-states": _words(CredentialState),
     "tenant-states": _words(TenantState),
     "canary-results": _words(CanaryResult),
+    "blind-kinds": _words(BlindKind),
     "credential-kinds": _words(Kind),
     "stages": _words([stage_label(stage) for stage in STAGES]),
 }

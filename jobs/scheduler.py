@@ -21,8 +21,11 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from jobs.scan_tenants import scan_tenants
 from jobs.send_canaries import send_canaries
+from jobs.send_heartbeat import send_heartbeat
+from jobs.send_reports import send_reports
 from jobs.send_warnings import deliver, send_warnings
 from monitor import __version__
+from monitor.cycle import STARTED
 from monitor.errors import LapsewatchError
 from monitor.liveness import BEAT, why_not_ready
 from monitor.log import get
@@ -87,6 +90,8 @@ class Service:
             "canary": lambda: send_canaries(self._app, due_only=True, stop=self._stopping.is_set),
             "warn": self._warn,
             "deliver": lambda: deliver(self._app, stop=self._stopping.is_set),
+            "report": lambda: send_reports(self._app, due_only=True),
+            "heartbeat": lambda: send_heartbeat(self._app),
             BEAT: lambda: None,
         }
         for name, job in jobs.items():
@@ -101,6 +106,7 @@ class Service:
                 coalesce=True,
                 misfire_grace_time=None,
             )
+        self._app.store.beat(STARTED, self._app.clock())
         self._scheduler.start()
         log.info("service_started", version=__version__)
         try:

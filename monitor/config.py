@@ -52,6 +52,7 @@ from monitor.fields.files import read_text as read_text
 from monitor.fields.forbids import ForbidTable
 from monitor.fields.policy import IgnoreTable, RecipientTable, RouteTable
 from monitor.fields.problems import explain_places, nearest, printable
+from monitor.fields.watching import WatchedOperator
 from monitor.model import Cloud, CredentialRef, Forbid, Policy, Recipient, Sender
 from monitor.model.channels import ChannelSpec
 from monitor.references import located
@@ -71,7 +72,7 @@ class DatabaseTable(Strict):
     url: str = "sqlite:///lapsewatch.db"
 
 
-class OperatorTable(Strict):
+class OperatorTable(WatchedOperator):
     """[operator]: who runs this; everything works without it."""
 
     name: str | None = None
@@ -264,6 +265,13 @@ class Configuration:
             recipients=tuple(table.noun() for table in self.settings.recipient),
             owner_domains=None if domains is None else frozenset(domains),
         )
+
+    @property
+    def heartbeat(self) -> str | None:
+        """The address that is told of complete cycles, or where it is found; a secret."""
+        secret = self.settings.operator.heartbeat_url if self.settings.operator else None
+        held = self._located(CredentialRef("secret", secret.get_secret_value()) if secret else None)
+        return held.reference if held else None
 
     @property
     def operator_zone(self) -> str:

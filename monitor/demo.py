@@ -106,9 +106,12 @@ def one_cycle(show: Demo) -> None:
 
 def day_by_day(show: Demo, days: int) -> Iterator[tuple[Any, list[Any]]]:
     """Live through `days` days; yields each day and the mails that arrived on it."""
+    from jobs.send_reports import send_reports
+
     for number in range(days):
         if number:
             show.clock.advance(timedelta(days=1))
         before = len(show.cloud.inbox.messages)
         one_cycle(show)
+        send_reports(show.app, today_only=True)
         yield show.clock.now(), list(show.cloud.inbox.messages)[before:]

@@ -1,8 +1,12 @@
-"""Whether the service does its work: its database answers, and its clock ticked lately."""
+"""Whether the service works: its database answers, its clock ticks, its cycles are complete."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from monitor import status
+from monitor.cycle import late_since, missing
 from monitor.errors import LapsewatchError
 from monitor.wiring import App
 
@@ -23,4 +27,16 @@ def why_not_ready(app: App) -> list[str]:
     if since is not None:
         minutes = int((app.clock() - since).total_seconds() // 60)
         return [f"the scheduler has not ticked for {minutes} minutes"]
+    late = late_since(beats, app.clock())
+    if late is not None:
+        return [f"no cycle was complete since {late:%Y-%m-%d %H:%M} UTC", *_why_not(app, beats)]
     return []
+
+
+def _why_not(app: App, beats: Mapping[str, datetime]) -> tuple[str, ...]:
+    """What keeps the cycles from being complete now; empty where the next tick will do."""
+    store = app.store
+    return missing(
+        store.tenants(), store.health(), store.known_since(), beats,
+        scan_every=app.scan_every, now=app.clock(),
+    )  # fmt: skip

@@ -268,6 +268,7 @@ def strays(
         now: the instant, aware UTC.
     """
     live = {tenant.name for tenant in tenants if not tenant.in_shadow(now)}
+    known = {tenant.name for tenant in tenants}
     names: dict[tuple[str, bool], list[frozenset[str]]] = {}
     for run in runs:
         names.setdefault((run.address.casefold(), False), []).append(run.names - run.ends)
@@ -279,8 +280,11 @@ def strays(
 
     def is_stray(mail: WaitingMail) -> bool:
         about, who = set(mail.tenants), mail.recipient.casefold()
-        if not about <= set(alarmed):
+        # A report tells of paused and pending tenants, too.
+        if not about <= (known if mail.kind is MailKind.REPORT else set(alarmed)):
             return True
+        if mail.kind is MailKind.REPORT:
+            return who not in alarmed[OPERATOR]
         if mail.kind is MailKind.WELCOME and not mail.possible_duplicate and about & live:
             return True
         if mail.digest:

@@ -13,12 +13,13 @@ from zoneinfo import ZoneInfo
 from css_inline import CSSInliner
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from monitor.mail import alarms, digests, outages, shrunk, storms, words
+from monitor.mail import alarms, digests, outages, reports, shrunk, storms, words
 from monitor.mail.alarms import AlarmView, CanaryFacts
 from monitor.mail.calendars import calendar
 from monitor.mail.digests import DigestView
 from monitor.mail.guides import alarm_link, portal_link
 from monitor.mail.outages import BrokenPath, WaitingItem
+from monitor.mail.reports import ReportView
 from monitor.mail.sheets import sheet
 from monitor.mail.storms import StormLine
 from monitor.mail.views import ActionView, DigestItem, Frame
@@ -38,6 +39,7 @@ from monitor.model import (
 from monitor.model.acts import HandOver
 from monitor.onboard import ExchangeSetup, Form, Model
 from monitor.powershell import literal
+from monitor.weekly import Weekly
 
 __all__ = [
     "BrokenPath", "DigestItem", "Renderer", "StormLine", "WaitingItem", "exchange_script",
@@ -260,6 +262,15 @@ class Renderer:
         view = outages.mended_view(since, sent, zone=zone, now=now)
         return self._alarm(MailKind.RECOVERED, view, thread=("mail",))
 
+    def report(self, told: Weekly, *, recipient: str, zone: ZoneInfo) -> Mail:
+        """The report about everything, to one of the operator's recipients."""
+        for shown, lines in reports.SHOWN:
+            view = reports.report_view(told, recipient, zone, shown=shown, lines=lines)
+            mail = self._mail(MailKind.REPORT, view, app="")
+            if len(mail.html.encode()) < SIZE:
+                break
+        return replace(mail, references=(_reference("report"),))
+
     def _linked(
         self, view: AlarmView, tenant: Tenant, client_id: str, cause: str | None, stage: str | None
     ) -> AlarmView:
@@ -276,7 +287,12 @@ class Renderer:
         return replace(mail, references=(_reference(*thread),), urgent=urgent)
 
     def _mail(
-        self, kind: MailKind, view: DigestView | AlarmView, *, app: str, token: str = ""
+        self,
+        kind: MailKind,
+        view: DigestView | AlarmView | ReportView,
+        *,
+        app: str,
+        token: str = "",
     ) -> Mail:
         facts = {"v": view, "operator": self._operator, "base_url": self._base_url}
         subject = self._subject(kind, facts, app, f"[{token}] " if token else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from monitor.findings import summary
-from monitor.model import Examination, Note, Side, stage_label
+from monitor.model import BlindSpot, Examination, Note, Pulse, Side, stage_label
 from monitor.status import CanaryRow, CredentialRow, StatusReport, TenantRow
 
 
@@ -41,7 +41,10 @@ def as_json(report: StatusReport) -> dict[str, object]:
         },
         "beats": {name: _iso(at) for name, at in report.beats.items()},
         "silent_since": _iso(report.silent_since),
+        "last_cycle": _iso(report.last_cycle),
+        "heartbeat": _pulse_json(report.pulse),
         "late_jobs": [{"job": job.name, "last": _iso(job.last)} for job in report.late_jobs],
+        "blind_spots": [_blind_json(spot) for spot in report.blind_spots],
         "unfinished": [
             {
                 "job": run.job,
@@ -62,6 +65,25 @@ def as_json(report: StatusReport) -> dict[str, object]:
             }
             for row in report.ignores
         ],
+    }
+
+
+def _pulse_json(pulse: Pulse) -> dict[str, object]:
+    return {
+        "configured": pulse.configured,
+        "last_ok": _iso(pulse.last_ok),
+        "failing_since": _iso(pulse.failing_since),
+        "problem": pulse.problem or None,
+    }
+
+
+def _blind_json(spot: BlindSpot) -> dict[str, object]:
+    return {
+        "tenant": spot.tenant,
+        "kind": str(spot.kind),
+        "words": spot.words,
+        "since": _iso(spot.since),
+        "fix": spot.fix,
     }
 
 

@@ -10,12 +10,13 @@ from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Self
 
-from monitor import log, process, status
+from monitor import process, status
 from monitor.alarms import AlarmNews, AlarmWriter
 from monitor.canaries import Canaries, as_of_now
 from monitor.carriers import Carriers
+from monitor.channels.ping import ping
 from monitor.compose import Composer
-from monitor.config import Configuration
+from monitor.config import Configuration, OperatorTable
 from monitor.credentials import Credentials
 from monitor.customers import standing
 from monitor.deliver import Deliverer
@@ -24,6 +25,7 @@ from monitor.discoveries import Discoveries
 from monitor.doctor.consult import Consultation
 from monitor.doctor.gather import Ways
 from monitor.doctor.rounds import Doctor
+from monitor.heartbeat import Heartbeat
 from monitor.inventory import Notes
 from monitor.items import Items
 from monitor.lifecycle import OwnCredential
@@ -33,6 +35,7 @@ from monitor.outgoing import Outgoing
 from monitor.ownership import OwnValues
 from monitor.recipients import Audience
 from monitor.render import Renderer
+from monitor.reports import Reports
 from monitor.routing import Router
 from monitor.rulebooks import own_rules, rulebook
 from monitor.runs import Runs
@@ -42,6 +45,7 @@ from monitor.senders import unknown_cloud
 from monitor.store import Store
 from monitor.vault import Vault
 from monitor.verifications import Verifications
+from monitor.weekly import Plan
 from monitor.wizard.guided import Wizard
 from monitor.wizard.keeping import Keeper
 
@@ -54,8 +58,6 @@ if TYPE_CHECKING:
 
 Clock = Callable[[], datetime]
 EXAMINED_FOR = timedelta(minutes=5)  # at most, so that a slot's lease outlasts it
-
-_log = log.get(__name__)
 
 
 def system_clock() -> datetime:
@@ -273,6 +275,35 @@ class App:
         address, lasts = self.configuration.base_url, self.configuration.links_last
         return LinkMaker(address, lasts) if address and lasts else None
 
+    @cached_property
+    def reports(self) -> Reports:
+        """Writes the report about everything."""
+        operator = self.configuration.settings.operator or OperatorTable()
+        return Reports(
+            self.store,
+            renderer=self.renderer,
+            audience=self.audience,
+            plan=Plan.of(operator.report, operator.report_every),
+            status=self.report,
+            paths=self.carriers.paths,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def heartbeat(self) -> Heartbeat:
+        """Tells something outside that the service does its work."""
+        operator = self.configuration.settings.operator or OperatorTable()
+        return Heartbeat(
+            self.store,
+            address=self.configuration.heartbeat,
+            every=operator.heartbeat_every,
+            tell_failures=operator.heartbeat_fail,
+            read=self.vault.text,
+            send=ping,
+            clock=self.clock,
+            owner=self.owner,
+        )
+
     def deliverer(self) -> Deliverer:
         """Empties the outbox."""
         return self.outgoing.deliverer()
@@ -390,6 +421,9 @@ class App:
             lost=standing(self.store.lost_access(), tenants),
             notes=Notes(self.store.what_is_noted()),
             items=self.store.items(),
+            pulse=self.heartbeat.pulse(),
+            paths=self.carriers.paths(tenants).identity,
+            refused=self.store.refused_addresses(),
             operator_listens=bool(self.audience.recipients),
             examinations=self.store.examinations(),
             router=Router(tenants, self.audience),

@@ -475,7 +475,10 @@ def every_mail() -> Mapping[str, Mail]:
     }
     noted = replace(item(), note=note())
     own = item(5, app_name="Lapsewatch", own=True, name=None)
+    from tests.report_samples import every_report
+
     return {
+        **every_report(),
         "reminder-one": digest(item()),
         "reminder-noted": digest(noted),
         "reminder-item": digest(watched()),

@@ -11,8 +11,12 @@ import typer
 
 from monitor.cli.tenants import AsJson, named
 from monitor.cli.terminal import iso, many, print_json, print_table, when, wired
+from monitor.model import MailKind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
     from monitor.forecast import Coming
     from monitor.wiring import App
 
@@ -35,6 +39,7 @@ def forecast(
 
     It writes and sends nothing. A run of today that is still to be made up is shown as now.
     """
+    from jobs.send_reports import JOB as REPORT
     from jobs.send_warnings import JOB
     from monitor.forecast import forecast as foresee
 
@@ -43,17 +48,31 @@ def forecast(
         now = app.clock().replace(microsecond=0)
         known = app.runs.outlook(app.store.last_slots(JOB), only=name)
         coming = foresee(known.live() if live else known, now=now, until=now + timedelta(days))
+        until, done = now + timedelta(days), app.store.last_slots(REPORT)
+        reports = [] if name else app.reports.coming(done, now=now, until=until)
         unread = _unread(app, name)
         zone = ZoneInfo(app.configuration.operator_zone)
     if unread:
         print(f"Not in it, because never read yet: {', '.join(unread)}.", file=sys.stderr)
     if as_json:
-        print_json([_shape(one) for one in coming])
+        shapes = [_shape(one) for one in coming] + [_report_shape(*one) for one in reports]
+        print_json(sorted(shapes, key=lambda shape: str(shape["at"])))
         return
-    print(f"{many(len(coming), 'notice')} in the next {many(days, 'day')}, if nothing changes.")
-    if coming:
-        columns = ("When", "To", "Kind", "Stage", "Tenant", "Application", "Key id")
-        print_table("", columns, [_row(one, zone) for one in coming])
+    _tell(coming, reports, days, zone)
+
+
+def _tell(
+    coming: Sequence[Coming], reports: Sequence[tuple[datetime, str]], days: int, zone: ZoneInfo
+) -> None:
+    also = f" and {many(len(reports), 'report')}" if reports else ""
+    counted = f"{many(len(coming), 'notice')}{also}"
+    print(f"{counted} in the next {many(days, 'day')}, if nothing changes.")
+    if not (coming or reports):
+        return
+    columns = ("When", "To", "Kind", "Stage", "Tenant", "Application", "Key id")
+    rows = [(one.at, _row(one, zone)) for one in coming]
+    rows += [(at, _report_row(at, to, zone)) for at, to in reports]
+    print_table("", columns, [row for _, row in sorted(rows, key=lambda pair: pair[0])])
 
 
 def _unread(app: App, only: str | None) -> list[str]:
@@ -73,6 +92,16 @@ def _shape(one: Coming) -> dict[str, str | None]:
         "app_name": one.credential.app_name,
         "key_id": one.credential.key_id,
     }
+
+
+def _report_shape(at: datetime, to: str) -> dict[str, str | None]:
+    """A report in the same shape: it has no stage, and is about no tenant in particular."""
+    about: dict[str, str | None] = dict.fromkeys(("tenant", "app_name", "key_id"))
+    return {"at": iso(at), "to": to, "kind": str(MailKind.REPORT), "stage": "", **about}
+
+
+def _report_row(at: datetime, to: str, zone: ZoneInfo) -> tuple[str, ...]:
+    return when(at, zone), to, str(MailKind.REPORT), "", "all", "", ""
 
 
 def _row(one: Coming, zone: ZoneInfo) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from monitor.cli.blindness import print_blind
 from monitor.cli.terminal import print_json, print_table, when, wired, write_file
 from monitor.errors import SettingsError
 from monitor.fields.problems import printable
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from monitor.status import StatusReport
 
 SHOWN = 40
+BLIND_SHOWN = 10
 DEFAULT_FILE = "lapsewatch.toml"
 
 
@@ -39,6 +41,9 @@ def status(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a line a credential.")] = False,
     html: Annotated[Path | None, typer.Option(help="Write the page to this file.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="List what is fine as well.")] = False,
+    blind: Annotated[
+        bool, typer.Option("--blind", help="Only what could not have been warned about, all of it.")
+    ] = False,
 ) -> None:
     """Say what needs action and what is unknown.
 
@@ -64,7 +69,10 @@ def status(
     if as_json:
         from monitor.shape import as_json as shape
 
-        print_json(shape(report))
+        told = shape(report)
+        print_json({"blind_spots": told["blind_spots"]} if blind else told)
+    elif blind:
+        print_blind(report, zone)
     elif as_csv:
         from monitor.export import to_csv
 
@@ -110,6 +118,7 @@ def print_report(report: StatusReport, zone: ZoneInfo, *, everything: bool = Fal
             ],
         )
     _print_work(report, zone)
+    print_blind(report, zone, shown=None if everything else BLIND_SHOWN)
     print(f"As of {when(report.generated_at, zone)}. What is too old is never shown as ok.")
 
 
@@ -188,6 +197,9 @@ def _print_work(report: StatusReport, zone: ZoneInfo) -> None:
             ],
         )
     undone = [(job.name, "all rounds", when(job.last, zone)) for job in report.late_jobs]
+    if report.pulse.failing_since is not None:
+        why = f"all cycles: {report.pulse.problem}"
+        undone.append(("heartbeat", why, when(report.pulse.failing_since, zone)))
     undone += [(run.job, run.name, when(run.taken_at, zone)) for run in report.unfinished[:SHOWN]]
     if undone:
         print_table(
@@ -273,7 +285,7 @@ def _rulebook(context: typer.Context, file: Path | None) -> Rulebook:
 
 
 def health(context: typer.Context) -> None:
-    """Say whether the service is alive: its database answers and its clock ticked lately.
+    """Say whether the service is alive: its database answers, its clock ticks, cycles complete.
 
     Exit code: 0 alive, 1 not. For container health checks.
     """

@@ -1,5 +1,6 @@
 """The nouns every room shares: frozen, without behaviour that needs a clock or the outside."""
 
+from monitor.model.blind import BlindKind, BlindSpot, RefusedAddress
 from monitor.model.drafts import Confirmation, Draft
 from monitor.model.examined import Examination, ExchangePoint, ExchangeResult, Finding, Side
 from monitor.model.facts import (
@@ -41,6 +42,7 @@ from monitor.model.probes import (
     StageTiming,
     stage_label,
 )
+from monitor.model.pulse import Pulse
 from monitor.model.routing import (
     NO_RULES,
     SEVERITIES,
@@ -67,6 +69,7 @@ from monitor.model.watched import (
     SharedApp,
     Tenant,
 )
+from monitor.model.week import Week
 from monitor.model.words import (
     AlarmChange,
     CanaryResult,
@@ -96,6 +99,8 @@ __all__ = [
     "Acceptance",
     "AlarmChange",
     "Attachment",
+    "BlindKind",
+    "BlindSpot",
     "CanaryResult",
     "Cloud",
     "Confirmation",
@@ -128,10 +133,12 @@ __all__ = [
     "Owner",
     "Policy",
     "Probe",
+    "Pulse",
     "PurgedTenant",
     "Reading",
     "Receipt",
     "Recipient",
+    "RefusedAddress",
     "Relay",
     "Route",
     "Scan",
@@ -155,6 +162,7 @@ __all__ = [
     "WaitingMail",
     "WatchedItem",
     "WebSession",
+    "Week",
     "credential_uid",
     "filled",
     "stage_label",

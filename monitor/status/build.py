@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from monitor.cycle import CYCLE, late_since
 from monitor.decide import tenant_state
 from monitor.lifecycle import credential_state, days_left, successors
 from monitor.model import (
@@ -28,6 +29,7 @@ from monitor.model import (
     TenantHealth,
     TenantState,
 )
+from monitor.status.blindspots import find
 from monitor.status.rows import (
     CanaryRow,
     CredentialRow,
@@ -86,7 +88,11 @@ def build_report(facts: Facts, *, now: datetime) -> StatusReport:
         late_jobs=late_jobs(facts.beats, min(facts.known_since.values(), default=None)),
         silent_since=silent_since(facts.beats, now),
         ignores=_ignores(facts, rows, now),
+        last_cycle=facts.beats.get(CYCLE),
+        cycle_late_since=late_since(facts.beats, now),
+        pulse=facts.pulse,
     )
+    found = replace(found, blind_spots=find(found, facts))
     return replace(found, verdict=verdict(found), exit_code=exit_code(found))
 
 

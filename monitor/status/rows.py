@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from monitor.inventory import Notes
 from monitor.model import (
+    BlindSpot,
     CanaryResult,
     Credential,
     CredentialState,
@@ -18,6 +19,8 @@ from monitor.model import (
     ObservedObject,
     OutboxCounts,
     OutboxMail,
+    Pulse,
+    RefusedAddress,
     SenderHealth,
     Slot,
     Snooze,
@@ -145,7 +148,8 @@ class StatusReport:
     """What needs action and what is unknown, at one instant.
 
     `outbox` counts all mails that no server has accepted, `mails` are some of them, the worst
-    first. `silent_since` is set while the service's own clock has stopped.
+    first. `silent_since` is set while the service's own clock has stopped, `cycle_late_since` while
+    it ticks and no cycle becomes complete. `pulse` is the heartbeat to the outside.
     """
 
     generated_at: datetime
@@ -164,6 +168,10 @@ class StatusReport:
     late_jobs: tuple[LateJob, ...] = ()
     silent_since: datetime | None = None
     ignores: tuple[IgnoreRow, ...] = ()
+    last_cycle: datetime | None = None
+    cycle_late_since: datetime | None = None
+    pulse: Pulse = field(default_factory=Pulse)
+    blind_spots: tuple[BlindSpot, ...] = ()
 
     @property
     def ignored(self) -> int:
@@ -182,6 +190,10 @@ class StatusReport:
     def credential_counts(self) -> dict[str, int]:
         """How many credentials are in each state (only states that occur)."""
         return dict(Counter(str(row.state) for row in self.credentials))
+
+    def blind_counts(self) -> dict[str, int]:
+        """How many blind spots of each kind there are (only kinds that occur)."""
+        return dict(Counter(str(spot.kind) for spot in self.blind_spots))
 
     def canary_counts(self) -> dict[str, int]:
         """How many senders have each result (only results that occur)."""
@@ -210,5 +222,9 @@ class Facts:
     examinations: Mapping[str, Examination] = field(default_factory=dict)  # of what fails now
     notes: Notes = field(default_factory=Notes)
     items: Sequence[WatchedItem] = ()
+    pulse: Pulse = field(default_factory=Pulse)
+    paths: Collection[str] | None = None  # the ids of all sending paths; None: not looked at
+    refused: Sequence[RefusedAddress] = ()
+    blind: Sequence[BlindSpot] = ()  # what other rooms know of that could not be warned about
     operator_listens: bool = True  # whether the operator has recipients for what has none
     router: Router | None = None  # the operator's rules about who is told

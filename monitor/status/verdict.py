@@ -145,7 +145,12 @@ def _service_troubles(report: StatusReport) -> list[str]:
     for job in report.late_jobs:
         round_ = f"a round since {_at(job.last)}" if job.last else "any round yet"
         parts.append(f"the job {job.name} has not finished {round_}")
-    return [*parts, *_unfinished(report)]
+    parts += _unfinished(report)
+    if report.cycle_late_since is not None and not parts:
+        parts.append(f"no cycle was complete since {_at(report.cycle_late_since)}")
+    if report.pulse.failing_since is not None:
+        parts.append(f"the heartbeat could not be sent since {_at(report.pulse.failing_since)}")
+    return parts
 
 
 _UNFINISHED: Sequence[tuple[str, Callable[[int], str]]] = (

@@ -16,6 +16,7 @@ from monitor.store.engine import BUSY_SECONDS, Database
 from monitor.store.examinations import Examinations
 from monitor.store.facts import Facts
 from monitor.store.hand_overs import HandOvers
+from monitor.store.heartbeats import Heartbeats
 from monitor.store.inventory import Inventory
 from monitor.store.links import Links
 from monitor.store.outages import Outages
@@ -32,6 +33,7 @@ from monitor.store.snoozes import Snoozes
 from monitor.store.storms import Storms
 from monitor.store.turns import Turns
 from monitor.store.visits import Visits
+from monitor.store.weeks import Weeks
 
 __all__ = ["AlarmWrite", "Store", "credential_uid"]
 
@@ -61,6 +63,8 @@ class Store(
     Reservations,
     Storms,
     Outages,
+    Heartbeats,
+    Weeks,
 ):
     """Everything Lapsewatch remembers. Safe to use from several threads.
 

@@ -10,8 +10,9 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
 
+from monitor.cycle import CYCLE, STARTED
 from monitor.export import visible
-from monitor.model import CanaryResult, CredentialState, TenantState
+from monitor.model import BlindKind, CanaryResult, CredentialState, TenantState
 from monitor.status import CanaryRow, StatusReport
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -47,12 +48,18 @@ class _Report(Collector):
         yield from _canaries(self._report)
         yield from _notifications(self._report)
         yield _unfinished(self._report)
+        yield _blind_spots(self._report)
         yield _gauge(
             "job_last_success_timestamp_seconds",
             "When a job last did its work.",
             ("job",),
-            (((name,), at.timestamp()) for name, at in self._report.beats.items()),
+            (
+                ((name,), at.timestamp())
+                for name, at in self._report.beats.items()
+                if name not in (CYCLE, STARTED)
+            ),
         )
+        yield from _cycles(self._report)
         if self._per_credential:
             yield _ends(self._report)
         yield InfoMetricFamily(
@@ -179,6 +186,45 @@ def _unfinished(report: StatusReport) -> GaugeMetricFamily:
         "Scheduled runs that were begun and not finished in time; warn: daily mails.",
         ("job",),
         (((job,), counts[job]) for job in ("scan", "canary", "warn")),
+    )
+
+
+def _blind_spots(report: StatusReport) -> GaugeMetricFamily:
+    counts = Counter(spot.kind for spot in report.blind_spots)
+    return _gauge(
+        "blind_spots",
+        "What could not have been warned about, by kind; silence is proof only while all are 0.",
+        ("kind",),
+        (((str(kind),), counts[kind]) for kind in BlindKind),
+    )
+
+
+def _cycles(report: StatusReport) -> Iterator[Metric]:
+    yield _gauge(
+        "last_cycle_timestamp_seconds",
+        "When every tenant had been tried in time and every job done; absent until it first was.",
+        (),
+        [((), report.last_cycle.timestamp())] if report.last_cycle else (),
+    )
+    started = report.beats.get(STARTED)
+    yield _gauge(
+        "service_started_timestamp_seconds",
+        "When the service was last started.",
+        (),
+        [((), started.timestamp())] if started else (),
+    )
+    pulse = report.pulse
+    yield _gauge(
+        "heartbeat_up",
+        "1 when the last heartbeat to the outside was accepted; absent where none is set.",
+        (),
+        [((), pulse.failing_since is None)] if pulse.configured else (),
+    )
+    yield _gauge(
+        "heartbeat_last_success_timestamp_seconds",
+        "When a heartbeat was last accepted; absent when none ever was.",
+        (),
+        [((), pulse.last_ok.timestamp())] if pulse.configured and pulse.last_ok else (),
     )
 
 

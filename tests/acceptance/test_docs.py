@@ -138,6 +138,9 @@ def test_every_key_of_the_status_json_is_documented_and_no_other() -> None:
     assert first_column(page.partition("\n")[2]) == list(report)
     for part in ("tenants", "credentials", "canaries"):
         assert first_column(page, f"## `{part}`") == list(report[part][0]), part
+    for part in ("heartbeat", "blind_spots"):
+        inner = report[part]
+        assert first_column(page, f"## `{part}`") == list(inner[0] if part[-1] == "s" else inner)
     assert first_column(page, "## `deliveries`") == list(report["deliveries"])
     trusting = ObservedObject(
         ObjectType.APPLICATION, "o", "a", "App",

@@ -15,6 +15,7 @@ import pytest
 
 from monitor.model import Kind, Mail, MailKind, ObjectType, TenantHealth
 from tests import mail_samples as sample
+from tests.report_samples import hostile_report
 
 ROOT = Path(__file__).resolve().parents[2]
 MAILS = sample.every_mail()
@@ -330,6 +331,7 @@ def hostile_mails(name: str) -> list[Mail]:
         sample.canary_failed(finding=sample.finding(evidence=name)),
         sample.recovered_tenant(who),
         sample.recovered_sender(name, name),
+        hostile_report(name),
     ]
 
 
