@@ -7,7 +7,7 @@ WORKERS ?= 2
 PIP      = $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check e2e kills screenshots lock clean
+.PHONY: help demo test check e2e kills properties screenshots lock clean
 
 help: ## Show this help
 	@echo "Lapsewatch: make TARGET [ARGS=\"…\"]"
@@ -18,7 +18,7 @@ demo: $(VENV)/.demo ## Watch the whole product work on this machine (ARGS="--onc
 	@$(BIN)/lapsewatch demo $(ARGS) || { code=$$?; [ $$code -ge 3 ] && [ $$code -le 6 ]; }
 
 test: $(VENV)/.dev ## Run what proves the product
-	@$(BIN)/python -m pytest -n $(WORKERS) -m "not e2e and not kills" $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "not e2e and not kills and not properties" $(ARGS)
 
 check: $(VENV)/.dev ## Lint, types and the rules of the structure
 	@$(BIN)/ruff check .
@@ -31,6 +31,9 @@ e2e: $(VENV)/.dev ## Drive the page in a real browser (needs Chromium)
 
 kills: $(VENV)/.dev ## 100 kills at random moments of scan and send (make test has 30)
 	@$(BIN)/python -m pytest -m kills $(ARGS)
+
+properties: $(VENV)/.dev ## The long forms of what holds in every life of a store (make test has short ones)
+	@$(BIN)/python -m pytest -n $(WORKERS) -m properties $(ARGS)
 
 screenshots: $(VENV)/.dev ## Make pictures of every mail and page in screenshots/ (needs Chromium)
 	@$(BIN)/python docs/screenshots.py $(ARGS)

@@ -68,7 +68,7 @@ class _Clerk(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         """One connection."""
         if self.office.mood == GONE:
-            return
+            return None
         self._say("220 office.example ready")
         to = ""
         while line := self.rfile.readline():

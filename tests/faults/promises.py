@@ -205,13 +205,19 @@ class Promises:
         )
         return any(end is None or (end > now and end > known.thing.end) for end in others)
 
-    def hear(self, said: Say) -> None:
-        """Somebody has been told; never the same twice, never something less urgent after it."""
+    def hear(self, said: Say, *, perhaps_again: bool) -> None:
+        """Somebody has been told; never the same twice, never something less urgent after it.
+
+        Only a mail that may have been taken before (`perhaps_again`) may come after a newer one:
+        nobody knows, so it goes again as it was.
+        """
         if said.kind == "covered":
             assert said.heard not in self.told_covered, f"told twice: {said}"
             self.told_covered.add(said.heard)
             return
         before = self.told.get(said.heard)
+        if perhaps_again and before is not None and said.level < before:
+            return
         assert before is None or said.level > before, f"told {before} before: {said}"
         self.told[said.heard] = said.level
 
