@@ -4,6 +4,8 @@ VENV    ?= .venv
 BIN     := $(VENV)/bin
 ARGS    ?=
 WORKERS ?= 2
+KILLS   ?= 200
+KILLS_DB ?= sqlite
 PIP      = $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
@@ -29,8 +31,8 @@ check: $(VENV)/.dev ## Lint, types and the rules of the structure
 e2e: $(VENV)/.dev ## Drive the page in a real browser (needs Chromium)
 	@$(BIN)/python -m pytest -m e2e $(ARGS)
 
-kills: $(VENV)/.dev ## 100 kills at random moments of scan and send (make test has 30)
-	@$(BIN)/python -m pytest -m kills $(ARGS)
+kills: $(VENV)/.dev ## Kills at random moments of scan and send (KILLS=1000 KILLS_DB=postgres; make test has 30)
+	@KILLS=$(KILLS) KILLS_DB=$(KILLS_DB) $(BIN)/python -m pytest -m kills -n $(WORKERS) -rP $(ARGS)
 
 properties: $(VENV)/.dev ## The long forms of what holds in every life of a store (make test has short ones)
 	@$(BIN)/python -m pytest -n $(WORKERS) -m properties $(ARGS)

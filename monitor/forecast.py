@@ -44,7 +44,10 @@ class Outlook:
 
 @dataclass(frozen=True, slots=True)
 class Coming:
-    """One notice to come. `kind` is its own, or `welcome` where that mail carries it."""
+    """One notice to come. `kind` is its own, or `welcome` where that mail carries it.
+
+    `zone` is that of the run which says it.
+    """
 
     at: datetime
     to: str
@@ -52,6 +55,7 @@ class Coming:
     stage: Stage
     tenant: str
     credential: Credential
+    zone: str = ""
 
 
 def forecast(known: Outlook, *, now: datetime, until: datetime) -> list[Coming]:
@@ -75,7 +79,7 @@ def forecast(known: Outlook, *, now: datetime, until: datetime) -> list[Coming]:
         for tenant, notice in _said(run, near, ledger, known.snoozes, at):
             kind = MailKind.WELCOME if tenant.in_shadow(at) else notice.kind
             one = notice.credential
-            found.append(Coming(at, run.address, kind, notice.stage, tenant.name, one))
+            found.append(Coming(at, run.address, kind, notice.stage, tenant.name, one, run.zone))
             key = (one.tenant, one.uid, one.life)
             ledger[key] = _after(ledger.get(key, Told()), notice)
     return sorted(found, key=_order)

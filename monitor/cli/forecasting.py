@@ -1,9 +1,9 @@
-"""`forecast`: what the daily mails are going to say."""
+"""`forecast`: which mails are going to be sent, and what they say."""
 
 from __future__ import annotations
 
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,7 @@ from monitor.cli.tenants import AsJson, named
 from monitor.cli.terminal import iso, many, print_json, print_table, when, wired
 
 if TYPE_CHECKING:
-    from monitor.forecast import Coming
+    from monitor.mailings import Foreseen
     from monitor.wiring import App
 
 
@@ -37,12 +37,16 @@ def forecast(
     """
     from jobs.send_warnings import JOB
     from monitor.forecast import forecast as foresee
+    from monitor.mailings import mailings
 
     with wired(context) as app:
         name = None if only is None else named(app, only).name
         now = app.clock().replace(microsecond=0)
         known = app.runs.outlook(app.store.last_slots(JOB), only=name)
-        coming = foresee(known.live() if live else known, now=now, until=now + timedelta(days))
+        until = now + timedelta(days)
+        notices = foresee(known.live() if live else known, now=now, until=until)
+        tenants = app.store.tenants()
+        coming = mailings(notices, app.carriers.paths(tenants), _canaries(app, name, now, until))
         unread = _unread(app, name)
         zone = ZoneInfo(app.configuration.operator_zone)
     if unread:
@@ -50,8 +54,11 @@ def forecast(
     if as_json:
         print_json([_shape(one) for one in coming])
         return
-    print(f"{many(len(coming), 'notice')} in the next {many(days, 'day')}, if nothing changes.")
+    mails = len({one.mail for one in coming})
+    said = f"{many(len(notices), 'notice')}, {many(mails, 'mail')} with the canaries"
+    print(f"{said}, in the next {many(days, 'day')}, if nothing changes.")
     if coming:
+        coming = [one for one in coming if one.credential is not None]  # a canary a day says little
         columns = ("When", "To", "Kind", "Stage", "Tenant", "Application", "Key id")
         print_table("", columns, [_row(one, zone) for one in coming])
 
@@ -63,20 +70,31 @@ def _unread(app: App, only: str | None) -> list[str]:
     return [name for name in chosen if name not in health or health[name].facts_at is None]
 
 
-def _shape(one: Coming) -> dict[str, str | None]:
+def _canaries(app: App, only: str | None, now: datetime, until: datetime) -> list[Foreseen]:
+    from monitor.mailings import canaries
+
+    senders = app.carriers.senders(app.store.tenants())
+    chosen = [sender for sender in senders if only in (None, sender.tenant)]
+    at, known = app.configuration.settings.defaults.canary_at, app.store.sender_health()
+    return list(canaries(chosen, known, daily_at=at, now=now, until=until))
+
+
+def _shape(one: Foreseen) -> dict[str, str | int | None]:
+    known = one.credential
     return {
         "at": iso(one.at),
         "to": one.to,
         "kind": str(one.kind),
         "stage": str(one.stage),
         "tenant": one.tenant,
-        "app_name": one.credential.app_name,
-        "key_id": one.credential.key_id,
+        "app_name": known.app_name if known else None,
+        "key_id": known.key_id if known else None,
+        "mail": one.mail,
     }
 
 
-def _row(one: Coming, zone: ZoneInfo) -> tuple[str, ...]:
+def _row(one: Foreseen, zone: ZoneInfo) -> tuple[str, ...]:
     known = one.credential
-    key = (known.key_id or "-")[:8]
+    app, key = (known.app_name, known.key_id) if known else ("", None)
     at = when(one.at, zone)
-    return at, one.to, str(one.kind), str(one.stage), one.tenant, known.app_name, key
+    return at, one.to, str(one.kind), one.stage, one.tenant, app, (key or "-")[:8]
