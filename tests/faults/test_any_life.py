@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import random
 import shutil
 from collections.abc import Callable, Iterator
+from email import message_from_bytes
 from itertools import count
 from pathlib import Path
 
@@ -15,8 +17,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.conftest import PostgreSQL
 from tests.faults.house import BAD, House
-from tests.faults.machine import SPRING, AnyLife
-from tests.faults.office import Office
+from tests.faults.machine import PEOPLE, SPRING, AnyLife
+from tests.faults.office import BUSY, OPEN, Office
 
 Build = Callable[[type[House]], House]
 SHORT = 25  # steps
@@ -93,6 +95,41 @@ def test_on_postgresql_nothing_is_lost_or_told_twice(
         return House(folder, url, office, SPRING)
 
     live(built, chance=5, lives=15, steps=50)
+
+
+def test_both_databases_send_the_same_mails(
+    build: Build, tmp_path: Path, office: Office, postgresql: PostgreSQL, migrated_postgresql: str
+) -> None:
+    """The same life on each: the same letters, in the same order."""
+    url = postgresql.url(postgresql.create(migrated_postgresql))
+    houses = build(House), House(tmp_path, url, office, SPRING)
+    sent = [by_chance(AnyLife(house), random.Random(7)) for house in houses]
+    assert sent[0] == sent[1]
+    assert len(sent[0]) > 3
+
+
+def by_chance(life: AnyLife, chance: random.Random) -> list[tuple[str, str, str]]:
+    """Seven things happen; returns to whom the letters were, of which kind, and their subject."""
+    life.move_in([3, 20, 40])
+    uids = [life.first(9)]
+    for _ in range(7):
+        what = chance.choice(["add", "prolong", "snooze", "acknowledge", "people", "mail"])
+        if what == "add":
+            uids.append(life.add(chance.choice(["mail", "shop"]), chance.randint(-3, 60)))
+        elif what == "prolong":
+            life.prolong(chance.choice(uids), 26)
+        elif what == "snooze":
+            life.snooze(chance.choice(uids), 2)
+        elif what == "acknowledge":
+            life.acknowledge(chance.choice(uids))
+        elif what == "people":
+            life.people("contoso", chance.choice(PEOPLE), chance.choice([None, "UTC"]))
+        else:
+            life.mail(chance.choice([OPEN, BUSY]), None)
+        life.live_on(1)
+    letters = list(life.office.letters)
+    life.teardown()
+    return [(x.to, x.kind, str(message_from_bytes(x.raw)["Subject"])) for x in letters]
 
 
 @pytest.mark.properties
