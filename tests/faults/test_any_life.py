@@ -109,10 +109,10 @@ def test_both_databases_send_the_same_mails(
 
 
 def by_chance(life: AnyLife, chance: random.Random) -> list[tuple[str, str, str]]:
-    """Seven things happen; returns to whom the letters were, of which kind, and their subject."""
+    """A dozen things happen; returns to whom the letters were, of which kind, and their subject."""
     life.move_in([3, 20, 40])
     uids = [life.first(9)]
-    for _ in range(7):
+    for _ in range(12):
         what = chance.choice(["add", "prolong", "snooze", "acknowledge", "people", "mail"])
         if what == "add":
             uids.append(life.add(chance.choice(["mail", "shop"]), chance.randint(-3, 60)))
