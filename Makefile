@@ -4,10 +4,12 @@ VENV    ?= .venv
 BIN     := $(VENV)/bin
 ARGS    ?=
 WORKERS ?= 2
+KILLS   ?= 200
+KILLS_DB ?= sqlite
 PIP      = $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check e2e kills outages screenshots lock clean
+.PHONY: help demo test check e2e kills outages properties screenshots lock clean
 
 help: ## Show this help
 	@echo "Lapsewatch: make TARGET [ARGS=\"…\"]"
@@ -18,7 +20,7 @@ demo: $(VENV)/.demo ## Watch the whole product work on this machine (ARGS="--onc
 	@$(BIN)/lapsewatch demo $(ARGS) || { code=$$?; [ $$code -ge 3 ] && [ $$code -le 6 ]; }
 
 test: $(VENV)/.dev ## Run what proves the product
-	@$(BIN)/python -m pytest -n $(WORKERS) -m "not e2e and not kills and not outages" $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "not e2e and not kills and not outages and not properties" $(ARGS)
 
 check: $(VENV)/.dev ## Lint, types and the rules of the structure
 	@$(BIN)/ruff check .
@@ -29,8 +31,11 @@ check: $(VENV)/.dev ## Lint, types and the rules of the structure
 e2e: $(VENV)/.dev ## Drive the page in a real browser (needs Chromium)
 	@$(BIN)/python -m pytest -m e2e $(ARGS)
 
-kills: $(VENV)/.dev ## 100 kills at random moments of scan and send (make test has 30)
-	@$(BIN)/python -m pytest -m kills $(ARGS)
+kills: $(VENV)/.dev ## Kills at random moments of scan and send (KILLS=1000 KILLS_DB=postgres; make test has 30)
+	@KILLS=$(KILLS) KILLS_DB=$(KILLS_DB) $(BIN)/python -m pytest -m kills -n $(WORKERS) -rP $(ARGS)
+
+properties: $(VENV)/.dev ## The long forms of what holds in every life of a store (make test has short ones)
+	@$(BIN)/python -m pytest -n $(WORKERS) -m properties $(ARGS)
 
 outages: $(VENV)/.dev ## Three days without mail in every form, in steps of half an hour
 	@$(BIN)/python -m pytest -m outages $(ARGS)

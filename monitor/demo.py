@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from monitor.config import load
 from monitor.model import OutboxState
 from monitor.roster import read
+from monitor.timetable import next_daily
 from monitor.wiring import App
 
 if TYPE_CHECKING:
@@ -105,13 +106,44 @@ def one_cycle(show: Demo) -> None:
 
 
 def day_by_day(show: Demo, days: int) -> Iterator[tuple[Any, list[Any]]]:
-    """Live through `days` days; yields each day and the mails that arrived on it."""
+    """Live through `days` days; yields each day and the mails that arrived on it.
+
+    The first begins with one cycle at once. From then on everything happens at its hour, as the
+    clock of a service would have it; the directories are read once a day.
+    """
+    from jobs.scan_tenants import scan_tenants
     from jobs.send_reports import send_reports
 
     for number in range(days):
-        if number:
-            show.clock.advance(timedelta(days=1))
         before = len(show.cloud.inbox.messages)
-        one_cycle(show)
-        send_reports(show.app, today_only=True)
+        if number:
+            _a_day(show)
+            asyncio.run(scan_tenants(show.app))
+        else:
+            one_cycle(show)
+            send_reports(show.app, due_only=True)
         yield show.clock.now(), list(show.cloud.inbox.messages)[before:]
+
+
+def _a_day(show: Demo) -> None:
+    """Let a day go by, from one hour that something is due at to the next."""
+    from jobs.send_canaries import send_canaries
+    from jobs.send_reports import send_reports
+    from jobs.send_warnings import send_warnings
+
+    app, end = show.app, show.clock.now() + timedelta(days=1)
+    while (at := _next(app, show.clock.now())) <= end:
+        show.clock.set(at)
+        send_canaries(app, due_only=True)
+        send_warnings(app, due_only=True)
+        send_reports(app, due_only=True)
+    show.clock.set(end)
+
+
+def _next(app: App, now: datetime) -> datetime:
+    """The next instant at which a canary or a daily mail is due."""
+    daily_at = app.configuration.settings.defaults.canary_at
+    senders = app.carriers.senders(app.store.tenants())
+    proofs = [next_daily(now, daily_at, ZoneInfo(one.time_zone)) for one in senders]
+    runs = [*app.runs.standing().runs, *app.reports.runs()]
+    return min([run.next_slot(now) for run in runs] + proofs)

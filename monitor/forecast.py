@@ -65,7 +65,10 @@ class Outlook:
 
 @dataclass(frozen=True, slots=True)
 class Coming:
-    """One notice to come. `kind` is its own, or `welcome` where that mail carries it."""
+    """One notice to come. `kind` is its own, or `welcome` where that mail carries it.
+
+    `zone` is that of the run which says it; `alone`: it has a mail of its own.
+    """
 
     at: datetime
     to: str
@@ -73,6 +76,8 @@ class Coming:
     stage: Stage
     tenant: str
     credential: Credential
+    zone: str = ""
+    alone: bool = False
 
 
 def forecast(known: Outlook, *, now: datetime, until: datetime) -> list[Coming]:
@@ -93,7 +98,10 @@ def forecast(known: Outlook, *, now: datetime, until: datetime) -> list[Coming]:
             shaded = tenant.in_shadow(at) and notice.kind in _WELCOMED
             kind = MailKind.WELCOME if shaded else notice.kind
             one = notice.credential
-            found.append(Coming(at, run.address, kind, notice.stage, tenant.name, one))
+            alone = tenant.name in run.alone and kind is not MailKind.WELCOME
+            found.append(
+                Coming(at, run.address, kind, notice.stage, tenant.name, one, run.zone, alone)
+            )
             key = (one.tenant, one.uid, one.life)
             ledger[key] = heard(ledger.get(key, Told()), notice)
     return sorted(found, key=_order)

@@ -1,9 +1,9 @@
-"""`forecast`: what the daily mails are going to say."""
+"""`forecast`: which mails are going to be sent, and what they say."""
 
 from __future__ import annotations
 
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
@@ -14,10 +14,7 @@ from monitor.cli.terminal import iso, many, print_json, print_table, when, wired
 from monitor.model import MailKind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-    from monitor.forecast import Coming
+    from monitor.mailings import Foreseen
     from monitor.wiring import App
 
 
@@ -39,17 +36,20 @@ def forecast(
 
     It writes and sends nothing. A run of today that is still to be made up is shown as now.
     """
-    from jobs.send_reports import JOB as REPORT
     from jobs.send_warnings import JOB
     from monitor.forecast import forecast as foresee
+    from monitor.mailings import mailings
 
     with wired(context) as app:
         name = None if only is None else named(app, only).name
         now = app.clock().replace(microsecond=0)
         known = app.runs.outlook(app.store.last_slots(JOB), only=name)
-        coming = foresee(known.live() if live else known, now=now, until=now + timedelta(days))
-        until, done = now + timedelta(days), app.store.last_slots(REPORT)
-        reports = [] if name else app.reports.coming(done, now=now, until=until)
+        until = now + timedelta(days)
+        notices = foresee(known.live() if live else known, now=now, until=until)
+        others = _canaries(app, name, now, until)
+        if name is None:
+            others += _reports(app, now, until)
+        coming = mailings(notices, app.carriers.paths(app.store.tenants()), others)
         unread = _unread(app, name)
         zone = ZoneInfo(app.configuration.operator_zone)
     if unread:
@@ -58,21 +58,13 @@ def forecast(
         shapes = [_shape(one) for one in coming] + [_report_shape(*one) for one in reports]
         print_json(sorted(shapes, key=lambda shape: str(shape["at"])))
         return
-    _tell(coming, reports, days, zone)
-
-
-def _tell(
-    coming: Sequence[Coming], reports: Sequence[tuple[datetime, str]], days: int, zone: ZoneInfo
-) -> None:
-    also = f" and {many(len(reports), 'report')}" if reports else ""
-    counted = f"{many(len(coming), 'notice')}{also}"
-    print(f"{counted} in the next {many(days, 'day')}, if nothing changes.")
-    if not (coming or reports):
-        return
-    columns = ("When", "To", "Kind", "Stage", "Tenant", "Application", "Key id")
-    rows = [(one.at, _row(one, zone)) for one in coming]
-    rows += [(at, _report_row(at, to, zone)) for at, to in reports]
-    print_table("", columns, [row for _, row in sorted(rows, key=lambda pair: pair[0])])
+    mails = len({one.mail for one in coming})
+    said = f"{many(len(notices), 'notice')}, {many(mails, 'mail')} with canaries and reports"
+    print(f"{said}, in the next {many(days, 'day')}, if nothing changes.")
+    coming = [one for one in coming if one.kind is not MailKind.CANARY]  # one a day says little
+    if coming:
+        columns = ("When", "To", "Kind", "Stage", "Tenant", "Application", "Key id")
+        print_table("", columns, [_row(one, zone) for one in coming])
 
 
 def _unread(app: App, only: str | None) -> list[str]:
@@ -82,30 +74,39 @@ def _unread(app: App, only: str | None) -> list[str]:
     return [name for name in chosen if name not in health or health[name].facts_at is None]
 
 
-def _shape(one: Coming) -> dict[str, str | None]:
+def _canaries(app: App, only: str | None, now: datetime, until: datetime) -> list[Foreseen]:
+    from monitor.mailings import canaries
+
+    senders = app.carriers.senders(app.store.tenants())
+    chosen = [sender for sender in senders if only in (None, sender.tenant)]
+    at, known = app.configuration.settings.defaults.canary_at, app.store.sender_health()
+    return list(canaries(chosen, known, daily_at=at, now=now, until=until))
+
+
+def _shape(one: Foreseen) -> dict[str, str | int | None]:
+    known = one.credential
     return {
         "at": iso(one.at),
         "to": one.to,
         "kind": str(one.kind),
         "stage": str(one.stage),
-        "tenant": one.tenant,
-        "app_name": one.credential.app_name,
-        "key_id": one.credential.key_id,
+        "tenant": one.tenant or None,
+        "app_name": known.app_name if known else None,
+        "key_id": known.key_id if known else None,
+        "mail": one.mail,
     }
 
 
-def _report_shape(at: datetime, to: str) -> dict[str, str | None]:
-    """A report in the same shape: it has no stage, and is about no tenant in particular."""
-    about: dict[str, str | None] = dict.fromkeys(("tenant", "app_name", "key_id"))
-    return {"at": iso(at), "to": to, "kind": str(MailKind.REPORT), "stage": "", **about}
+def _reports(app: App, now: datetime, until: datetime) -> list[Foreseen]:
+    from jobs.send_reports import JOB
+    from monitor.mailings import Foreseen
+
+    coming = app.reports.coming(app.store.last_slots(JOB), now=now, until=until)
+    return [Foreseen(at, to, MailKind.REPORT, "", "") for at, to in coming]
 
 
-def _report_row(at: datetime, to: str, zone: ZoneInfo) -> tuple[str, ...]:
-    return when(at, zone), to, str(MailKind.REPORT), "", "all", "", ""
-
-
-def _row(one: Coming, zone: ZoneInfo) -> tuple[str, ...]:
+def _row(one: Foreseen, zone: ZoneInfo) -> tuple[str, ...]:
     known = one.credential
-    key = (known.key_id or "-")[:8]
+    app, key = (known.app_name, known.key_id) if known else ("", None)
     at = when(one.at, zone)
-    return at, one.to, str(one.kind), str(one.stage), one.tenant, known.app_name, key
+    return at, one.to, str(one.kind), one.stage, one.tenant, app, (key or "-")[:8]

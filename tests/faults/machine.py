@@ -1,0 +1,327 @@
+"""Any life of a store: what people, directories, mail servers and clocks may do, in any order.
+
+After each step, what the product knows and has told is compared with the promises (P1, P12, P20,
+P21, P24 and P30 of the rules), which share no code with it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, rule
+
+from monitor.model import OutboxMail, OutboxState
+from tests.faults.house import House, name_of, said_in
+from tests.faults.office import BUSY, GONE, MUTE, OPEN, Letter
+from tests.faults.promises import Perhaps, Promises, Quiet, Run, Say, Thing, Uid, urgency
+
+SPRING = datetime(2026, 3, 20, 5, tzinfo=UTC)  # both halves of the year's clocks change soon
+ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia"]
+PEOPLE = ["ann@a.example", "ben@b.example", "cem@c.example"]
+TENANTS = {"contoso": ("Europe/Berlin", 8), "fabrikam": ("America/New_York", 7)}
+PLACES = {"contoso": ("mail", "fax"), "fabrikam": ("shop",)}
+RETRY = timedelta(minutes=31)  # nothing waits longer than this for another try
+
+
+class AnyLife(RuleBasedStateMachine):
+    """One life, in a house of its own."""
+
+    uids: Bundle[Uid] = Bundle("uids")
+
+    def __init__(self, house: House) -> None:
+        super().__init__()
+        self.house = house
+        self.office = house.office
+        self.office.anew()
+        self.numbers = 0
+        self.reading = dict.fromkeys(TENANTS, "whole")
+        self.expected: dict[datetime, set[Say]] = {}
+        self.copies = self.lost_answers = self.kills = 0
+        self.letters: dict[str, Letter] = {}
+        self.moved = False
+        self.it = Promises(
+            zones={name: zone for name, (zone, _) in TENANTS.items()},
+            hours={name: hour for name, (_, hour) in TENANTS.items()},
+            people={"contoso": {PEOPLE[0]: None, PEOPLE[1]: "UTC"}, "fabrikam": {PEOPLE[0]: None}},
+        )
+
+    # --- the beginning ----------------------------------------------------------------------------
+
+    @initialize(days=st.lists(st.integers(-10, 70), min_size=2, max_size=3))
+    def move_in(self, days: list[int]) -> None:
+        """Two tenants, read once."""
+        for name in TENANTS:
+            self._put(name)
+        for number, left in enumerate(days):
+            place = ("mail", "fax", "shop")[number]
+            self._add("fabrikam" if place == "shop" else "contoso", place, left)
+        self._look()
+
+    @initialize(target=uids, days=st.integers(0, 40))
+    def first(self, days: int) -> Uid:
+        """One that everything can happen to from the start."""
+        return self._add("contoso", "mail", days)
+
+    # --- what happens in the directory ------------------------------------------------------------
+
+    @rule(target=uids, where=st.sampled_from(["mail", "fax", "shop"]), days=st.integers(-3, 70))
+    def add(self, where: str, days: int) -> Uid:
+        """A new key id: the first on its object, or beside an old one of the same name."""
+        return self._add("fabrikam" if where == "shop" else "contoso", where, days)
+
+    @rule(uid=uids, hours=st.sampled_from([-5 * 24, 3, 26, 9 * 24, 40 * 24, 400 * 24]))
+    def prolong(self, uid: Uid, hours: int) -> None:
+        """The same key id with another end."""
+        thing = self.it.truth.get(uid)
+        if thing is not None and thing.end is not None:
+            end = thing.end + timedelta(hours=hours)
+            self.it.truth[uid] = Thing(thing.place, thing.name, end)
+
+    @rule(uid=uids)
+    def delete(self, uid: Uid) -> None:
+        """Gone, or back again."""
+        if uid in self.it.truth:
+            del self.it.truth[uid]
+        elif uid in self.it.known:
+            self.it.truth[uid] = self.it.known[uid].thing
+
+    # --- what people ask for ----------------------------------------------------------------------
+
+    @rule(uid=uids, days=st.sampled_from([0.5, 2, 9, 30]))
+    def snooze(self, uid: Uid, days: float) -> None:
+        """Quiet for so many days, past the end or not."""
+        if self._is_open(uid):
+            end = self.it.known[uid].thing.end
+            until = self.house.now + timedelta(days=days)
+            past = end is not None and until > end
+            self.it.quiet[self.it.life(uid)] = Quiet(until, past_the_end=past)
+            self.house.silence(uid, days)
+
+    @rule(uid=uids)
+    def acknowledge(self, uid: Uid) -> None:
+        """Quiet until the next stage by the tenant's calendar."""
+        if not self._is_open(uid):
+            return
+        known, life = self.it.known[uid], self.it.life(uid)
+        zone = self._zone(uid[0])
+        level = known.thing.end and urgency(known.thing.end, self.house.now, zone)
+        if level is None or known.thing.end is None:
+            return
+        if not self.it.is_quiet(life, known.thing.end, level, self.house.now):
+            self.it.quiet[life] = Quiet(acked=level)
+        self.house.silence(uid, None)
+
+    @rule(
+        name=st.sampled_from(list(TENANTS)),
+        who=st.sampled_from(PEOPLE),
+        zone=st.sampled_from([None, *ZONES]),
+    )
+    def people(self, name: str, who: str, zone: str | None) -> None:
+        """A recipient comes, goes, or moves to another zone."""
+        people = self.it.people[name]
+        if who in people and zone is None:
+            del people[who]
+        else:
+            people[who] = zone
+        self._put(name)
+
+    # --- what breaks ------------------------------------------------------------------------------
+
+    @rule(
+        mood=st.sampled_from([BUSY, MUTE, GONE, OPEN, OPEN, OPEN]),
+        who=st.one_of(st.none(), st.sampled_from(PEOPLE)),
+    )
+    def mail(self, mood: str, who: str | None) -> None:
+        """The mail path breaks, or works again; an address is unknown, or known again."""
+        self.office.mood = mood
+        if who is not None:
+            self.office.unknown ^= {who}
+
+    @rule(name=st.sampled_from(list(TENANTS)), how=st.sampled_from(["whole", "part", "no"]))
+    def read(self, name: str, how: str) -> None:
+        """Reading a tenant fails, breaks off, or works."""
+        self.reading[name] = how
+
+    @rule(hours=st.sampled_from([-49, -24, -3, 5, 24, 100]))
+    def jump(self, hours: int) -> None:
+        """The clock is set; nothing runs meanwhile."""
+        self.house.now += timedelta(hours=hours)
+
+    # --- time goes by -----------------------------------------------------------------------------
+
+    @rule(hours=st.sampled_from([1, 5, 13, 24, 25, 49, 170, 24 * 16, 24 * 40]))
+    def live(self, hours: int) -> None:
+        """Some time passes with nobody there; then the product works as it should."""
+        self._live(hours, [])
+
+    @rule(days=st.integers(1, 3))
+    def live_on(self, days: int) -> None:
+        """Some days, one after the other."""
+        for _ in range(days):
+            self._live(24, [])
+
+    @rule(
+        hours=st.sampled_from([7, 24, 170]),
+        kills=st.lists(st.integers(0, 45), min_size=1, max_size=2),
+    )
+    def live_and_be_killed(self, hours: int, kills: list[int]) -> None:
+        """The same, with kills at any moment of the work."""
+        self._live(hours, kills)
+
+    def _live(self, hours: int, kills: list[int]) -> None:
+        """A scan, and two ticks of the warnings half an hour apart."""
+        now = self.house.now.replace(second=0) + timedelta(hours=hours)
+        self.house.now = now
+        self._look()
+        for kill_at in kills:
+            self._tick(kill_at)
+        self._tick()
+        before = self.house.dump()
+        self.house.tick()
+        assert self.house.dump() == before, "P24: a second tick changed something"
+        self.house.now += RETRY
+        self._tick()
+        self._all_is_told()
+
+    # --- how it is done ---------------------------------------------------------------------------
+
+    def _add(self, tenant: str, place: str, days: int) -> Uid:
+        self.numbers += 1
+        uid = tenant, f"{place}:{self.numbers}"
+        end = self.house.now.replace(minute=20, second=59) + timedelta(days=days, hours=7)
+        self.it.truth[uid] = Thing(place, f"secret of {place}", end)
+        return uid
+
+    def _put(self, name: str) -> None:
+        zone, hour = TENANTS[name]
+        self.house.put(name, zone, hour, self.it.people[name])
+        self.moved = True
+
+    def _zone(self, name: str) -> ZoneInfo:
+        return ZoneInfo(self.it.zones[name])
+
+    def _is_open(self, uid: Uid) -> bool:
+        known = self.it.known.get(uid)
+        return known is not None and not known.removed and known.thing.end is not None
+
+    def _look(self) -> None:
+        """Each tenant is read as well as it can be, and what is known is what was proven."""
+        for name in TENANTS:
+            how = self.reading[name]
+            there = {uid: thing for uid, thing in self.it.truth.items() if uid[0] == name}
+            if how == "part":
+                there = dict(list(there.items())[::2])
+            if how == "no":
+                self.house.fail(name)
+            else:
+                self.house.read(name, there, whole=how == "whole")
+                self.it.read(name, whole=how == "whole", seen=there, at=self.house.now)
+        wanted = {
+            (uid[0], name_of(uid, known.thing.place)): (known.life, known.removed, known.thing.end)
+            for uid, known in self.it.known.items()
+        }
+        assert self.house.known() == wanted, "P20, P21: what is known is not what was proven"
+
+    def _tick(self, kill_at: int | None = None) -> None:
+        self.house.now += timedelta(seconds=1)
+        while self.house.now in self.expected:  # so that a mail's date says which tick wrote it
+            self.house.now += timedelta(seconds=1)
+        now, seen = self.house.now, len(self.office.letters)
+        due = self.it.due(now)
+        wanted = self._rewritten(now) if self.moved else set()
+        lived = self.house.tick(kill_at)
+        self.kills += not lived
+        self.moved = False
+        rows = {mail.message_id: mail for mail in self.house.mails()}
+        new = self.office.letters[seen:]
+        self._receive([x for x in new if self._row(rows, x).date != now], rows)
+        perhaps = self._perhaps(rows.values(), before=now)
+        says = {run: set(self.it.says(run, now, perhaps)) for run in due}
+        self.expected[now] = wanted.union(*says.values())
+        self._receive([x for x in new if self._row(rows, x).date == now], rows)
+        if lived:
+            self._was_said(says, rows.values())
+            for run in due:
+                self.it.finish(run, now)
+
+    def _row(self, rows: dict[str, OutboxMail], letter: Letter) -> OutboxMail:
+        """The row of a letter, of one without warnings too."""
+        every = self.house.app.store.outbox
+        found = rows.get(letter.message_id)
+        return found or next(m for m in every(limit=10_000) if m.message_id == letter.message_id)
+
+    def _rewritten(self, now: datetime) -> set[Say]:
+        """What may be said anew where a waiting mail is taken back because somebody left."""
+        perhaps = self._perhaps(self.house.mails(), before=now)
+        runs = [run for run in self.it.runs() if run.slot(now) is not None]
+        return {say for run in runs for say in self.it.says(run, now, perhaps)}
+
+    def _perhaps(self, rows: Any, *, before: datetime) -> Perhaps:
+        """What may have been told by a copy that nobody answered for."""
+        found: Perhaps = {}
+        open_states = (OutboxState.PENDING, OutboxState.SENDING, OutboxState.WITHDRAWN)
+        for mail in rows:
+            if mail.possible_duplicate and mail.state in open_states and mail.date != before:
+                for say, covered in said_in(mail):
+                    key = say.heard, covered
+                    found[key] = max(found.get(key, -(10**6)), self._meant(say, mail).level)
+        return found
+
+    def _meant(self, say: Say, mail: OutboxMail) -> Say:
+        """The expectation that a warning fulfils; there must be one for its tick."""
+        wanted = self.expected.get(mail.date, set())
+        same = [w for w in wanted if (w.heard, w.kind, w.stage) == (say.heard, say.kind, say.stage)]
+        assert same, f"nobody had to say {say} on {mail.date}"
+        return same[0]
+
+    def _receive(self, letters: list[Letter], rows: dict[str, OutboxMail]) -> None:
+        """People read their mail."""
+        for letter in letters:
+            first = self.letters.setdefault(letter.message_id, letter)
+            if first is not letter:
+                self.copies += 1
+                assert first.raw == letter.raw, "P1: a copy that is another mail"
+            elif letter.message_id in rows:
+                mail = rows[letter.message_id]
+                assert letter.to == mail.recipient.lower()
+                for say, _ in said_in(mail):
+                    again = mail.possible_duplicate
+                    self.it.hear(self._meant(say, mail), perhaps_again=again)
+        lost = len(letters) if self.office.mood == MUTE else 0
+        self.lost_answers += lost
+        assert self.copies <= self.kills + self.lost_answers, "P1: more copies than kills"
+
+    def _was_said(self, says: dict[Run, set[Say]], rows: Any) -> None:
+        """P1 and P12: everything a run had to say was taken, or is on its way; nothing else is."""
+        open_rows = [m for m in rows if m.state in (OutboxState.PENDING, OutboxState.DEAD)]
+        for run, wanted in says.items():
+            mine = [
+                (mail, say)
+                for mail in open_rows
+                for say, _ in said_in(mail)
+                if mail.recipient.lower() == run.who and say.about[0] in run.tenants
+            ]
+            on_its_way = {(say.heard, say.kind, say.stage) for _, say in mine}
+            for say in wanted:
+                told = self.it.told.get(say.heard, -(10**6)) >= say.level
+                covered = say.kind == "covered" and say.heard in self.it.told_covered
+                waits = (say.heard, say.kind, say.stage) in on_its_way
+                assert (told and say.kind != "covered") or covered or waits, f"P1: lost {say}"
+            right = {(say.heard, say.kind, say.stage) for say in wanted}
+            for mail, say in mine:
+                if mail.state is OutboxState.PENDING and not mail.possible_duplicate:
+                    assert (say.heard, say.kind, say.stage) in right, f"P12: {say} waits still"
+
+    def _all_is_told(self) -> None:
+        """Where everything works nothing waits."""
+        if self.office.mood == OPEN:
+            unknown = self.office.unknown
+            left = [m for m in self.house.waiting() if m.recipient.lower() not in unknown]
+            assert not left, f"P1: waits although everything works: {left}"
+
+    def teardown(self) -> None:
+        """The end of this life."""
+        self.house.close()
