@@ -55,8 +55,7 @@ def forecast(
     if unread:
         print(f"Not in it, because never read yet: {', '.join(unread)}.", file=sys.stderr)
     if as_json:
-        shapes = [_shape(one) for one in coming] + [_report_shape(*one) for one in reports]
-        print_json(sorted(shapes, key=lambda shape: str(shape["at"])))
+        print_json([_shape(one) for one in coming])
         return
     mails = len({one.mail for one in coming})
     said = f"{many(len(notices), 'notice')}, {many(mails, 'mail')} with canaries and reports"
