@@ -88,6 +88,7 @@ class DefaultsTable(Strict):
     weekly_after_lapse: Weeks = 4
     recipients: tuple[RecipientField, ...] = ()
     shadow: Shadow = timedelta(days=14)
+    usage: bool = True
 
 
 class CloudTable(Strict):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -11,6 +12,7 @@ from zoneinfo import ZoneInfo
 from monitor.alarms import AlarmNews, AlarmWriter
 from monitor.decide import scan_alarm
 from monitor.errors import LapsewatchError, RemoteError
+from monitor.insights import topics_due
 from monitor.lifecycle import OwnCredential, own_uids
 from monitor.log import get
 from monitor.model import (
@@ -22,6 +24,7 @@ from monitor.model import (
     ScanRecord,
     Tenant,
     TenantHealth,
+    UsageFound,
 )
 from monitor.store import AlarmWrite, Store
 
@@ -44,6 +47,7 @@ class Scans:
         cloud: the cloud a tenant lives in.
         clock: the current instant, aware UTC.
         shadow: how long a tenant is in shadow once its consent has come.
+        usage: whether to ask when credentials were last used.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class Scans:
         cloud: Callable[[Tenant], Cloud],
         clock: Callable[[], datetime],
         shadow: timedelta = timedelta(0),
+        usage: bool = True,
     ) -> None:
         self._store = store
         self._alarms = alarms
@@ -64,13 +69,18 @@ class Scans:
         self._cloud = cloud
         self._clock = clock
         self._shadow = shadow
+        self._usage = usage
 
     async def attempt(self, reader: GraphReader, tenant: Tenant) -> Scan:
         """Read a tenant; whatever goes wrong becomes a record of its own."""
         started = self._clock()
         try:
             value = await asyncio.to_thread(self._credential, tenant.credential)
-            return await reader.scan(tenant, self._cloud(tenant), value, now=self._clock)
+            known = await asyncio.to_thread(self._store.insight, tenant.name)
+            topics = topics_due(known, started, usage=self._usage)
+            cloud = self._cloud(tenant)
+            scan = await reader.scan(tenant, cloud, value, now=self._clock, topics=topics)
+            return scan if self._usage or known.usage_at is None else _without_usage(scan)
         except LapsewatchError as error:
             cause = error.cause if isinstance(error, RemoteError) else "unknown"
             passing = isinstance(error, RemoteError) and not error.permanent
@@ -188,3 +198,9 @@ class Scans:
         alarm = self._alarm(tenant, now, record, AlarmChange.CLOSE)
         if alarm is not None:
             self._store.write_alarm(alarm)
+
+
+def _without_usage(scan: Scan) -> Scan:
+    """Let what is known of sign-ins grow old: nobody asks for them any more."""
+    at = scan.record.finished_at
+    return replace(scan, usage=UsageFound(at, problem="it is switched off in the settings"))

@@ -166,6 +166,7 @@ class App:
         return Scans(
             self.store, alarms=self.alarms, news=self.alarm_news, credential=self.credential,
             cloud=self.cloud, clock=self.clock, shadow=self.configuration.settings.defaults.shadow,
+            usage=self.configuration.settings.defaults.usage,
         )  # fmt: skip
 
     @cached_property

@@ -16,6 +16,7 @@ from monitor.model.facts import (
     TenantHealth,
     credential_uid,
 )
+from monitor.model.insights import Insight, Limit, PolicyFound, Topic, UsageFound
 from monitor.model.mails import (
     DIGESTS,
     OVERDUE_AFTER,
@@ -86,7 +87,9 @@ __all__ = [
     "FederatedCredential",
     "Finding",
     "HeldSlot",
+    "Insight",
     "Kind",
+    "Limit",
     "Mail",
     "MailKind",
     "Notice",
@@ -97,6 +100,7 @@ __all__ = [
     "OutboxCounts",
     "OutboxMail",
     "OutboxState",
+    "PolicyFound",
     "Probe",
     "PurgedTenant",
     "Receipt",
@@ -116,6 +120,8 @@ __all__ = [
     "Tenant",
     "TenantHealth",
     "TenantState",
+    "Topic",
+    "UsageFound",
     "WaitingMail",
     "WebSession",
     "credential_uid",

@@ -13,6 +13,7 @@ from monitor.store.drafts import Drafts
 from monitor.store.engine import BUSY_SECONDS, Database
 from monitor.store.examinations import Examinations
 from monitor.store.facts import Facts
+from monitor.store.insights import Insights
 from monitor.store.outbox import Outbox
 from monitor.store.probes import Probes
 from monitor.store.purge import Purge
@@ -31,6 +32,7 @@ class Store(
     Customers,
     Purge,
     Facts,
+    Insights,
     Runs,
     Outbox,
     Alarms,

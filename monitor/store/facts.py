@@ -28,6 +28,7 @@ from monitor.store import fold
 from monitor.store.alarms import AlarmWrite, apply_alarm
 from monitor.store.engine import Database, upsert
 from monitor.store.examinations import keep_examination
+from monitor.store.insights import Beside, keep_insights
 from monitor.store.ledger import all_health, last_complete_scans, record_attempt, scan_records
 from monitor.store.roster import hold_tenant
 from monitor.store.tables import CREDENTIAL, OBJECT, TENANT
@@ -82,6 +83,7 @@ class Facts:
             keep_examination(connection, record.tenant, "reading", examination)
             if facts:
                 _record_facts(connection, scan, zone, own, proven)
+            keep_insights(connection, scan)
             # A failure with an entry that was corrected meanwhile alarms nobody.
             corrected = (
                 watched is not None and not record.complete and _changed(connection, watched)
@@ -108,8 +110,9 @@ class Facts:
         with self._database.read() as connection:
             observed = last_complete_scans(connection, tenant)
             held = {(row.tenant, row.object_id): row for row in connection.execute(holders)}
+            beside = Beside(connection, tenant)
             found = [
-                _credential(row, held[row.tenant, row.object_id], observed[row.tenant])
+                _credential(row, held[row.tenant, row.object_id], observed[row.tenant], beside)
                 for row in connection.execute(query)
             ]
         return sorted(found, key=lambda credential: (credential.tenant, credential.uid))
@@ -302,7 +305,9 @@ def _narrow(
     return query if include_removed else query.where(table.c.removed_at.is_(None))
 
 
-def _credential(row: Row[Any], holder: Row[Any], observed_at: datetime | None) -> Credential:
+def _credential(
+    row: Row[Any], holder: Row[Any], observed_at: datetime | None, beside: Beside
+) -> Credential:
     return Credential(
         tenant=row.tenant,
         uid=row.uid,
@@ -322,11 +327,14 @@ def _credential(row: Row[Any], holder: Row[Any], observed_at: datetime | None) -
         own=row.own,
         managed_identity=holder.managed_identity,
         owners=_owners(holder.owners),
-        enabled=holder.enabled,
+        enabled=beside.enabled(holder),
         first_seen=row.first_seen,
         observed_at=(row.unproven_since or observed_at) if row.removed_at is None else None,
         removed_at=row.removed_at,
         proven=row.unproven_since is None,
+        last_used=beside.last_used(row),
+        usage_at=beside.usage_at(row),
+        limit=beside.limit(row, holder),
     )
 
 

@@ -61,7 +61,14 @@ def test_a_database_of_an_older_version_is_refused_until_an_upgrade_that_keeps_i
     with Store.open(store_url) as store:
         store.put_tenant(make.tenant(), now=make.now)
         with database.write() as connection:
-            for table in ("draft", "confirmation", "setup_link", "web_session"):
+            for table in (
+                "draft",
+                "confirmation",
+                "setup_link",
+                "web_session",
+                "insight",
+                "key_use",
+            ):
                 connection.execute(text(f"DROP TABLE {table}"))
             connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
         with pytest.raises(StoreError, match="is of an older version"):
