@@ -90,7 +90,7 @@ class Renderer:
         if not items:
             raise ValueError("a digest needs at least one notice")
         frame = Frame(recipient, zone, now, self._clouds, as_of, next_run)
-        ordered = digests.soonest_first(items)
+        ordered = digests.gravest_first(items)
         kind = MailKind.WELCOME if welcome else digests.digest_kind(ordered)
         for shown, lines in digests.SHOWN:
             view = digests.digest_view(

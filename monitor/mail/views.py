@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from monitor import severity
 from monitor.mail import guides, words
 from monitor.model import (
     UNKNOWN_AFTER,
@@ -106,7 +107,11 @@ def warned(item: DigestItem, frame: Frame) -> ItemView:
     ]
     if credential.own:
         facts.append(Fact("Take care", guides.OWN))
+    if notice.still_used and notice.successor is not None:
+        facts.append(Fact("Still used", still_used(credential, notice.successor, frame)))
+        facts.append(Fact("Newer one", _newer(notice.successor, frame)))
     facts += [
+        *weighed(credential, frame),
         Fact("Owner", _owners(credential)),
         Fact("Facts as of", _as_of(item.tenant, credential, frame)),
         Fact("Next reminder", _next_reminder(item, frame)),
@@ -126,6 +131,7 @@ def covered(tenant: Tenant, old: Credential, new: Credential | None, frame: Fram
         *_identity(old),
         Fact("Newer one", newer),
         Fact("What breaks", f"Whatever still uses the old {word}."),
+        *weighed(old, frame),
         Fact("Owner", _owners(old)),
         Fact("Facts as of", _as_of(tenant, old, frame)),
     )
@@ -142,6 +148,33 @@ def still_lapsed(tenant: Tenant, credential: Credential, frame: Frame) -> ItemVi
     )
     when = words.ending(frame.days_left(credential.end), lapsed=True)
     return _view(tenant, credential, frame, "LAPSED", "lapsed", when, facts)
+
+
+def weighed(credential: Credential, frame: Frame) -> tuple[Fact, ...]:
+    """What says how much a credential matters: whether its app works, its use, its lifetime."""
+    used, as_of = credential.last_used, credential.usage_at
+    days = None if used is None else -words.days_between(used, frame.now, frame.zone)
+    told = severity.use_words(credential, days)
+    if told and as_of is not None:
+        told += f" (as of {words.long_date(as_of, frame.zone)})"
+    facts = (
+        ("Disabled", severity.why(credential)),
+        ("Last used", told),
+        ("Policy", severity.policy_words(credential)),
+    )
+    return tuple(Fact(label, value) for label, value in facts if value)
+
+
+def still_used(old: Credential, new: Credential, frame: Frame) -> str:
+    """What is the matter with an old credential that something uses after its renewal."""
+    if old.last_used is None or new.start is None:
+        return "Something still uses the old one."
+    ago = words.relative_days(words.days_between(old.last_used, frame.now, frame.zone))
+    after = max(words.days_between(old.last_used, new.start, frame.zone), 1)
+    return (
+        f"Last sign-in {ago}, {after} {'day' if after == 1 else 'days'} after the newer one "
+        f"started. What uses it stops at its end on {frame.date(old.end)}."
+    )
 
 
 def _view(
@@ -233,6 +266,8 @@ def _as_of(tenant: Tenant, credential: Credential, frame: Frame) -> str:
 
 def _next_reminder(item: DigestItem, frame: Frame) -> str:
     day = next_day(item, frame)
+    if day is None and item.notice.still_used:
+        return "none; a newer one is in place"
     if day is None:
         return "none of its own; it stays in every digest until it is renewed or deleted"
     end = item.notice.credential.end
@@ -271,6 +306,8 @@ def _next_stage(item: DigestItem, frame: Frame) -> date | None:
     smaller = [days for days in tenant.thresholds if days < -urgency]
     if smaller:
         return end.date() - timedelta(days=max(smaller))
+    if notice.still_used:
+        return None
     run = words.local(frame.next_run or frame.now, frame.zone).time()
     late = end.time() > run and end.date() < date.max
     return end.date() + timedelta(days=1) if late else end.date()
