@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from monitor.model import CLOCK_SLACK, Insight, Topic
 
-ASK_EVERY = timedelta(hours=24)
+# Once a day: an hour less, so that the same scan of the next day asks and not the one after it.
+ASK_EVERY = timedelta(hours=23)
 
 
 def topics_due(known: Insight, now: datetime, *, usage: bool = True) -> frozenset[Topic]:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from monitor.findings import summary
 from monitor.model import Examination, Side, stage_label
+from monitor.severity import lives_too_long
 from monitor.status import CanaryRow, CredentialRow, StatusReport, TenantRow
 
 
@@ -97,6 +98,12 @@ def _credential_json(row: CredentialRow) -> dict[str, object]:
         "successor_key_id": row.successor.key_id if row.successor else None,
         "removed_at": _iso(credential.removed_at),
         "uid": credential.uid,
+        "last_used": _iso(credential.last_used),
+        "usage_as_of": _iso(credential.usage_at),
+        "still_used": row.still_used,
+        "disabled": credential.enabled is False,
+        "lifetime_allowed_days": credential.longest.days if credential.longest else None,
+        "lives_too_long": lives_too_long(credential),
     }
 
 

@@ -23,6 +23,7 @@ from monitor.model import (
     TenantState,
 )
 from monitor.model.customers import LostAccess
+from monitor.severity import still_used
 
 NEEDS_ACTION = (CredentialState.LAPSED, CredentialState.CRITICAL, CredentialState.WARNING)
 
@@ -69,6 +70,11 @@ class CredentialRow:
     def needs_action(self) -> bool:
         """Whether somebody has to do something; Microsoft rotates managed identities itself."""
         return self.state in NEEDS_ACTION and not self.credential.managed_identity
+
+    @property
+    def still_used(self) -> bool:
+        """Whether something signs in with it although a newer one is there."""
+        return self.successor is not None and still_used(self.credential, self.successor)
 
 
 @dataclass(frozen=True, slots=True)
