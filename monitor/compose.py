@@ -13,7 +13,7 @@ from monitor.decide import Decision, Reason, decide_run, tenant_state
 from monitor.inventory import Notes
 from monitor.lifecycle import has_lapsed, successors
 from monitor.links import LinkMaker, Offer
-from monitor.mail.digests import soonest_first
+from monitor.mail.digests import gravest_first
 from monitor.model import (
     CLOSINGS,
     Credential,
@@ -215,7 +215,7 @@ class Composer:
     def _offer(self, items: Sequence[DigestItem], recipient: str, now: datetime) -> Offer:
         if self._links is None:
             return Offer()
-        return self._links.offer(soonest_first(items), recipient, now)
+        return self._links.offer(gravest_first(items), recipient, now)
 
     def _blind(
         self, tenants: Sequence[Tenant], health: Mapping[str, TenantHealth], now: datetime

@@ -102,6 +102,7 @@ class DefaultsTable(Strict):
     owner_domains: tuple[Domain, ...] | None = None
     rate_per_minute: Rate = 30
     mails_per_hour: Rate = 10
+    usage: bool = True
 
 
 class CloudTable(Strict):

@@ -33,6 +33,7 @@ from monitor.model import (
     TenantState,
     Told,
 )
+from monitor.severity import STILL_USED_DAYS, warns_still_used
 from monitor.turns import NO_LEVEL, Key, closing, in_its_place, unexpected
 
 __all__ = [
@@ -55,6 +56,7 @@ class Reason(StrEnum):
     COVERED_SOON = "covered_soon"  # superseded, and ends within a week
     OVER = "over"  # a stage was told, and it is superseded, of a newer life, or gone
     FORBIDDEN = "forbidden"  # a rule says that it should not be there
+    STILL_USED = "still_used"  # superseded, and something signs in with it all the same
     # not said
     REMOVED = "removed"  # no longer in the directory
     MANAGED_IDENTITY = "managed_identity"  # Microsoft rotates it
@@ -251,15 +253,30 @@ def _judge_over(
 def _judge_superseded(
     one: Credential, newer: Credential, stage: Stage | None, days: int, run: _Run
 ) -> Decision:
-    """Rule 6: silent, but for one hint in the last week before the end."""
+    """Rule 6: silent, but for one hint in the last week, or warnings while it is still used."""
     if silence := _silence(one, stage, run):
         return Decision(one, None, silence, stage)
+    if warns_still_used(one, newer, run.now) and (used := _judge_still_used(one, newer, days, run)):
+        return used
     if days > COVERED_DAYS or has_lapsed(one.end, run.now):
         return Decision(one, None, Reason.SUPERSEDED, stage)
     if _told(one, run).covered:
         return Decision(one, None, Reason.COVERED_TOLD, stage)
     notice = Notice(one, MailKind.COVERED, Stage.threshold(days), NO_LEVEL, days, newer)
     return Decision(one, notice, Reason.COVERED_SOON, stage)
+
+
+def _judge_still_used(one: Credential, newer: Credential, days: int, run: _Run) -> Decision | None:
+    """What uses the old one stops at its end: the last stages before that are told."""
+    near = [threshold for threshold in run.tenant.thresholds if threshold <= STILL_USED_DAYS]
+    stage = run.stage_of(one.end, near, 0, run.now, run.zone)
+    if stage is None or stage.after_end:
+        return None
+    level = _told(one, run).level
+    if level is not None and level >= stage.urgency:
+        return Decision(one, None, _why_told(stage, level, days, run), stage)
+    notice = Notice(one, MailKind.REMINDER, stage, stage.urgency, days, newer)
+    return Decision(one, notice, Reason.STILL_USED, stage)
 
 
 def _judge_stage(

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from monitor.model import Credential, NoticeKey, Recipient, Tenant
 from monitor.recipients import Audience, RecipientRun, listener
+from monitor.severity import warns_still_used
 from monitor.turns import in_its_place, is_out_of_date
 
 
@@ -81,7 +82,10 @@ def untrue(
     known = {(one.tenant, one.uid): one for held in credentials.values() for one in held}
     newer = {}
     for held in credentials.values():
-        newer.update(in_its_place(held, now))
+        for key, one in in_its_place(held, now).items():
+            old = known[key]
+            if old.removed_at is not None or not warns_still_used(old, one, now):
+                newer[key] = one
     found = {}
     for mail, notices in waiting.items():
         wrong = [is_out_of_date(notice, known, newer) for notice in notices]

@@ -17,6 +17,8 @@ COLUMNS = (
     "tenant", "object_type", "object_id", "app_id", "app_name", "kind", "key_id", "name",
     "start", "end", "state", "days_left", "as_of", "stale", "owners", "own",
     "managed_identity", "needs_action", "successor_key_id", "removed_at", "uid", "note", "ignored",
+    "last_used", "usage_as_of", "still_used", "disabled", "lifetime_allowed_days",
+    "lives_too_long",
 )  # fmt: skip
 
 

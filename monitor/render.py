@@ -108,7 +108,7 @@ class Renderer:
             recipient, zone, now, self._clouds, as_of, next_run, actions or {}, handed_over or {},
             ignored, working_days,
         )  # fmt: skip
-        ordered = digests.soonest_first(items)
+        ordered = digests.gravest_first(items)
         kind = MailKind.WELCOME if welcome else digests.digest_kind(ordered)
         for shown, lines in digests.SHOWN:
             view = digests.digest_view(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -12,6 +13,7 @@ from monitor import shrink
 from monitor.alarms import AlarmNews, AlarmWriter
 from monitor.decide import scan_alarm
 from monitor.errors import LapsewatchError, RemoteError, StoreError
+from monitor.insights import topics_due
 from monitor.lifecycle import OwnCredential, own_uids
 from monitor.log import get
 from monitor.model import (
@@ -23,6 +25,7 @@ from monitor.model import (
     ScanRecord,
     Tenant,
     TenantHealth,
+    UsageFound,
 )
 from monitor.store import AlarmWrite, Store
 
@@ -47,6 +50,7 @@ class Scans:
         shadow: how long a tenant is in shadow once its consent has come.
         guard: a scan that misses more than so many percent of a tenant's credentials is
             held; 0: none is.
+        usage: whether to ask when credentials were last used.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class Scans:
         clock: Callable[[], datetime],
         shadow: timedelta = timedelta(0),
         guard: int = 0,
+        usage: bool = True,
     ) -> None:
         self._store = store
         self._alarms = alarms
@@ -69,13 +74,19 @@ class Scans:
         self._clock = clock
         self._shadow = shadow
         self._guard = guard
+        self._usage = usage
 
     async def attempt(self, reader: GraphReader, tenant: Tenant) -> Scan:
         """Read a tenant; whatever goes wrong becomes a record of its own."""
         started = self._clock()
         try:
             value = await asyncio.to_thread(self._credential, tenant.credential)
-            scan = await reader.scan(tenant, self._cloud(tenant), value, now=self._clock)
+            known = await asyncio.to_thread(self._store.insight, tenant.name)
+            topics = topics_due(known, started, usage=self._usage)
+            cloud = self._cloud(tenant)
+            scan = await reader.scan(tenant, cloud, value, now=self._clock, topics=topics)
+            if not self._usage and known.usage_at is not None:
+                scan = _without_usage(scan)
             return await asyncio.to_thread(self._guarded, scan)
         except StoreError as error:
             return self._failed(tenant, started, "unknown", str(error), passing=True)
@@ -227,3 +238,9 @@ class Scans:
         alarm = self._alarm(tenant, now, record, AlarmChange.CLOSE)
         if alarm is not None:
             self._store.write_alarm(alarm)
+
+
+def _without_usage(scan: Scan) -> Scan:
+    """Let what is known of sign-ins grow old: nobody asks for them any more."""
+    at = scan.record.finished_at
+    return replace(scan, usage=UsageFound(at, problem="it is switched off in the settings"))

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from monitor.findings import summary
 from monitor.model import BlindSpot, Examination, Note, Pulse, Side, stage_label
+from monitor.severity import lives_too_long
 from monitor.status import CanaryRow, CredentialRow, StatusReport, TenantRow
 
 
@@ -133,6 +134,12 @@ def _credential_json(row: CredentialRow) -> dict[str, object]:
         "uid": credential.uid,
         "note": _note_json(row.note),
         "ignored": row.ignored.reason if row.ignored else None,
+        "last_used": _iso(credential.last_used),
+        "usage_as_of": _iso(credential.usage_at),
+        "still_used": row.still_used,
+        "disabled": credential.enabled is False,
+        "lifetime_allowed_days": credential.longest.days if credential.longest else None,
+        "lives_too_long": lives_too_long(credential),
     }
 
 

@@ -23,6 +23,7 @@ from monitor.model import (
     Tenant,
     Told,
 )
+from monitor.severity import warns_still_used
 
 Key = tuple[str, str, int]  # tenant, uid, life
 Newer = Mapping[tuple[str, str], Credential]  # (tenant, uid) -> what took its place
@@ -73,8 +74,9 @@ def closing(
     """The word to somebody who was told a stage of a credential that this is over; else None.
 
     It is over when the same key has begun a newer life, when a newer one supersedes it (never so
-    for what Lapsewatch itself signs in with: the new value is not in Lapsewatch yet), and when it
-    is gone. `newer` is what `in_its_place` says; `told` is the recipient's.
+    for what Lapsewatch itself signs in with: the new value is not in Lapsewatch yet; and not while
+    something still signs in with the old one), and when it is gone. `newer` is what
+    `in_its_place` says; `told` is the recipient's.
     """
     life = _last_told(one, told)
     if life is None or not told[one.tenant, one.uid, life].open or one.managed_identity:
@@ -82,7 +84,7 @@ def closing(
     ended = replace(one, life=life)
     if life < one.life and one.removed_at is None:
         return Notice(ended, MailKind.RENEWED, Stage.threshold(0), NO_LEVEL, 0, one)
-    if one.removed_at is None and (newer is None or one.own):
+    if one.removed_at is None and (newer is None or one.own or warns_still_used(one, newer, now)):
         return None
     days = days_left(one.end, now, zone) or 0
     kind = MailKind.REMOVED if newer is None else MailKind.RENEWED

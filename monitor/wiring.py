@@ -176,6 +176,7 @@ class App:
         return Scans(
             self.store, alarms=self.alarms, news=self.alarm_news, credential=self.credential,
             cloud=self.cloud, clock=self.clock, shadow=table.shadow, guard=table.shrink_guard,
+            usage=table.usage,
         )  # fmt: skip
 
     @cached_property

@@ -213,6 +213,20 @@ def shrunk() -> Mail:
     )
 
 
+def still_used_item(days: int = 6, *, who: Tenant | None = None, **changes: Any) -> DigestItem:
+    """A notice that an old credential is in use although a newer one is in place."""
+    who = who or tenant()
+    old = credential(
+        days, tenant=who.name, last_used=NOW - timedelta(days=1), usage_at=READ, **changes
+    )
+    new = credential(
+        717, tenant=who.name, key_id="ffee0011-2233-4455-8677", name="2026",
+        start=NOW - timedelta(days=13),
+    )  # fmt: skip
+    stage = _stage(who, days)
+    return DigestItem(who, Notice(old, MailKind.REMINDER, stage, stage.urgency, days, new))
+
+
 def digest(*items: DigestItem, **changes: Any) -> Mail:
     """A digest as of this morning."""
     values: dict[str, Any] = {
@@ -483,6 +497,7 @@ def every_mail() -> Mapping[str, Mail]:
         "reminder-noted": digest(noted),
         "reminder-item": digest(watched()),
         "reminder-own": digest(own),
+        "reminder-still-used": digest(still_used_item()),
         "reminder-three": digest(
             item(20), saml, item(3, who=fabrikam, app_name=LONG_NAME), **aside
         ),

@@ -55,6 +55,7 @@ TITLES = {
     "graph.file": "Secret file for reading",
     "graph.expiry": "End of the credential for reading",
     "graph.lifetime": "Lifetime by the policy (reading)",
+    "graph.usage": "Last sign-ins of credentials",
     "graph.audience": "Single-tenant app (reading)",
     "graph.rights": "No more rights than needed (reading)",
     "smtp.file": "Secret file for sending",

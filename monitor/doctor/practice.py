@@ -23,6 +23,7 @@ NEEDED = {
     "graph": frozenset(
         {
             "Application.Read.All",
+            "AuditLog.Read.All",
             "CrossTenantInformation.ReadBasic.All",
             "DelegatedAdminRelationship.Read.All",
             "Directory.Read.All",
@@ -128,6 +129,8 @@ def judge_practice(
     _file(signed, notes)
     _expiry(seen, signed, notes)
     _lifetime(seen, signed, notes)
+    if signed.role == "graph":
+        _usage(seen, notes)
     _audience(seen, signed, notes)
     _rights(signed, mail, notes)
 
@@ -189,6 +192,17 @@ def _lifetime(seen: TargetSeen, signed: SignInSeen, notes: Notebook) -> None:
         notes.advised(name, told, "Make the next secret shorter: a longer one will be refused.")
     else:
         notes.ok(name, f"It lives {max(lives).days} of {found.secret_days:.0f} days allowed.")
+
+
+def _usage(seen: TargetSeen, notes: Notebook) -> None:
+    """Say whether it can be read which credential is still used; nothing depends on it."""
+    problem = seen.directory.usage_problem
+    if problem is None:
+        notes.skipped("graph.usage", "Entra cannot be read now.")
+    elif problem:
+        notes.skipped("graph.usage", f"Not known: {problem}. Warnings do without.")
+    else:
+        notes.ok("graph.usage", "Mails say when a credential was last used.")
 
 
 def _audience(seen: TargetSeen, signed: SignInSeen, notes: Notebook) -> None:

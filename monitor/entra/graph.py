@@ -20,7 +20,7 @@ from monitor.entra.single import read_object
 from monitor.entra.tenant_scan import TenantScan, failed_record
 from monitor.entra.token_source import TokenSource
 from monitor.errors import RemoteError
-from monitor.model import Cloud, ObjectType, Scan, Tenant
+from monitor.model import Cloud, ObjectType, Scan, Tenant, Topic
 from monitor.model.customers import CustomerList, Source
 from monitor.model.evidence import DirectorySeen, ObjectReading
 
@@ -57,6 +57,7 @@ class GraphReader:
         value: ResolvedCredential,
         *,
         now: Callable[[], datetime],
+        topics: frozenset[Topic] = frozenset(),
     ) -> Scan:
         """Read a tenant's applications and service principals with all their credentials.
 
@@ -69,12 +70,13 @@ class GraphReader:
             cloud: it lives in; the token goes to this cloud's Graph and nowhere else.
             value: what the app signs in with.
             now: the clock, aware and in UTC.
+            topics: what is asked for beside the lists.
         """
         async with self._places:
             started = now()
             try:
                 client = await self._client(cloud)
-                return await self._scan(client, tenant, cloud, value, now)
+                return await self._scan(client, tenant, cloud, value, now, topics)
             except RemoteError as error:
                 return Scan(failed_record(tenant, started, now(), error))
 
@@ -135,9 +137,10 @@ class GraphReader:
         cloud: Cloud,
         value: ResolvedCredential,
         now: Callable[[], datetime],
+        topics: frozenset[Topic],
     ) -> Scan:
         async with self._calls(client, tenant, cloud, value, now) as calls:
-            return await TenantScan(tenant, calls, self._turn, now).run()
+            return await TenantScan(tenant, calls, self._turn, now, topics).run()
 
     async def look(
         self,
@@ -223,6 +226,7 @@ class GraphReader:
             for object_id in object_ids:
                 await lookup.object(object_id)
             await lookup.policy()
+            await lookup.usage()
 
     @asynccontextmanager
     async def _calls(

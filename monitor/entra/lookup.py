@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-import msgspec
-
 from monitor.entra.calls import GraphCalls, RefusedError
 from monitor.entra.failures import graph_error
+from monitor.entra.insights import UsageReport, read_json, why_unknown
+from monitor.entra.policy import POLICY_PATH, limits_of
 from monitor.entra.values import clean, parse_date
 from monitor.errors import RemoteError
 from monitor.model.evidence import AppSeen, DirectorySeen, Held
@@ -67,11 +67,21 @@ class Lookup:
     async def policy(self) -> None:
         """Read how long a client secret may live (Policy.Read.ApplicationConfiguration)."""
         try:
-            found = await self._get("policies/defaultAppManagementPolicy", "the app policy")
+            found = await self._get(POLICY_PATH, "the app policy")
         except RemoteError as error:
             self._seen.policy_problem = error.message
             return
-        self._seen.secret_days = _longest(found)
+        limit = limits_of(found).secret
+        self._seen.secret_days = limit.longest / timedelta(days=1) if limit else None
+
+    async def usage(self) -> None:
+        """Find out whether the report of the last sign-ins can be read (AuditLog.Read.All)."""
+        try:
+            await UsageReport(self._calls, {}).first_page()
+        except RemoteError as error:
+            self._seen.usage_problem = why_unknown(error)
+        else:
+            self._seen.usage_problem = ""
 
     async def _maybe(self, path: str, what: str) -> dict[str, Any] | None:
         """The object; {} where there is none, None where nobody can say."""
@@ -86,20 +96,7 @@ class Lookup:
         return None
 
     async def _get(self, path: str, what: str, *, tries: int = 1) -> dict[str, Any]:
-        async def use(body: bytes) -> dict[str, Any]:
-            try:
-                found = msgspec.json.decode(body)
-            except (ValueError, RecursionError) as error:
-                shown = body[:600].decode("utf-8", "replace")
-                cause = "html_instead_of_json" if shown.lstrip()[:1] == "<" else "malformed_page"
-                told = f"The answer to {what} is no JSON."
-                raise graph_error(cause, told, evidence=self._calls.shown(shown)) from error
-            if not isinstance(found, dict):
-                raise graph_error("malformed_page", f"The answer to {what} is no object.")
-            return found
-
-        builder = self._calls.graph.applications.with_url(f"{self._calls.base_url}/{path}")
-        return await self._calls.read(builder, what, use, tries=tries)
+        return await read_json(self._calls, f"{self._calls.base_url}/{path}", what, tries=tries)
 
 
 def _app(found: Mapping[str, Any]) -> AppSeen:
@@ -134,31 +131,6 @@ def _instant(entry: Mapping[str, Any], name: str) -> datetime | None:
         return parse_date(entry.get(name))
     except (ValueError, TypeError):
         return None
-
-
-def _longest(policy: Mapping[str, Any]) -> float | None:
-    """The longest life of a secret in days by the policy; None where it sets none.
-
-    Fact: https://learn.microsoft.com/graph/api/resources/passwordcredentialconfiguration
-    """
-    if policy.get("isEnabled") is not True:
-        return None
-    rules = policy.get("applicationRestrictions")
-    found = [
-        days
-        for rule in _dicts(rules.get("passwordCredentials") if isinstance(rules, dict) else None)
-        if rule.get("restrictionType") == "passwordLifetime" and rule.get("state") == "enabled"
-        if (days := _days(rule.get("maxLifetime"))) is not None
-    ]
-    return min(found) if found else None
-
-
-def _days(text: object) -> float | None:
-    """The days of an ISO 8601 duration of days, such as P90D; None for any other."""
-    if not isinstance(text, str) or not text.startswith("P"):
-        return None
-    digits = text[1:].partition("D")[0]
-    return float(digits) if digits.isascii() and digits.isdigit() else None
 
 
 def _dicts(entries: object) -> list[dict[str, Any]]:

@@ -150,7 +150,7 @@ class Collection(Generic[T]):
         """
         shown = brief(self._calls.shown(str(link)), 200)
         base = self._calls.base_url
-        if not isinstance(link, str) or not _is_within(link, base):
+        if not isinstance(link, str) or not is_within(link, base):
             raise self._incomplete(f"points outside {base}: {shown}")
         if not _leads_to(link, self._name):
             raise self._incomplete(f"points to something else: {shown}")
@@ -172,7 +172,7 @@ def _leads_to(link: str, name: str) -> bool:
     return bool(parts) and parts[-1].lower() == name.lower()
 
 
-def _is_within(link: str, base: str) -> bool:
+def is_within(link: str, base: str) -> bool:
     """Whether a link is absolute and leads to the API's own scheme, host, port and path."""
     if _ODD.search(link):
         return False

@@ -11,10 +11,11 @@ from monitor.entra.decode import Report, decode_application, decode_service_prin
 from monitor.entra.discovery import PartnerLists, relationship_objects
 from monitor.entra.extras import OWNERS_AHEAD, add_federated, add_owners
 from monitor.entra.failures import graph_error
+from monitor.entra.insights import read_policy, read_usage
 from monitor.entra.kinds import joined
 from monitor.entra.paging import Collection
 from monitor.errors import RemoteError
-from monitor.model import ObjectType, ObservedObject, Scan, ScanRecord, Tenant
+from monitor.model import ObjectType, ObservedObject, Scan, ScanRecord, Tenant, Topic
 from monitor.model.customers import Source
 
 APPLICATION_FIELDS = (
@@ -38,12 +39,19 @@ class TenantScan:
         calls: its door to Graph.
         turn: held while decoding; shared by all scans of the process.
         now: the clock.
+        topics: what is asked for beside the lists.
     """
 
     def __init__(
-        self, tenant: Tenant, calls: GraphCalls, turn: asyncio.Lock, now: Callable[[], datetime]
+        self,
+        tenant: Tenant,
+        calls: GraphCalls,
+        turn: asyncio.Lock,
+        now: Callable[[], datetime],
+        topics: frozenset[Topic] = frozenset(),
     ) -> None:
         self._tenant = tenant
+        self._topics = topics
         self._calls = calls
         self._now = now
         self._started = now()
@@ -71,8 +79,13 @@ class TenantScan:
         await add_owners(self._calls, objects, self._now(), self._report, self._ahead())
         if self._tenant.partner:
             objects |= await self._read_relationships()
+        policy = usage = None
+        if Topic.POLICY in self._topics:
+            policy = await read_policy(self._calls, self._report, self._now())
+        if Topic.USAGE in self._topics:
+            usage = await read_usage(self._calls, self._report, self._now())
         unread = frozenset({ObjectType.RELATIONSHIP} if self._unseen else ())
-        return Scan(self._record(objects), tuple(objects.values()), unread)
+        return Scan(self._record(objects), tuple(objects.values()), unread, policy, usage)
 
     def _ahead(self) -> timedelta:
         """How near an end must be for its owners to matter: as far as the stages reach."""

@@ -9,6 +9,7 @@ from monitor.mail import closings, guides, renewals, views, welcomes, words
 from monitor.mail.guides import Guide
 from monitor.mail.views import TONES, BlindView, DigestItem, Frame, ItemView, is_lapsed
 from monitor.model import CLOSINGS, Credential, MailKind, Notice, Tenant, TenantHealth
+from monitor.severity import severity
 
 # What needs action in full: more would bury the first ones. The rest follow in a line each, all
 # of them in the text part. The HTML part gets fewer of both where it would become too big.
@@ -103,7 +104,7 @@ def digest_view(
     shown: int = SHOWN[0][0],
     lines: int = SHOWN[0][1],
 ) -> DigestView:
-    """Everything that one digest says; `items` are its notices, soonest first.
+    """Everything that one digest says; `items` are its notices, gravest first.
 
     `shown` caps what is told in full, `lines` the lines that follow in the HTML part; what is
     only good to know gets less room than that.
@@ -193,6 +194,8 @@ def _aside(
 def _foot(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> tuple[str, ...]:
     where = words.defang(place(items))
     first = "Already renewed? The next scan sees it, and the reminders end."
+    if items and all(item.notice.still_used for item in items):
+        first = "Once the old one is deleted, the next scan sees it, and the reminders end."
     if kind in _TURNS:
         first = closings.foot(kind)
     if kind is MailKind.COVERED:
@@ -221,13 +224,14 @@ def digest_kind(items: Sequence[DigestItem]) -> MailKind:
     return next((kind for kind in order if kind in kinds), MailKind.REMOVED)
 
 
-def soonest_first(items: Sequence[DigestItem]) -> list[DigestItem]:
-    """By end, then by name, so that equal digests look equal."""
+def gravest_first(items: Sequence[DigestItem]) -> list[DigestItem]:
+    """By severity, then by end, then by name, so that equal digests look equal."""
 
-    def order(item: DigestItem) -> tuple[bool, float, str, str, str]:
-        credential = item.notice.credential
-        end = credential.end.timestamp() if credential.end else 0.0
-        return credential.end is None, end, item.tenant.name, credential.app_name, credential.uid
+    def order(item: DigestItem) -> tuple[int, bool, float, str, str, str]:
+        one = item.notice.credential
+        grave = severity(one, item.notice.successor)
+        end = one.end.timestamp() if one.end else 0.0
+        return grave, one.end is None, end, item.tenant.name, one.app_name, one.uid
 
     return sorted(items, key=order)
 
@@ -245,8 +249,8 @@ def shared_guides(items: Sequence[DigestItem]) -> tuple[Guide, ...]:
     found: dict[str, Guide] = {}
     for item in items:
         # In a few cards each has its own last step; rows name the places beside each one.
-        note = item.note if len(items) <= CARDS else None
-        steps = guides.guide(only, item.notice.credential, note)
+        one, note = item.notice.credential, item.note if len(items) <= CARDS else None
+        steps = guides.moving(one) if item.notice.still_used else guides.guide(only, one, note)
         found.setdefault(steps.key, steps)
     return tuple(found.values())
 
@@ -276,24 +280,26 @@ def with_forms(
 
 
 def headline(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> Headline:
-    """The headline of a digest; `items` are its main ones, soonest first."""
+    """The headline of a digest; `items` are its main ones, gravest first."""
     # The subject of LAPSED speaks of what has lapsed, and only counts the rest.
     lead = [item for item in items if kind is not MailKind.LAPSED or is_lapsed(item.notice)]
     notice = lead[0].notice
+    soonest = min((item.notice for item in lead), key=lambda each: each.days_left)
     rest = len(items) - len(lead)
+    old, used = ("old ", ", still used") if notice.still_used else ("", "")
     return Headline(
         word=_WORDS.get(kind, "ACTION"),
-        tone=tone(kind, notice),
+        tone=tone(kind, soonest),
         verdict=_verdict(kind, lead, rest, frame),
         action=_action(kind, items, frame),
         app=words.plain(notice.credential.app_name) or "(no name)",
-        kind=words.thing(notice.credential),
+        kind=old + words.thing(notice.credential),
         ending=closings.ending(lead[0], frame)
         if kind in _TURNS
-        else words.ending(notice.days_left, is_lapsed(notice)),
+        else words.ending(notice.days_left, is_lapsed(notice)) + used,
         short_date=_short_date(notice, frame),
         counted=_counted(kind, lead),
-        first=words.relative_days(notice.days_left),
+        first=words.relative_days(soonest.days_left),
         rest=rest,
         where=place(items),
         single=len(lead) == 1,
@@ -317,6 +323,11 @@ def _short_date(notice: Notice, frame: Frame) -> str:
         return "no end date"
     today = words.local(frame.now, frame.zone).date()
     return words.short_day(words.local(notice.credential.end, frame.zone).date(), today)
+
+
+def _first(items: Sequence[DigestItem]) -> str:
+    """When the first of them ends, which need not be the gravest."""
+    return words.relative_days(min(item.notice.days_left for item in items))
 
 
 def _counted(kind: MailKind, items: Sequence[DigestItem]) -> str:
@@ -343,12 +354,14 @@ def _one(kind: MailKind, item: DigestItem, rest: int) -> str:
         return (
             f"The old {what} ends {words.relative_days(notice.days_left)}. A newer one is in place."
         )
+    if notice.still_used:
+        return f"The old {what} is still used, and ends {words.relative_days(notice.days_left)}."
     return f"The {what} {words.ending(notice.days_left, is_lapsed(notice))}.{_others(rest)}"
 
 
 def _many(kind: MailKind, items: Sequence[DigestItem], rest: int) -> str:
     where = words.defang(place(items))
-    counted, first = _counted(kind, items), words.relative_days(items[0].notice.days_left)
+    counted, first = _counted(kind, items), _first(items)
     if kind is MailKind.LAPSED:
         return f"{counted} in {where} have expired.{_others(rest)}"
     if kind is MailKind.COVERED:
@@ -368,6 +381,8 @@ def _action(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> str:
     it, one = ("it", "the old one") if len(items) == 1 else ("them", "the old ones")
     if kind is MailKind.COVERED:
         return f"Make sure that nothing uses {one} any more, then delete {it}."
+    if all(item.notice.still_used for item in items):
+        return f"Find what uses {one}, give it the newer one before the end, then delete {one}."
     when = "now" if kind is MailKind.LAPSED else "before the end"
     if all(item.notice.credential.own for item in items):
         return f"Renew {it} {when}, and put the new value into Lapsewatch."

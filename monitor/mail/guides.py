@@ -302,6 +302,20 @@ def unexpected_steps(word: str) -> tuple[str, ...]:
     )
 
 
+def moving(credential: Credential) -> Guide:
+    """What is left to do when a newer one is there and something still uses the old one."""
+    word = kind_word(credential.kind)
+    return Guide(
+        key=f"moving/{credential.kind}",
+        title=f"Old {word} that is still used after its renewal",
+        steps=(
+            "Find what uses it: open the app's sign-in log in Entra and look for the old key id.",
+            "Give it the newer one. Check that the log then shows the key id of the newer one.",
+            f"Delete the old {word}.",
+        ),
+    )
+
+
 def covered_steps(word: str) -> tuple[str, ...]:
     """What is left to do when a newer credential is already there."""
     return (

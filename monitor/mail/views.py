@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from monitor import severity
 from monitor.mail import guides, notes, renewals, words
 from monitor.mail.renewals import Command
 from monitor.model import (
@@ -141,7 +142,11 @@ def warned(item: DigestItem, frame: Frame, *, card: bool = False) -> ItemView:
     given = frame.handed_over.get((item.tenant.name, credential.uid, credential.life))
     if given is not None:
         facts.append(Fact("Handed over", _handed_over(given, frame)))
+    if notice.still_used and notice.successor is not None:
+        facts.append(Fact("Still used", still_used(credential, notice.successor, frame)))
+        facts.append(Fact("Newer one", _newer(notice.successor, frame)))
     facts += [
+        *weighed(credential, frame),
         Fact("Owner", _owners(credential, item.note)),
         Fact("Facts as of", _as_of(item.tenant, credential, frame)),
         Fact("Next reminder", _next_reminder(item, frame)),
@@ -172,6 +177,7 @@ def covered(tenant: Tenant, old: Credential, new: Credential | None, frame: Fram
         *_identity(old),
         Fact("Newer one", newer),
         Fact("What breaks", f"Whatever still uses the old {word}."),
+        *weighed(old, frame),
         Fact("Owner", _owners(old)),
         Fact("Facts as of", _as_of(tenant, old, frame)),
     )
@@ -261,6 +267,33 @@ def unexpected(item: DigestItem, frame: Frame) -> ItemView:
     when = f"first seen {day}".strip()
     shown = _view(item.tenant, one, frame, "UNEXPECTED", "critical", when, facts)
     return replace(shown, date=seen)
+
+
+def weighed(credential: Credential, frame: Frame) -> tuple[Fact, ...]:
+    """What says how much a credential matters: whether its app works, its use, its lifetime."""
+    used, as_of = credential.last_used, credential.usage_at
+    days = None if used is None else -words.days_between(used, frame.now, frame.zone)
+    told = severity.use_words(credential, days)
+    if told and as_of is not None:
+        told += f" (as of {words.long_date(as_of, frame.zone)})"
+    facts = (
+        ("Disabled", severity.why(credential)),
+        ("Last used", told),
+        ("Policy", severity.policy_words(credential)),
+    )
+    return tuple(Fact(label, value) for label, value in facts if value)
+
+
+def still_used(old: Credential, new: Credential, frame: Frame) -> str:
+    """What is the matter with an old credential that something uses after its renewal."""
+    if old.last_used is None or new.start is None:
+        return "Something still uses the old one."
+    ago = words.relative_days(words.days_between(old.last_used, frame.now, frame.zone))
+    after = max(words.days_between(old.last_used, new.start, frame.zone), 1)
+    return (
+        f"Last sign-in {ago}, {after} {'day' if after == 1 else 'days'} after the newer one "
+        f"started. What uses it stops at its end on {frame.date(old.end)}."
+    )
 
 
 def _view(
@@ -360,6 +393,8 @@ def _as_of(tenant: Tenant, credential: Credential, frame: Frame) -> str:
 
 def _next_reminder(item: DigestItem, frame: Frame) -> str:
     day = next_day(item, frame)
+    if day is None and item.notice.still_used:
+        return "none; a newer one is in place"
     if day is None:
         return "none of its own; it stays in every digest until it is renewed or deleted"
     end = item.notice.credential.end
@@ -399,6 +434,8 @@ def _next_stage(item: DigestItem, frame: Frame) -> date | None:
     smaller = [days for days in tenant.thresholds if days < -urgency]
     if smaller:
         return frame.working(end.date() - timedelta(days=max(smaller)), forward=False)
+    if notice.still_used:
+        return None
     run = words.local(frame.next_run or frame.now, frame.zone).time()
     late = end.time() > run and end.date() < date.max
     lapse = end.date() + timedelta(days=1) if late else end.date()

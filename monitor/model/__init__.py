@@ -17,6 +17,7 @@ from monitor.model.facts import (
     TenantHealth,
     credential_uid,
 )
+from monitor.model.insights import Insight, Limit, PolicyFound, Topic, UsageFound
 from monitor.model.inventory import Item, Note, Reading, Served, Sort, WatchedItem
 from monitor.model.mails import (
     CLOSINGS,
@@ -116,8 +117,10 @@ __all__ = [
     "Forbid",
     "HeldSlot",
     "Ignore",
+    "Insight",
     "Item",
     "Kind",
+    "Limit",
     "Mail",
     "MailKind",
     "Mode",
@@ -132,6 +135,7 @@ __all__ = [
     "OutboxState",
     "Owner",
     "Policy",
+    "PolicyFound",
     "Probe",
     "Pulse",
     "PurgedTenant",
@@ -159,6 +163,8 @@ __all__ = [
     "TenantHealth",
     "TenantState",
     "Told",
+    "Topic",
+    "UsageFound",
     "WaitingMail",
     "WatchedItem",
     "WebSession",

@@ -105,6 +105,8 @@ class DirectorySeen:
         app_object: whether each asked object id is an app registration's.
         secret_days: how long a secret may live by the directory's policy; None without a rule.
         policy_problem: why the policy could not be read; empty where it was.
+        usage_problem: why the last sign-ins cannot be read; empty where they can, None where
+            nobody looked.
         unread: why look-ups failed, by what was looked for.
         server_time: by Graph's clock.
         asked_at: our clock when `server_time` was read.
@@ -117,6 +119,7 @@ class DirectorySeen:
     app_object: dict[str, bool] = field(default_factory=dict)
     secret_days: float | None = None
     policy_problem: str = ""
+    usage_problem: str | None = None
     unread: dict[str, str] = field(default_factory=dict)
     server_time: datetime | None = None
     asked_at: datetime | None = None

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Literal
 
+from monitor.model.insights import Limit, PolicyFound, UsageFound
 from monitor.model.routing import Owner
 from monitor.model.words import Kind, ObjectType
 
@@ -106,12 +107,14 @@ class Scan:
     A scan that broke off has no objects. One that read every page, but could not make out some
     entry, has the others: what is new among them is worth a warning, but nothing is proven.
     Of the types in `unread` not all was looked at: what is known of them stays, and is not proven
-    anew.
+    anew. `policy` and `usage` are None where they were not asked for.
     """
 
     record: ScanRecord
     objects: tuple[ObservedObject, ...] = ()
     unread: frozenset[ObjectType] = frozenset()
+    policy: PolicyFound | None = None
+    usage: UsageFound | None = None
 
 
 def credential_uid(object_id: str, kind: Kind, slot: str) -> str:
@@ -137,7 +140,9 @@ class Credential:
     same keyId. `own` marks a credential that Lapsewatch itself signs in with. `observed_at` is
     when the last complete scan saw it; `removed_at` when one no longer did. `proven` is False
     while only incomplete scans saw it: then `observed_at` is when the first of them did, it is
-    warned about like any other, and it silences no other.
+    warned about like any other, and it silences no other. `last_used` is its last sign-in on
+    record, as of `usage_at`, which is None where nobody can tell. `limit` is the longest lifetime
+    that the directory allows for a new one; None: there is none, or it is not known.
     """
 
     tenant: str
@@ -165,6 +170,14 @@ class Credential:
     proven: bool = True
     people: tuple[Owner, ...] | None = None
     notify: tuple[str, ...] = ()
+    last_used: datetime | None = None
+    usage_at: datetime | None = None
+    limit: Limit | None = None
+
+    @property
+    def longest(self) -> timedelta | None:
+        """How long a successor may live; None: as long as one likes, as far as is known."""
+        return self.limit.longest if self.limit is not None else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,12 @@ class Notice:
     successor: Credential | None = None
     reason: str = ""
 
+    @property
+    def still_used(self) -> bool:
+        """Whether it warns of an old credential that is in use although a newer one is there."""
+        newer = self.successor is not None and not self.credential.own
+        return newer and self.kind is MailKind.REMINDER
+
 
 @dataclass(frozen=True, slots=True)
 class NoticeKey:

@@ -31,10 +31,11 @@ from .partners import LISTS, context, entries, entry_json
 from .replies import HttpRoom, Reply, from_fault, json_reply
 from .sendmail import SEND_MAIL, SENDERS, RefusedMailError, take_mail
 from .tokens import GRAPH, BadTokenError, TokenDesk
+from .usage import REPORT, refusal, sign_in_entries
 from .wire import federated_json, organization_json, owner_json, password_json, policy_json
 from .world import App, Secret, ServicePrincipal, Tenant, World
 
-_ROOT = re.compile(r"/+v1\.0/+")
+_ROOT = re.compile(r"/+(v1\.0|beta)/+")
 _OBJECT = re.compile(
     r"/(?P<set>applications|servicePrincipals)"
     r"(?:/(?P<id>[^/()]+)|\(appId='(?P<app_id>[^']+)'\))(?:/(?P<rest>.+))?"
@@ -76,6 +77,7 @@ class Graph(HttpRoom):
         """Check the bearer, then a fault, then the budget, then the path."""
         fault: Fault | None = None
         path = _ROOT.sub("/", unquote(request.url.path), count=1)
+        beta = "/beta/" in request.url.path
         try:
             tenant, roles = self._caller(request)
             self.calls.add(tenant.name, f"{request.method} {path}")
@@ -85,8 +87,14 @@ class Graph(HttpRoom):
             if instead is not None:
                 return self._stamped(request, instead), fault
             units = _cost(path, options)
-            self._spend(tenant, units)
-            _allow(request.method, path, roles)
+            self._spend(tenant.name, units, tenant.resource_units)
+            if path == REPORT and beta:
+                refused = refusal(tenant, roles)
+                if refused is not None:
+                    raise _GraphError(*refused)
+                self._spend(f"{tenant.name} reports", 1, tenant.report_requests)
+            else:
+                _allow(request.method, path, roles)
             reply = await self._route(request, tenant, path, options, fault)
             reply.headers["x-ms-resource-unit"] = str(units)
         except BadQueryError as error:
@@ -130,6 +138,8 @@ class Graph(HttpRoom):
             body, now = await request.body(), self.clock.now()
             take_mail(tenant, sends["user"], body, self.inbox, now)
             return Reply(202, b"", {}, "text/plain")
+        if path == REPORT and "/beta/" in request.url.path:
+            return self._usage(request, tenant, options, fault)
         if path in LISTS:
             return self._partner_list(request, tenant, path, options, fault)
         if found := _COLLECTION.fullmatch(path):
@@ -186,6 +196,17 @@ class Graph(HttpRoom):
         )  # fmt: skip
         return json_reply({"@odata.context": context(path, query.select), **page})
 
+    def _usage(
+        self, request: Request, tenant: Tenant, options: dict[str, str], fault: Fault | None
+    ) -> Reply:
+        """When each credential was last used."""
+        query = read_query(options, tenant, frozenset())
+        base = f"{request.url.scheme}://{request.url.netloc}/beta{REPORT}"
+        listed = sign_in_entries(tenant, self.clock.now())
+        page = one_page(base, query, tenant, listed, lambda entry: entry, fault)
+        context = "https://graph.microsoft.com/beta/$metadata#reports/appCredentialSignInActivities"
+        return json_reply({"@odata.context": context, **page})
+
     async def _change(
         self, request: Request, tenant: Tenant, item: App | ServicePrincipal, rest: str
     ) -> Reply:
@@ -221,17 +242,17 @@ class Graph(HttpRoom):
         context = "https://graph.microsoft.com/v1.0/$metadata#microsoft.graph.passwordCredential"
         return {"@odata.context": context, **password_json(secret), "secretText": value}
 
-    def _spend(self, tenant: Tenant, units: int) -> None:
-        """Throttle by resource units; waiting is real, so this counts by the real clock."""
-        if tenant.resource_units is None:
+    def _spend(self, purse: str, units: int, allowed: int | None) -> None:
+        """Throttle what one purse pays for; waiting is real, so this counts by the real clock."""
+        if allowed is None:
             return
         now = time.monotonic()
-        since, spent = self._spent.get(tenant.name, (now, 0))
+        since, spent = self._spent.get(purse, (now, 0))
         if now - since >= _WINDOW:
             since, spent = now, 0
-        if spent + units > tenant.resource_units:
+        if spent + units > allowed:
             raise _GraphError(429, "TooManyRequests", "Too many requests.")
-        self._spent[tenant.name] = (since, spent + units)
+        self._spent[purse] = (since, spent + units)
 
     def _stamped(self, request: Request, reply: Reply) -> Reply:
         """The headers that every answer of the directory has."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from .reach import OPERATOR, ExpectedCanary, canaries_of, over, readable, senders_of
+from .usage import READERS
 from .world import App, Operator, ServicePrincipal, Tenant, World
 
 
@@ -71,7 +72,7 @@ def expect(world: World, now: datetime) -> Expected:
     for tenant in world.tenants:
         if tenants[tenant.name] != "ok":
             continue
-        for item, state in _judged(tenant, now):
+        for item, _, state in _judged(tenant, now):
             left = _days_between(now, item.end, tenant.zone) if item.end else None
             credentials.append(
                 ExpectedCredential(
@@ -90,11 +91,11 @@ def expect(world: World, now: datetime) -> Expected:
     return Expected(tenants, sorted(credentials, key=str), canaries, mails, aliases)
 
 
-def _judged(tenant: Tenant, now: datetime) -> Iterator[tuple[_Item, str]]:
-    """Every credential with its state."""
+def _judged(tenant: Tenant, now: datetime) -> Iterator[tuple[_Item, list[_Item], str]]:
+    """Every credential, what is on the same object, and its state."""
     for group in _items_by_object(tenant):
         for item in group:
-            yield item, _state(item, group, tenant, now)
+            yield item, group, _state(item, group, tenant, now)
 
 
 def _items_by_object(tenant: Tenant) -> Iterator[list[_Item]]:
@@ -106,6 +107,29 @@ def _items_by_object(tenant: Tenant) -> Iterator[list[_Item]]:
     for kept in tenant.dates:
         mark = f"item-{hashlib.sha256(kept.name.encode()).hexdigest()[:12]}"
         yield [_Item("item", mark, "item", (mark,), None, kept.end, None, False, False)]
+
+
+def _uses_are_told(tenant: Tenant) -> bool:
+    """Whether Lapsewatch's app may read the report of sign-ins here."""
+    principal = tenant.principal(tenant.monitor.client_id) if tenant.monitor else None
+    roles = set(principal.graph_roles) if principal else set()
+    return tenant.has_reports and tenant.premium and bool(roles & READERS)
+
+
+def _still_used(tenant: Tenant, item: _Item, group: list[_Item], now: datetime) -> bool:
+    """Whether something signs in with an old one although a newer one has been there for days."""
+    habit = tenant.sign_ins.get(item.key_ids[0])
+    if habit is None or not _uses_are_told(tenant) or item.kind not in ("secret", "certificate"):
+        return False
+    used = now - habit if isinstance(habit, timedelta) else habit
+    newest = max(
+        (o for o in group if o.kind == item.kind and not over(o.end, now) and o.start
+         and o.start <= now),
+        key=lambda o: (o.end is None, o.end or now), default=None,
+    )  # fmt: skip
+    if newest is None or newest.start is None or now - newest.start < timedelta(days=2):
+        return False
+    return used > newest.start + timedelta(days=1) and now - used <= timedelta(days=31)
 
 
 def _items(holder: App | ServicePrincipal, object_type: str, own: set[str]) -> list[_Item]:
@@ -233,12 +257,16 @@ def _operator_path(operator: Operator | None, canaries: dict[str, ExpectedCanary
 def _digest(tenant: Tenant, now: datetime) -> _Digest | None:
     """The tenant's digest of a first run: each recipient gets the same."""
     lapsed, stages, covered = False, [], False
-    for item, state in _judged(tenant, now):
+    for item, group, state in _judged(tenant, now):
         if item.managed or item.end is None:
             continue
         left = _days_between(now, item.end, tenant.zone)
+        near = [t for t in tenant.thresholds if left <= t <= 14]
         if state == "superseded":
-            covered = covered or (item.end > now and 0 <= left <= 7)
+            if item.end > now and near and _still_used(tenant, item, group, now):
+                stages.append(min(near))
+            else:
+                covered = covered or (item.end > now and 0 <= left <= 7)
         elif state == "lapsed":
             lapsed = True
         else:

@@ -149,10 +149,17 @@ def _proseware(now: datetime) -> Tenant:
 
 
 def _lucerne(now: datetime) -> Tenant:
-    """Throttled on the first calls, then fine."""
+    """Throttled on the first calls, then fine; a renewed secret whose old one is still used."""
     draft = Draft("lucerne", "Lucerne Publishing", now, zone="Europe/Zurich")
-    draft.monitor()
+    app = draft.monitor()
+    principal = draft.tenant.principal_of(app.app_id)
+    principal.graph_roles += ("AuditLog.Read.All", "Policy.Read.ApplicationConfiguration")
     draft.sender()
+    name = "Parcel tracking"
+    old = draft.secret(name, 13, name="parcels 2024")
+    draft.app(name, secrets=[old, draft.secret(name, 721, name="parcels 2026")])
+    draft.tenant.sign_ins = {old.key_id: timedelta(days=1)}
+    draft.tenant.secret_lifetime = "P365D"
     draft.healthy(4, first=7)
     draft.tenant.faults.append(
         Fault(

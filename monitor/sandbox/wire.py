@@ -205,20 +205,28 @@ def _asked(app: App, api: str) -> Json:
 
 
 def policy_json(tenant: Tenant) -> Json:
-    """The app management policy: how long a client secret may live."""
-    rule = {
-        "restrictionType": "passwordLifetime",
-        "state": "enabled" if tenant.secret_lifetime else "disabled",
-        "maxLifetime": tenant.secret_lifetime,
-        "restrictForAppsCreatedAfterDateTime": None,
-    }
+    """The app management policy: how long a client secret or a certificate may live."""
+    longest = (tenant.secret_lifetime, tenant.certificate_lifetime)
     return {
         "id": "00000000-0000-0000-0000-000000000000",
         "displayName": "Default app management tenant policy",
         "description": "Default tenant policy that enforces app management restrictions.",
-        "isEnabled": tenant.secret_lifetime is not None,
-        "applicationRestrictions": {"passwordCredentials": [rule], "keyCredentials": []},
+        "isEnabled": any(longest),
+        "applicationRestrictions": {
+            "passwordCredentials": [_rule(tenant, "passwordLifetime", longest[0])],
+            "keyCredentials": [_rule(tenant, "asymmetricKeyLifetime", longest[1])],
+        },
         "servicePrincipalRestrictions": {"passwordCredentials": [], "keyCredentials": []},
+    }
+
+
+def _rule(tenant: Tenant, restriction: str, longest: str | None) -> Json:
+    since = tenant.lifetime_since
+    return {
+        "restrictionType": restriction,
+        "state": "enabled" if longest else "disabled",
+        "maxLifetime": longest,
+        "restrictForAppsCreatedAfterDateTime": stamp(since, 0) if since else None,
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from .faults import Fault, SmtpFault
@@ -247,6 +247,13 @@ class Tenant:
     page_size: int | None = None  # pages no longer than this, whatever $top says
     resource_units: int | None = None  # allowed in 10 seconds; None: no limit
     secret_lifetime: str | None = None  # of the app management policy, such as P180D
+    certificate_lifetime: str | None = None
+    lifetime_since: datetime | None = None  # the policy spares apps that are older
+    sign_ins: dict[str, datetime | timedelta] = field(default_factory=dict)  # key id -> last one,
+    # or how long ago the last one is at any time, as with what signs in regularly
+    premium: bool = True  # has Entra ID P1 or P2
+    has_reports: bool = True  # its cloud has the report of sign-ins
+    report_requests: int | None = None  # of reports, allowed in 10 seconds; None: no limit
     refusals_after_add: int = 0  # how often a new secret is refused before it works
     partner: bool = False
     shared_app: str | None = None  # the [[app]] that its monitor is written as

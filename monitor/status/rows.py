@@ -31,6 +31,7 @@ from monitor.model import (
 )
 from monitor.model.customers import LostAccess
 from monitor.routing import Router
+from monitor.severity import still_used
 
 NEEDS_ACTION = (CredentialState.LAPSED, CredentialState.CRITICAL, CredentialState.WARNING)
 
@@ -85,6 +86,11 @@ class CredentialRow:
         """Whether somebody has to do something; Microsoft rotates managed identities itself."""
         quiet = self.credential.managed_identity or self.ignored is not None
         return self.state in NEEDS_ACTION and not quiet
+
+    @property
+    def still_used(self) -> bool:
+        """Whether something signs in with it although a newer one is there."""
+        return self.successor is not None and still_used(self.credential, self.successor)
 
 
 @dataclass(frozen=True, slots=True)

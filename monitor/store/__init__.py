@@ -17,6 +17,7 @@ from monitor.store.examinations import Examinations
 from monitor.store.facts import Facts
 from monitor.store.hand_overs import HandOvers
 from monitor.store.heartbeats import Heartbeats
+from monitor.store.insights import Insights
 from monitor.store.inventory import Inventory
 from monitor.store.links import Links
 from monitor.store.outages import Outages
@@ -44,6 +45,7 @@ class Store(
     Purge,
     Facts,
     Inventory,
+    Insights,
     Runs,
     Turns,
     Acceptances,

@@ -30,6 +30,7 @@ from monitor.store.acceptances import use_acceptance
 from monitor.store.alarms import AlarmWrite, apply_alarm
 from monitor.store.engine import Database, upsert
 from monitor.store.examinations import keep_examination
+from monitor.store.insights import Beside, keep_insights
 from monitor.store.inventory import item_dates
 from monitor.store.ledger import all_health, last_complete_scans, record_attempt, scan_records
 from monitor.store.roster import hold_tenant
@@ -87,6 +88,7 @@ class Facts:
                 use_acceptance(connection, record.tenant, record.finished_at)
             if facts:
                 _record_facts(connection, scan, zone, own, proven)
+            keep_insights(connection, scan)
             # A failure with an entry that was corrected meanwhile alarms nobody.
             corrected = (
                 watched is not None and not record.complete and _changed(connection, watched)
@@ -114,11 +116,13 @@ class Facts:
             observed = last_complete_scans(connection, tenant)
             kept = item_dates(connection, tenant)
             held = {(row.tenant, row.object_id): row for row in connection.execute(holders)}
+            beside = Beside(connection, tenant)
             found = [
                 _credential(
                     row,
                     held[row.tenant, row.object_id],
                     kept.get((row.tenant, row.object_id), observed.get(row.tenant)),
+                    beside,
                 )
                 for row in connection.execute(query)
             ]
@@ -329,7 +333,9 @@ def _narrow(
     return query if include_removed else query.where(table.c.removed_at.is_(None))
 
 
-def _credential(row: Row[Any], holder: Row[Any], observed_at: datetime | None) -> Credential:
+def _credential(
+    row: Row[Any], holder: Row[Any], observed_at: datetime | None, beside: Beside
+) -> Credential:
     return Credential(
         tenant=row.tenant,
         uid=row.uid,
@@ -351,11 +357,14 @@ def _credential(row: Row[Any], holder: Row[Any], observed_at: datetime | None) -
         owners=_owners(holder.owners),
         people=_people(holder.people),
         notify=_notify(holder.notify),
-        enabled=holder.enabled,
+        enabled=beside.enabled(holder),
         first_seen=row.first_seen,
         observed_at=(row.unproven_since or observed_at) if row.removed_at is None else None,
         removed_at=row.removed_at,
         proven=row.unproven_since is None,
+        last_used=beside.last_used(row),
+        usage_at=beside.usage_at(row),
+        limit=beside.limit(row, holder),
     )
 
 

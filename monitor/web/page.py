@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from monitor.export import visible
 from monitor.findings import first_failed
 from monitor.model import OPERATOR, Credential, Kind
+from monitor.severity import policy_words
 from monitor.status import CredentialRow, StatusReport
 from monitor.web import advice, times, view
 
@@ -125,6 +126,7 @@ def environment() -> Environment:
         owners=owners,
         time_left=_time_left,
         key_label=_key_label,
+        policy_words=policy_words,
     )
     made.globals["OPERATOR"] = OPERATOR
     return made

@@ -14,7 +14,7 @@ import pytest
 from monitor.diagnose import Rulebook
 from monitor.entra.graph import Deadlines, GraphReader
 from monitor.entra.secrets import ResolvedCredential
-from monitor.model import Cloud, CredentialRef, Scan, Tenant
+from monitor.model import Cloud, CredentialRef, Scan, Tenant, Topic
 from tests.integration.graph_server import DIRECTORY, GraphServer
 
 APPS = "/v1.0/applications"
@@ -55,6 +55,7 @@ class Room:
         deadlines: Deadlines = SHORT,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         tenant: Tenant = TENANT,
+        topics: frozenset[Topic] = frozenset(),
         **cloud: Any,
     ) -> Scan:
         """Read the tenant once, with a reader of its own."""
@@ -65,6 +66,7 @@ class Room:
                 replace(self.cloud, **cloud),
                 value or ResolvedCredential.from_secret(SECRET),
                 now=now,
+                topics=topics,
             )
         finally:
             await reader.close()

@@ -75,6 +75,7 @@ def test_the_stories_read_the_same_on_any_day(now: datetime) -> None:
         ("covered", "it@tailspin.example", "tailspin", None),
         ("lapsed", "it@adatum.example", "adatum", "L0"),
         ("reminder", "it@fabrikam.example", "fabrikam", "7"),
+        ("reminder", "it@lucerne.example", "lucerne", "14"),
         ("reminder", "it@margies.example", "margies", "60"),
         ("reminder", "it@relecloud.example", "relecloud", "3"),
         ("reminder", "it@wingtip.example", "wingtip", "30"),

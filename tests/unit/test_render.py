@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from monitor.mail.words import days_between, defang, plain, span
-from monitor.model import OPERATOR, Kind, MailKind, Notice, ObjectType, Stage, TenantHealth
+from monitor.model import (
+    OPERATOR,
+    Kind,
+    Limit,
+    MailKind,
+    Notice,
+    ObjectType,
+    Stage,
+    TenantHealth,
+)
 from monitor.render import DigestItem, Renderer, long_date, portal_link, relative_days
 from tests import mail_samples as sample
-from tests.mail_samples import BERLIN, CLOUDS, NOW
+from tests.mail_samples import BERLIN, CLOUDS, NOW, READ
 
 # --- dates ---------------------------------------------------------------------------------------
 
@@ -238,6 +248,68 @@ def test_the_soonest_comes_first() -> None:
     """At seven in the morning only the first lines are read."""
     text = sample.digest(*(sample.item(day, app_name=f"App-{day}") for day in (20, 3, 11))).text
     assert text.index("App-3\n") < text.index("App-11\n") < text.index("App-20\n")
+
+
+def test_our_own_comes_first_and_what_breaks_nothing_last() -> None:
+    """Then by end; the words and the colour are those of the one that ends first."""
+    mail = sample.digest(
+        sample.item(2, app_name="Idle", enabled=False),
+        sample.item(20, app_name="Plain"),
+        sample.item(11, app_name="Sooner"),
+        sample.item(25, app_name="Ours", own=True),
+    )
+    places = [mail.text.index(f"{name}\n") for name in ("Ours", "Sooner", "Plain", "Idle")]
+    assert places == sorted(places)
+    assert "need renewal, first in 2 days" in mail.subject
+    assert "The first expires in 2 days." in mail.text
+    assert "Disabled: the app is disabled in this directory" in mail.text
+
+
+@pytest.mark.parametrize(
+    ("about", "line"),
+    [
+        ({}, "Last used: not known"),
+        ({"usage_at": READ}, "Last used: no sign-in on record (as of Mon 23 Nov 2026, 06:12 CET)"),
+        (
+            {"usage_at": READ, "last_used": NOW - timedelta(days=2)},
+            "Last used: 2 days ago (as of Mon 23 Nov 2026, 06:12 CET)",
+        ),
+        (
+            {"usage_at": READ, "last_used": NOW - timedelta(days=200)},
+            "Last used: not used for 200 days: ask whether it can be deleted instead of renewed "
+            "(as of Mon 23 Nov 2026, 06:12 CET)",
+        ),
+        (
+            {"limit": Limit(timedelta(days=180))},
+            "Policy: lives longer than the policy allows: 707 days, 180 allowed",
+        ),
+    ],
+)
+def test_what_is_known_beside_the_date_is_said(about: dict[str, Any], line: str) -> None:
+    """The last use with its age, and a life longer than the policy allows; in both parts."""
+    mail = sample.digest(sample.item(**about))
+    assert f"   {line}\n" in mail.text
+    assert line.partition(": ")[2] in mail.html
+
+
+def test_an_old_one_that_is_still_used_is_told_in_words_of_its_own() -> None:
+    """What uses it, until when, what is newer; the steps move what uses it."""
+    mail = sample.every_mail()["reminder-still-used"]
+    assert mail.subject == (
+        '[Lapsewatch] ACTION: "Backup SMTP" old secret expires in 6 days, still used '
+        "(29 Nov) - Contoso"
+    )
+    assert 'The old secret of "Backup SMTP" in Contoso is still used' in mail.text
+    assert (
+        "Still used: Last sign-in yesterday, 12 days after the newer one started. What uses it "
+        "stops at its end on Sun 29 Nov 2026, 09:00 CET."
+    ) in mail.text
+    assert 'Newer one: "2026" (key id ffee0011), valid to' in mail.text
+    assert "Find what uses it" in mail.text
+    assert "Once the old one is deleted, the next scan sees it" in mail.text
+    assert "Add a new client secret" not in mail.text
+    last = sample.digest(sample.still_used_item(0))
+    assert "Next reminder: none; a newer one is in place" in last.text
 
 
 def test_twenty_five_are_told_in_full_and_each_other_one_in_a_line() -> None:
