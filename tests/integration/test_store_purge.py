@@ -25,6 +25,7 @@ from monitor.model import (
     SealedValue,
     Sender,
     Snooze,
+    UsageFound,
 )
 from monitor.routes import sender_scope
 from monitor.store import AlarmWrite, Store
@@ -174,7 +175,9 @@ def _facts_of_the_partner(make) -> list[ObservedObject]:
 def _fill(store: Store, make, name: str) -> None:
     other = STAYS if name == GONE else GONE
     store.put_tenant(make.tenant(name, directory_id=IDS[name]), now=make.now)
-    store.record_scan(make.scan(make.app("app-1", make.secret()), tenant=name), zone=make.zone)
+    read = make.scan(make.app("app-1", make.secret()), tenant=name)
+    usage = UsageFound(make.now, {"key-1": make.now})
+    store.record_scan(replace(read, usage=usage), zone=make.zone)
     scope = f"tenant:{name}"
     failed = make.scan(tenant=name, complete=False, hours=1, problem=f"{name} {IDS[name]}")
     store.record_scan(
