@@ -103,7 +103,12 @@ class _Digest:
     def items(self) -> list[DigestItem]:
         """The notices, each with its tenant."""
         return [
-            DigestItem(tenant, decision.notice, note=self.known.notes.of(decision.credential))
+            DigestItem(
+                tenant,
+                decision.notice,
+                longest=decision.credential.longest,
+                note=self.known.notes.of(decision.credential),
+            )
             for tenant in self.tenants
             for decision in self.decisions[tenant.name]
             if decision.notice is not None

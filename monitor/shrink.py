@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from monitor.lifecycle import has_lapsed
-from monitor.model import Credential, ObservedCredential, Scan
+from monitor.model import Credential, Kind, ObservedCredential, Scan
 
 CAUSE = "scan_shrunk"
 AT_LEAST = 5  # fewer are an ordinary day in a small tenant
@@ -39,7 +39,12 @@ def loss(known: Sequence[Credential], seen: Collection[str], scan: Scan) -> Loss
     """
     now = scan.record.finished_at
     there = {thing.object_id: thing.credentials for thing in scan.objects}
-    before = [one for one in known if one.object_type not in scan.unread or one.object_id in there]
+    before = [
+        one
+        for one in known
+        if one.kind is not Kind.ITEM  # no scan sees a watched date, and none removes one
+        and (one.object_type not in scan.unread or one.object_id in there)
+    ]
     gone = [
         one
         for one in before

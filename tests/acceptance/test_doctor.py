@@ -173,6 +173,37 @@ def test_habits_that_will_hurt_are_warnings_with_their_fix(tmp_path: Path) -> No
     assert all(one.fix for one in warned.values())
 
 
+@pytest.mark.parametrize(
+    ("right", "premium", "told"),
+    [
+        (True, True, ("ok", "Mails say when a credential was last used.")),
+        (False, True, ("skipped", "lacks the permission AuditLog.Read.All")),
+        (True, False, ("skipped", "no Entra ID P1 or P2")),
+    ],
+)
+def test_whether_last_sign_ins_can_be_read_takes_one_line_and_costs_nothing(
+    tmp_path: Path, right: bool, premium: bool, told: tuple[str, str]
+) -> None:
+    """Without the right or the licence the tenant is as green as with them."""
+    clock = SandboxClock()
+    draft = draft_of("uses", clock)
+    draft.tenant.premium = premium
+    assert draft.tenant.monitor is not None
+    if right:
+        principal = draft.tenant.principal_of(draft.tenant.monitor.client_id)
+        principal.graph_roles += ("AuditLog.Read.All",)
+    with Cloud(World([draft.tenant]), clock) as cloud:
+        configuration = load(cloud.write_settings(tmp_path))
+        with App(configuration, clock=clock.now) as app:
+            app.make_database()
+            for tenant in read(tmp_path / "tenants.toml", configuration).tenants:
+                app.store.put_tenant(tenant, now=clock.now())
+            report = asyncio.run(app.doctor.examine(only="uses"))[1]
+    (check,) = [one for one in report.checks if one.name == "graph.usage"]
+    assert (check.status, told[1] in check.evidence) == (told[0], True), check.evidence
+    assert not [one for one in report.checks if one.status in ("failed", "warning")]
+
+
 def test_a_clock_that_is_off_is_told_by_the_servers_own(tmp_path: Path) -> None:
     """Skew against the Date header, with the direction."""
     clock = SandboxClock()

@@ -29,6 +29,7 @@ from monitor.model import (
     SealedValue,
     Sender,
     Snooze,
+    UsageFound,
 )
 from monitor.model.acts import Action, AuditEntry, HandOver, Link
 from monitor.routes import sender_scope
@@ -199,7 +200,9 @@ def _fill(store: Store, make, name: str) -> None:
     mailbox, one = Sender(f"noreply@{name}.example"), timedelta(hours=1)
     store.put_tenant(make.tenant(name, directory_id=IDS[name], sender=mailbox), now=make.now)
     store.reserve(f"mailbox:{mailbox.mailbox}", now=make.now, limit=9, period=one)
-    store.record_scan(make.scan(make.app("app-1", make.secret()), tenant=name), zone=make.zone)
+    read = make.scan(make.app("app-1", make.secret()), tenant=name)
+    usage = UsageFound(make.now, {"key-1": make.now})
+    store.record_scan(replace(read, usage=usage), zone=make.zone)
     store.put_note(Note(name, "App*", where=(f"KeePass of {name}",)))
     contract = Item(name, "Contract", end=make.now + timedelta(days=40))
     store.put_item(contract, zone=make.zone, now=make.now)

@@ -86,6 +86,12 @@ def test_what_could_not_be_looked_at_is_neither_lost_nor_counted():
     assert loss(KNOWN, set(), scan(unread=unread)) == Loss(0, 0)
 
 
+def test_a_watched_date_is_neither_lost_nor_counted():
+    """It was written down by people, and no scan sees it."""
+    dates = [credential(f"i{n}", end=NOW, kind=Kind.ITEM, object_id=f"i{n}") for n in range(9)]
+    assert loss([*KNOWN, *dates], {one.uid for one in KNOWN}, scan()) == Loss(0, len(KNOWN))
+
+
 def test_a_held_scan_proves_nothing_and_says_why():
     """It counts like an incomplete one that needs somebody."""
     record = held(scan(app("o0")), Loss(212, 240)).record
