@@ -264,7 +264,7 @@ def test_the_file_of_a_secret_is_not_offered_as_a_certificate(new: Newcomer, run
     talk = run("tenant", "add", "fabrikam")
     up_to_the_secret(talk, new)
     talk.answer("signs in with")
-    talk.answer("not shown", new.secret.value)
+    talk.answer("not shown", new.secret)
     talk.answer("What now", "c")
     talk.answer("signs in with", "certificate")
     talk.asked(r"Certificate file \(PEM or PFX\)")

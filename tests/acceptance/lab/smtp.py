@@ -24,6 +24,8 @@ _KINDS = {
     "CANARY": "canary",
     "RECOVERED": "recovered",
     "COVERED": "covered",
+    "RENEWED": "renewed",
+    "REMOVED": "removed",
     "LAPSED": "lapsed",
     "ACTION": "reminder",
 }

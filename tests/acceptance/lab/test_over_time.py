@@ -119,10 +119,10 @@ def test_what_a_complete_scan_no_longer_shows_is_removed(life: Life) -> None:
     assert halves == {"c0": "removed", "c1": "ok", "c2": "ok", "new": "ok"}
 
 
-def test_a_renewed_credential_that_ends_soon_is_told_as_covered_once(life: Life) -> None:
-    """`covered`: 7 days before a superseded one ends, make sure everything uses the new one."""
+def test_a_renewed_credential_that_was_warned_about_is_told_as_renewed_once(life: Life) -> None:
+    """`renewed`, to everyone who was told; in the last week of the old one it is said once only."""
     kinds = [[mail.kind for mail in life.mails(step, "it@renewing.example")] for step in life.steps]
-    assert kinds == [["reminder"], [], ["covered"], [], []]
+    assert kinds == [["reminder"], [], ["renewed"], [], []]
 
 
 def test_who_has_nothing_due_gets_no_mail(life: Life) -> None:
