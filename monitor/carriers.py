@@ -12,7 +12,7 @@ from monitor.deliver import Channel
 from monitor.diagnose import Diagnosis
 from monitor.errors import DeliveryError, SettingsError
 from monitor.log import get
-from monitor.model import CanaryResult, CredentialRef, Relay, Tenant
+from monitor.model import CredentialRef, Relay, Tenant
 from monitor.routes import OPERATOR_PATH, Paths, tenant_of
 from monitor.senders import OAuthSender
 from monitor.store import Store
@@ -94,8 +94,7 @@ class Carriers:
             sender.path
             for sender in resolved
             if (known := health.get((sender.tenant, sender.mailbox))) is not None
-            and known.last is not None
-            and known.last.result is CanaryResult.FAILED
+            and known.broken
         }
         return Paths(identity, frozenset(broken))
 

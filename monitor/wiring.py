@@ -30,6 +30,7 @@ from monitor.lifecycle import OwnCredential
 from monitor.links import LinkMaker
 from monitor.model import Cloud, CredentialRef, Tenant
 from monitor.ownership import OwnValues
+from monitor.readbacks import ReadBacks
 from monitor.recipients import Audience, recipient_runs
 from monitor.render import Renderer
 from monitor.rulebooks import own_rules, rulebook
@@ -200,6 +201,14 @@ class App:
             diagnose=self.diagnose,
             clock=self.clock,
         )
+
+    @cached_property
+    def readbacks(self) -> ReadBacks:
+        """Finds out whether canaries arrived."""
+        return ReadBacks(
+            self.store, carriers=self.carriers, canaries=self.canaries, graph=self.graph,
+            credential=self.credential, clock=self.clock,
+        )  # fmt: skip
 
     @cached_property
     def doctor(self) -> Doctor:
@@ -393,5 +402,6 @@ class App:
             items=self.store.items(),
             operator_listens=bool(self.audience.recipients),
             examinations=self.store.examinations(),
+            arrivals=self.store.arrivals_of_senders(now),
         )
         return status.build_report(facts, now=now)

@@ -1,5 +1,14 @@
 """The nouns every room shares: frozen, without behaviour that needs a clock or the outside."""
 
+from monitor.model.arrivals import (
+    ARRIVAL_STAGE,
+    Arrival,
+    ArrivalNews,
+    ArrivalState,
+    Copy,
+    ReadBack,
+    Sighting,
+)
 from monitor.model.drafts import Confirmation, Draft
 from monitor.model.examined import Examination, ExchangePoint, ExchangeResult, Finding, Side
 from monitor.model.facts import (
@@ -47,6 +56,7 @@ from monitor.model.watched import (
     OPERATOR,
     Cloud,
     CredentialRef,
+    Looking,
     PurgedTenant,
     Recipient,
     Relay,
@@ -67,6 +77,7 @@ from monitor.model.words import (
 )
 
 __all__ = [
+    "ARRIVAL_STAGE",
     "CLOCK_SLACK",
     "CLOSINGS",
     "COVERED_DAYS",
@@ -80,10 +91,14 @@ __all__ = [
     "UNKNOWN_AFTER",
     "Acceptance",
     "AlarmChange",
+    "Arrival",
+    "ArrivalNews",
+    "ArrivalState",
     "Attachment",
     "CanaryResult",
     "Cloud",
     "Confirmation",
+    "Copy",
     "Credential",
     "CredentialRef",
     "CredentialState",
@@ -97,6 +112,7 @@ __all__ = [
     "HeldSlot",
     "Item",
     "Kind",
+    "Looking",
     "Mail",
     "MailKind",
     "Note",
@@ -110,6 +126,7 @@ __all__ = [
     "OutboxState",
     "Probe",
     "PurgedTenant",
+    "ReadBack",
     "Reading",
     "Receipt",
     "Recipient",
@@ -122,6 +139,7 @@ __all__ = [
     "Served",
     "SharedApp",
     "Side",
+    "Sighting",
     "Slot",
     "Snooze",
     "Sort",

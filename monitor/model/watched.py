@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 OPERATOR = "(operator)"  # stands where a tenant's name would, for the operator's own sender
@@ -72,6 +72,18 @@ class Relay:
 
 
 @dataclass(frozen=True, slots=True)
+class Looking:
+    """How a sender's canaries are looked for; what is None is the sender's own."""
+
+    way: Literal["graph", "trace"]
+    within: timedelta = timedelta(minutes=30)
+    client_id: str | None = None
+    credential: CredentialRef | None = None
+    directory_id: str | None = None
+    cloud: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Sender:
     """A mailbox and the app that sends as it. What is None comes from the tenant or its cloud."""
 
@@ -85,6 +97,7 @@ class Sender:
     smtp_host: str | None = None
     smtp_port: int | None = None
     relay: Relay | None = None
+    arrival: Looking | None = None
 
 
 @dataclass(frozen=True, slots=True)

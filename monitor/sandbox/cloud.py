@@ -173,7 +173,7 @@ class Cloud:
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         entra = Entra(self.world, self.clock, self._desk, self.calls)
-        graph = Graph(self.world, self.clock, self._desk, self.calls)
+        graph = Graph(self.world, self.clock, self._desk, self.calls, self.inbox)
         page = InboxRoom(self.inbox, self.clock)
         rooms = [
             await self._start_http(entra, self._entra_port, tls=True),

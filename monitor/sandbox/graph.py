@@ -16,6 +16,8 @@ from starlette.requests import Request
 from .calls import Calls
 from .clock import SandboxClock
 from .faults import Fault, take_fault
+from .mailboxes import Mailboxes, MailRefusedError
+from .mailroom import Inbox
 from .pages import (
     BadQueryError,
     Query,
@@ -55,8 +57,16 @@ class _GraphError(Exception):
 class Graph(HttpRoom):
     """Answers for the tenant that a bearer token was issued for."""
 
-    def __init__(self, world: World, clock: SandboxClock, desk: TokenDesk, calls: Calls) -> None:
+    def __init__(
+        self,
+        world: World,
+        clock: SandboxClock,
+        desk: TokenDesk,
+        calls: Calls,
+        inbox: Inbox | None = None,
+    ) -> None:
         super().__init__(clock)
+        self.mailboxes = Mailboxes(world, inbox or Inbox())
         self.world = world
         self.desk = desk
         self.calls = calls
@@ -67,7 +77,7 @@ class Graph(HttpRoom):
         fault: Fault | None = None
         path = _ROOT.sub("/", unquote(request.url.path), count=1)
         try:
-            tenant, roles = self._caller(request)
+            tenant, roles, object_id = self._caller(request)
             self.calls.add(tenant.name, f"{request.method} {path}")
             options = dict(parse_qsl(request.url.query, keep_blank_values=True))
             fault = take_fault(tenant.faults, path, page_number(options))
@@ -76,18 +86,21 @@ class Graph(HttpRoom):
                 return self._stamped(request, instead), fault
             units = _cost(path, options)
             self._spend(tenant, units)
+            if Mailboxes.is_mine(path):
+                asked = (tenant, roles, object_id, path, options, self.clock.now())
+                return self._stamped(request, json_reply(self.mailboxes.answer(*asked))), fault
             _allow(request.method, path, roles)
             reply = await self._route(request, tenant, path, options, fault)
             reply.headers["x-ms-resource-unit"] = str(units)
         except BadQueryError as error:
             reply = self._error(request, 400, error.code, error.message)
-        except _GraphError as error:
+        except (_GraphError, MailRefusedError) as error:
             reply = self._error(request, error.status, error.code, error.message)
             if error.status == 429:
                 reply.headers["Retry-After"] = str(int(_WINDOW))
         return self._stamped(request, reply), fault
 
-    def _caller(self, request: Request) -> tuple[Tenant, set[str]]:
+    def _caller(self, request: Request) -> tuple[Tenant, set[str], str]:
         """Whose token it is, and what it may do."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         code = "InvalidAuthenticationToken"
@@ -102,7 +115,7 @@ class Graph(HttpRoom):
         tenant = self.world.find_tenant(claims["tid"])
         if tenant is None:
             raise _GraphError(401, code, "Access token validation failure. Invalid tenant.")
-        return tenant, set(claims.get("roles", ()))
+        return tenant, set(claims.get("roles", ())), str(claims.get("oid"))
 
     async def _route(
         self,
