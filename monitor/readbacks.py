@@ -13,7 +13,7 @@ from monitor.canaries import Canaries
 from monitor.carriers import Carriers
 from monitor.errors import LapsewatchError, RemoteError, StoreError
 from monitor.log import get
-from monitor.model import Arrival, ArrivalState, CredentialRef, Tenant
+from monitor.model import Arrival, ArrivalNews, ArrivalState, CredentialRef, Tenant
 from monitor.senders import OAuthSender
 from monitor.store import Store
 
@@ -80,6 +80,29 @@ class ReadBacks:
         tenants = {tenant.name: tenant for tenant in self._store.tenants()}
         senders = {(s.tenant, s.mailbox): s for s in self._carriers.senders(tenants.values())}
         return asyncio.run(self._look(chosen, senders, tenants, stop))
+
+    def wait_for(
+        self, tenant: str, mailbox: str, *, tries: int = 6, rest: Callable[[], None]
+    ) -> ArrivalNews:
+        """Look for a sender's last canary now, and a few times more, for somebody who waits.
+
+        Args:
+            tenant: of the sender.
+            mailbox: of the sender.
+            tries: how often at most.
+            rest: waits between two looks.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        for number in range(tries):
+            if number:
+                rest()
+            self.look(only=tenant)
+            found = self._store.arrivals_of_senders(self._clock()).get((tenant, mailbox))
+            if found is not None and found.state is not ArrivalState.PENDING:
+                return found
+        return found or ArrivalNews()
 
     async def _look(
         self,
