@@ -207,7 +207,7 @@ def _columns() -> set[str]:
     secrets = ("secret", "certificate", "managed_identity", "federated", "password")
     senders = {f"sender_{name}" for name in (*SenderTable.model_fields, *secrets)}
     own = {*TenantTable.model_fields, *secrets}
-    return (own | senders) - {"sender", "sender_smtp", "sender_arrival_app"}
+    return (own | senders) - {"sender", "sender_smtp"}
 
 
 def _swapped(table: TenantTable) -> list[Problem]:
