@@ -65,6 +65,7 @@ _WORDS = {
     "Domain": "domain of a mail address", "WorkingDays": "list of days",
     "Hour": "hour, 0 to 23", "Thresholds": "list of whole days, 0 to 3650",
     "Interval": 'duration of at least "1m", such as "6h"', "Port": "port", "Host": "host name",
+    "Within": 'duration from "1m" to "1d", such as "30m"',
     "Shadow": 'duration of at most "365d", such as "14d"',
     "Deadline": 'duration, such as "30s"', "Duration": 'duration, such as "30s"',
     "HttpsAddress": "https address", "WebAddress": "web address", "Weeks": "number of weeks",
@@ -176,6 +177,8 @@ def _key_table(found: Mapping[str, Any], texts: Mapping[str, str]) -> str:
 def _heading(section: str) -> str:
     if section.endswith(".smtp"):
         return f"`smtp = {{ … }}` in `[{section.removesuffix('.smtp')}]`"
+    if section.endswith(".arrival_app"):
+        return f"`arrival_app = {{ … }}` in `[{section.removesuffix('.arrival_app')}]`"
     return f"`[[{section}]]`" if section in _LISTS else f"`[{section}]`"
 
 

@@ -19,6 +19,8 @@ from zoneinfo import ZoneInfo
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from jobs.find_canaries import JOB as ARRIVAL
+from jobs.find_canaries import find_canaries
 from jobs.scan_tenants import scan_tenants
 from jobs.send_canaries import send_canaries
 from jobs.send_heartbeat import send_heartbeat
@@ -88,6 +90,7 @@ class Service:
         jobs: dict[str, Callable[[], object]] = {
             "scan": lambda: asyncio.run(self._scan()),
             "canary": lambda: send_canaries(self._app, due_only=True, stop=self._stopping.is_set),
+            ARRIVAL: lambda: find_canaries(self._app, due_only=True, stop=self._stopping.is_set),
             "warn": self._warn,
             "deliver": lambda: deliver(self._app, stop=self._stopping.is_set),
             "report": lambda: send_reports(self._app, due_only=True),

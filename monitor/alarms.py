@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from monitor.arrival import promise, subject_mark
 from monitor.compose import outbox_row
 from monitor.diagnose import Diagnosis, Rulebook
 from monitor.findings import explains
@@ -191,6 +192,8 @@ class AlarmWriter:
             credential_ends=letter.credential_ends,
             zone=ZoneInfo(sender.time_zone),
             now=now,
+            mark=subject_mark(letter.id) if sender.arrival else "",
+            proof=promise(sender.arrival),
         )
         row = outbox_row(mail, recipient, (sender.tenant,), sender.path, now, domain="")
         return replace(row, id=letter.id, message_id=letter.message_id(sender.mailbox))

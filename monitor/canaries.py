@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import uuid4
 
 from monitor.alarms import AlarmNews, AlarmWriter, CanaryLetter
+from monitor.arrival import expected, settled
 from monitor.canary import after
 from monitor.carriers import Carriers, Diagnose
 from monitor.errors import LapsewatchError
@@ -15,8 +16,10 @@ from monitor.log import get
 from monitor.model import (
     OPERATOR,
     AlarmChange,
+    Arrival,
     CanaryResult,
     Confirmation,
+    Copy,
     Examination,
     Kind,
     Probe,
@@ -26,7 +29,7 @@ from monitor.model import (
 from monitor.pace import MailboxFullError, Pace
 from monitor.routes import sender_scope
 from monitor.senders import OAuthSender
-from monitor.store import Store
+from monitor.store import AlarmWrite, Store
 
 log = get("lapsewatch.canary")
 
@@ -83,6 +86,60 @@ class Canaries:
         """
         # Read now and not before the probe: somebody may have run one by hand meanwhile.
         before = self._store.health_of_sender(sender.tenant, sender.mailbox)
+        arrivals = []
+        if sender.arrival is not None and probe.result is CanaryResult.OK:
+            # The judgement waits until somebody has looked whether it arrived.
+            arrivals = [expected(probe, copy, sender.arrival) for copy in probe.copies]
+            probe = replace(probe, result=CanaryResult.UNCONFIRMED) if arrivals else probe
+        alarm = self._judged(sender, tenant, before, probe, examination)
+        self._store.record_probe(probe, alarm, examination=examination, arrivals=arrivals)
+
+    def settle(
+        self, sender: OAuthSender | None, tenant: Tenant | None, arrival: Arrival, now: datetime
+    ) -> bool:
+        """Judge an accepted canary once it is known of all its copies whether they arrived.
+
+        Args:
+            sender: whose path; None where it is none any more, and nobody is to be told.
+            tenant: the sender's tenant; None for the operator's.
+            arrival: one of the copies, as it is stored by now.
+            now: the instant.
+
+        Returns:
+            Whether it was settled here and now.
+
+        Raises:
+            StoreError: it could not be recorded.
+        """
+        found = self._store.probe_of_arrival(arrival)
+        if found is None:
+            return False
+        probe, arrivals = found
+        before = self._store.health_of_sender(arrival.tenant, arrival.mailbox)
+        failed_at = None
+        if before.failures or before.alarm_opened_at is not None:
+            failure = self._store.last_failure(arrival.tenant, arrival.mailbox)
+            failed_at = failure.stage if failure else None
+        known = settled(probe, arrivals, now, failed_at=failed_at)
+        if known is None:
+            return False
+        last = before.last
+        newest = last is None or last.message_id == probe.message_id
+        # Of an earlier one only its loss counts, as long as no later one says otherwise.
+        open_ = last is not None and last.result is CanaryResult.UNCONFIRMED
+        counts = newest or (open_ and known.result is CanaryResult.FAILED)
+        alarm = self._judged(sender, tenant, before, known) if counts and sender else None
+        return self._store.settle_probe(arrival, known, alarm, counts=counts)
+
+    def _judged(
+        self,
+        sender: OAuthSender,
+        tenant: Tenant | None,
+        before: SenderHealth,
+        probe: Probe,
+        examination: Examination | None = None,
+    ) -> AlarmWrite | None:
+        """The change of the sender's alarm that follows from a probe."""
         verdict = after(before, probe)
         alarm = None
         if verdict.alarm is not AlarmChange.NONE:
@@ -92,11 +149,11 @@ class Canaries:
                 sender, tenant, before, probe, diagnosis,
                 change=verdict.alarm, news=self._news(scope), examination=examination,
             )  # fmt: skip
-        self._store.record_probe(probe, alarm, examination=examination)
         log.info(
             "canary", tenant=sender.tenant, result=probe.result, stage=probe.stage,
             cause=probe.cause, alarm=verdict.alarm, reason=verdict.reason,
         )  # fmt: skip
+        return alarm
 
     def probe(self, sender: OAuthSender) -> Probe:
         """Send one canary, stage by stage; it never raises for trouble outside.
@@ -119,15 +176,17 @@ class Canaries:
             credential_ends=self._credential_end(sender),
         )
         verdict: Probe | None = None
+        copies: tuple[Copy, ...] = ()
         for recipient in sender.canary_to:
             probe = self._probe(sender, recipient, letter, attempt=before.failures + 1)
+            copies += probe.copies
             if verdict is None or probe.result is CanaryResult.FAILED:
                 verdict = probe
             if probe.result is CanaryResult.FAILED:
                 break
         if verdict is None:
             raise LapsewatchError(f"{sender.mailbox} has nobody to send its canary to.")
-        return verdict
+        return replace(verdict, copies=copies)
 
     def _probe(
         self,
@@ -151,10 +210,12 @@ class Canaries:
         def message() -> bytes:
             about = replace(mine, token_expires=ends[-1] if ends else None)
             return build(
-                self._alarms.canary(sender, recipient, about, self._clock()), sender=sender.mailbox
+                self._alarms.canary(sender, recipient, about, self._clock()),
+                sender=sender.mailbox,
+                canary_id=mine.id,
             )
 
-        return run_probe(
+        probe = run_probe(
             self._carriers.smtp_path(sender),
             tenant=sender.tenant,
             token=token,
@@ -168,6 +229,10 @@ class Canaries:
             connect_s=self._carriers.seconds("connect"),
             reply_s=self._carriers.seconds("read"),
         )
+        if probe.result is not CanaryResult.OK:
+            return probe
+        sent = Copy(mine.id, recipient, mine.message_id(sender.mailbox), probe.finished_at)
+        return replace(probe, copies=(sent,))
 
     def _credential_end(self, sender: OAuthSender) -> datetime | None:
         """When the sending credential ends, as far as a scan has seen it."""

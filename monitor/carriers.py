@@ -12,7 +12,7 @@ from monitor.deliver import Channel
 from monitor.diagnose import Diagnosis
 from monitor.errors import DeliveryError, SettingsError
 from monitor.log import get
-from monitor.model import CanaryResult, CredentialRef, Relay, Tenant
+from monitor.model import CredentialRef, Relay, Tenant
 from monitor.outlets import Outlets
 from monitor.routes import OPERATOR_PATH, Paths, Rate, channel_of, channel_path, tenant_of
 from monitor.senders import OAuthSender
@@ -100,9 +100,7 @@ class Carriers:
         broken = {
             sender.path
             for sender in resolved
-            if (known := health.get((sender.tenant, sender.mailbox))) is not None
-            and known.last is not None
-            and known.last.result is CanaryResult.FAILED
+            if (known := health.get((sender.tenant, sender.mailbox))) is not None and known.broken
         }
         fallback = self._configuration.fallback
         # Each is a path of its own, whatever it shares with others.

@@ -315,7 +315,11 @@ class Configuration:
         if relay is not None:
             ca_file = str(beside(self.folder, relay.ca_file)) if relay.ca_file else None
             relay = replace(relay, credential=self._located(relay.credential), ca_file=ca_file)
-        return replace(sender, credential=self._located(sender.credential), relay=relay)
+        looking = sender.arrival
+        if looking is not None:
+            looking = replace(looking, credential=self._located(looking.credential))
+        own = self._located(sender.credential)
+        return replace(sender, credential=own, relay=relay, arrival=looking)
 
     def _located(self, credential: CredentialRef | None) -> CredentialRef | None:
         """A file reference made absolute: in the settings it is relative to the settings file."""

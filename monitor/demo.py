@@ -96,12 +96,14 @@ def sent_mails(app: App) -> list[dict[str, Any]]:
 
 def one_cycle(show: Demo) -> None:
     """Scan everything, prove every mail path, tell everybody: what the clock does in a day."""
+    from jobs.find_canaries import find_canaries
     from jobs.scan_tenants import scan_tenants
     from jobs.send_canaries import send_canaries
     from jobs.send_warnings import send_warnings
 
     asyncio.run(scan_tenants(show.app))
     send_canaries(show.app)
+    find_canaries(show.app)
     send_warnings(show.app)
 
 

@@ -57,6 +57,12 @@ class OwnValues:
         operator = self._operator
         if operator is not None and operator.client_id and operator.credential:
             pairs.append((operator.client_id, operator.credential))
+        looking = [one.arrival for one in (*(t.sender for t in tenants), operator) if one]
+        pairs += [
+            (one.client_id, one.credential)
+            for one in looking
+            if one and one.client_id and one.credential
+        ]
         used_by: dict[CredentialRef, set[str]] = {}
         for used, reference in pairs:
             if client_id is None or used.lower() == client_id.lower():

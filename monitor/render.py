@@ -174,11 +174,14 @@ class Renderer:
         credential_ends: datetime | None,
         zone: ZoneInfo,
         now: datetime,
+        mark: str = "",
+        proof: str = "",
     ) -> Mail:
         """The daily test mail of a sender."""
         facts = CanaryFacts(
-            tenant_name, mailbox, host, port, number, canary_id, token_expires, credential_ends
-        )
+            tenant_name, mailbox, host, port, number, canary_id, token_expires, credential_ends,
+            mark, proof,
+        )  # fmt: skip
         view = alarms.canary_view(facts, zone=zone, now=now)
         return self._alarm(MailKind.CANARY, view, thread=("canary", tenant_name, mailbox))
 

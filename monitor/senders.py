@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from monitor.errors import SettingsError
-from monitor.model import OPERATOR, Cloud, CredentialRef, Sender, Tenant
+from monitor.model import OPERATOR, Cloud, CredentialRef, Looking, ReadBack, Sender, Tenant
 from monitor.routes import sender_scope, tenant_path
+
+# https://learn.microsoft.com/graph/api/messagetracingroot-list-messagetraces (global only)
+WITHOUT_TRACE = frozenset({"gcc-high", "dod", "china"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class OAuthSender:
     enterprise_object_id: str | None = None
     problem: str = ""
     rate_per_minute: int | None = None
+    arrival: ReadBack | None = None
 
     @property
     def path(self) -> str:
@@ -63,6 +68,7 @@ def of_tenant(tenant: Tenant, clouds: Mapping[str, Cloud]) -> OAuthSender | None
         credential=sender.credential or tenant.credential,
         time_zone=tenant.time_zone,
         problem=told,
+        clouds=clouds,
     )
 
 
@@ -129,6 +135,7 @@ def of_operator(
         client_id=sender.client_id,
         credential=sender.credential,
         time_zone=time_zone,
+        clouds=clouds,
     )
 
 
@@ -150,8 +157,9 @@ def _resolve(
     credential: CredentialRef,
     time_zone: str,
     problem: str = "",
+    clouds: Mapping[str, Cloud] = MappingProxyType({}),
 ) -> OAuthSender:
-    return OAuthSender(
+    made = OAuthSender(
         tenant=tenant,
         mailbox=sender.mailbox,
         directory_id=directory_id,
@@ -165,6 +173,32 @@ def _resolve(
         enterprise_object_id=sender.enterprise_object_id,
         problem=problem,
         rate_per_minute=sender.rate_per_minute,
+    )
+    return replace(made, arrival=_read_back(sender.arrival, made, clouds))
+
+
+def _read_back(
+    looking: Looking | None, sender: OAuthSender, clouds: Mapping[str, Cloud]
+) -> ReadBack | None:
+    """How a sender's canaries are looked for, with what that inherits from the sender."""
+    if looking is None:
+        return None
+    cloud, problem = sender.cloud, ""
+    if looking.cloud is not None and looking.cloud not in clouds:
+        problem = str(unknown_cloud(looking.cloud, sender.tenant))
+    elif looking.cloud is not None:
+        cloud = clouds[looking.cloud]
+    if looking.way == "trace" and cloud.name in WITHOUT_TRACE:
+        problem = f'The cloud {cloud.name} has no message trace in Graph; set arrival = "graph".'
+    return ReadBack(
+        way=looking.way,
+        within=looking.within,
+        directory_id=looking.directory_id or sender.directory_id,
+        client_id=looking.client_id or sender.client_id,
+        credential=looking.credential or sender.credential,
+        cloud=cloud,
+        shared=looking.client_id is None,
+        problem=problem,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from monitor.arrival import words
 from monitor.findings import summary
 from monitor.model import BlindSpot, Examination, Note, Pulse, Side, stage_label
 from monitor.severity import lives_too_long
@@ -167,6 +168,12 @@ def _canary_json(row: CanaryRow) -> dict[str, object]:
         "evidence": row.evidence,
         "stale": row.stale,
         "examination": _examination_json(row.examination, "sending"),
+        "arrival": str(row.arrival.state),
+        "latency_s": row.arrival.latency_s,
+        "usual_latency_s": row.arrival.usual_s,
+        "arrival_words": words(row.arrival) if row.at else None,
+        "arrival_cause": row.arrival.cause,
+        "folder": row.arrival.folder,
     }
 
 

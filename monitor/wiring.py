@@ -33,6 +33,7 @@ from monitor.links import LinkMaker
 from monitor.model import Cloud, CredentialRef, Tenant
 from monitor.outgoing import Outgoing
 from monitor.ownership import OwnValues
+from monitor.readbacks import ReadBacks
 from monitor.recipients import Audience
 from monitor.render import Renderer
 from monitor.reports import Reports
@@ -209,6 +210,14 @@ class App:
             clock=self.clock,
             pace=self.outgoing.pace,
         )
+
+    @cached_property
+    def readbacks(self) -> ReadBacks:
+        """Finds out whether canaries arrived."""
+        return ReadBacks(
+            self.store, carriers=self.carriers, canaries=self.canaries, graph=self.graph,
+            credential=self.credential, clock=self.clock,
+        )  # fmt: skip
 
     @cached_property
     def doctor(self) -> Doctor:
@@ -428,5 +437,6 @@ class App:
             operator_listens=bool(self.audience.recipients),
             examinations=self.store.examinations(),
             router=Router(tenants, self.audience),
+            arrivals=self.store.arrivals_of_senders(now),
         )
         return status.build_report(facts, now=now)

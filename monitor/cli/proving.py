@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from monitor.cli import options
-from monitor.cli.telling import ask_arrival, keep_arrival, say, tell_checks, tell_probe
+from monitor.cli.telling import ask_arrival, keep_arrival, look_for, say, tell_checks, tell_probe
 from monitor.cli.tenants import named, tenant
 from monitor.cli.terminal import EXIT_LEFT, ask_secret, print_json, wired
 from monitor.errors import UsageError
@@ -53,6 +53,8 @@ def verify(
         else:
             probe = app.wizard.arrivals.send_test(entry, app.clock())
             _tell_test(app, entry, probe, quiet=as_json)
+            if as_json and probe.result is CanaryResult.OK:
+                look_for(app, entry, quiet=True)
         doubt = _doubt(app, entry)
     failed = probe is not None and probe.result is CanaryResult.FAILED
     if as_json:
@@ -77,7 +79,7 @@ def _tell_test(app: App, entry: Tenant, probe: Probe, *, quiet: bool) -> None:
     if probe.result is CanaryResult.OK and sender is not None:
         if sys.stdin.isatty():
             _ask_arrival(app, entry, probe, ", ".join(sender.canary_to))
-        else:
+        elif not look_for(app, entry):
             say(f"If it arrived: lapsewatch tenant verify {entry.name} --arrived", indent=2)
         return
     told = app.diagnose(probe.evidence, probe.stage)

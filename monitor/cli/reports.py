@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from monitor.arrival import words
 from monitor.cli.blindness import print_blind
 from monitor.cli.terminal import print_json, print_table, when, wired, write_file
 from monitor.errors import SettingsError
@@ -112,7 +113,7 @@ def print_report(report: StatusReport, zone: ZoneInfo, *, everything: bool = Fal
                     row.mailbox,
                     when(row.last_ok, zone),
                     stage_label(row.stage) or "",
-                    (row.evidence or "") if row.result is not CanaryResult.OK else "",
+                    words(row.arrival) if row.result is CanaryResult.OK else row.evidence or "",
                 )
                 for row in report.canaries
             ],

@@ -181,6 +181,7 @@ def canary(
     context: typer.Context, only: Only = None, dry_run: DryRun = False, as_json: AsJson = False
 ) -> None:
     """Send a test mail through every sender, and alarm by another path when one fails."""
+    from jobs.find_canaries import find_canaries
     from jobs.send_canaries import send_canaries
     from jobs.send_warnings import deliver
 
@@ -191,6 +192,7 @@ def canary(
             return
         try:
             probes = send_canaries(app, only=name)
+            find_canaries(app, only=name)
         finally:  # one that crashed must not keep back the alarms about the others
             deliver(app)
     if as_json:

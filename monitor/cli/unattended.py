@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.cli.doctor import check_json
 from monitor.cli.options import blamed
-from monitor.cli.telling import say, tell_checks, tell_next, tell_probe
+from monitor.cli.telling import look_for, say, tell_checks, tell_next, tell_probe
 from monitor.errors import UsageError
 from monitor.model import CanaryResult, Draft, Probe, SharedApp, Tenant
 from monitor.wizard.answers import AnswerError, checked
@@ -87,7 +87,8 @@ class Outcome:
             return
         if self.probe is not None:
             tell_probe(self.probe)
-            if self.probe.result is CanaryResult.OK:
+            accepted = self.probe.result is CanaryResult.OK
+            if accepted and not (self.entry and look_for(self.app, self.entry)):
                 say(f"If the test mail arrived: lapsewatch tenant verify {self.name} --arrived",
                     indent=2)  # fmt: skip
         if self.entry is not None:

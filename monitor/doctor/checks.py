@@ -48,6 +48,7 @@ TITLES = {
     "smtp.mail": "MAIL",
     "smtp.rcpt": "RCPT",
     "smtp.data": "DATA",
+    "arrival": "Right to look for the canary",
     "mailbox.directory": "The mailbox's domain",
     "mailbox.dedicated": "A mailbox of its own",
     "mailbox.domain": "A domain of its own",

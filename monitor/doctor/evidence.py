@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from monitor.errors import RemoteError
-from monitor.model import CanaryResult, Cloud, ExchangeResult, Probe
+from monitor.model import CanaryResult, Cloud, ExchangeResult, Probe, ReadBack
 from monitor.model.evidence import AuthoritySeen, DirectorySeen, Held, Reached
 
 Role = Literal["graph", "smtp"]
@@ -104,6 +104,8 @@ class MailSeen:
         relay: a plain relay, without tokens.
         rcpt_to: to whom the mail was addressed.
         password: the relay is signed in to with one.
+        read_back: how its canaries are looked for; None where nobody looks.
+        read_back_problem: why nobody could look now.
     """
 
     mailbox: str
@@ -117,6 +119,8 @@ class MailSeen:
     relay: bool = False
     rcpt_to: str = ""
     password: bool = False
+    read_back: ReadBack | None = None
+    read_back_problem: RemoteError | None = None
 
     @property
     def stage(self) -> str | None:

@@ -18,6 +18,7 @@ from monitor.doctor.evidence import (
     TargetSeen,
     roles_of,
 )
+from monitor.doctor.read_back import try_read_back
 from monitor.doctor.signins import SignIn, Target, seen_of
 from monitor.errors import LapsewatchError, RemoteError
 from monitor.model import Cloud, CredentialRef, Probe
@@ -99,6 +100,10 @@ class _Round:
         await asyncio.gather(*(self._aside(self._sign_in, one) for one in apps))
         authority, hosts = await asking, await asyncio.gather(*reaching)
         directory = await self._directory(reading, sending)
+        mail = await self._aside(self._mail, sending) if sending else None
+        if mail is not None and (sender := target.sender) and sender.arrival:
+            problem = await try_read_back(self._reader, sender, self._ways)
+            mail = replace(mail, read_back=sender.arrival, read_back_problem=problem)
         return replace(
             seen,
             authority=authority,
@@ -108,7 +113,7 @@ class _Round:
             reader=seen_of(reading, self._target, directory),
             directory=directory,
             mail_in=seen_of(sending, self._target, directory),
-            mail=await self._aside(self._mail, sending) if sending else None,
+            mail=mail,
         )
 
     @property

@@ -7,7 +7,7 @@ from datetime import datetime
 from monitor.diagnose import Rulebook
 from monitor.doctor.apps import judge_claims, judge_credential, judge_reading, judge_token
 from monitor.doctor.checks import MACHINE, Notebook, Report
-from monitor.doctor.evidence import TargetSeen
+from monitor.doctor.evidence import MailSeen, TargetSeen
 from monitor.doctor.exchange import judge_exchange
 from monitor.doctor.mail import judge_identity, judge_stages, right_object_id
 from monitor.doctor.network import judge_authority, judge_clock, judge_host
@@ -61,8 +61,21 @@ def _judge_mail(seen: TargetSeen, notes: Notebook) -> None:
         judge_identity(seen, seen.mail_in, mail, notes)
     judge_exchange(seen, seen.mail_in, mail, notes)
     judge_stages(seen, seen.mail_in, mail, notes)
+    _judge_read_back(mail, notes)
     judge_mailbox(mail, notes)
     judge_copies(seen, mail, notes)
+
+
+def _judge_read_back(mail: MailSeen, notes: Notebook) -> None:
+    """Whether canaries can be looked for. Without that mail still goes out, so it is no failure."""
+    if mail.read_back is None:
+        return
+    problem = mail.read_back_problem
+    if problem is not None:
+        notes.found("arrival", problem.cause, problem.message, status="warning")
+        return
+    where = "the canary's mailbox" if mail.read_back.way == "graph" else "the message trace"
+    notes.ok("arrival", f"{where[0].upper()}{where[1:]} can be read ({mail.read_back.right}).")
 
 
 def machine(version: tuple[int, int], now: datetime, rules: Rulebook) -> Report:

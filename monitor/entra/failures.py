@@ -65,6 +65,21 @@ _KNOWN: dict[str, tuple[bool, str]] = {
         "Grant the application permission Application.Read.All of Microsoft Graph to the app, "
         "with admin consent.",
     ),
+    "mail_read_missing": (
+        True,
+        "Let the app that looks read the canary's mailbox: the application permission Mail.Read of "
+        'Microsoft Graph, or better the Exchange role "Application Mail.Read" for that mailbox '
+        "only.",
+    ),
+    "trace_read_missing": (
+        True,
+        "Grant the application permission ExchangeMessageTrace.Read.All of Microsoft Graph to the "
+        "app, with admin consent.",
+    ),
+    "canary_mailbox_missing": (
+        True,
+        "Correct canary_to, or name an app of that mailbox's directory in arrival_app.",
+    ),
     "throttled": (False, "It is tried again at the next scan."),
     "transient": (False, "It is tried again."),
     "bad_tenant_id": (True, "Correct directory_id or the credential of the tenant."),

@@ -15,12 +15,13 @@ from monitor.entra.deadlines import Deadlines, TenantClock
 from monitor.entra.discovery import PartnerLists
 from monitor.entra.failures import Diagnose, graph_error, unusable_ca
 from monitor.entra.lookup import Lookup
+from monitor.entra.mailbox import Wanted, find
 from monitor.entra.secrets import ResolvedCredential
 from monitor.entra.single import read_object
 from monitor.entra.tenant_scan import TenantScan, failed_record
 from monitor.entra.token_source import TokenSource
 from monitor.errors import RemoteError
-from monitor.model import Cloud, ObjectType, Scan, Tenant, Topic
+from monitor.model import Cloud, ObjectType, ReadBack, Scan, Sighting, Tenant, Topic
 from monitor.model.customers import CustomerList, Source
 from monitor.model.evidence import DirectorySeen, ObjectReading
 
@@ -208,6 +209,40 @@ class GraphReader:
         except TimeoutError:
             error = graph_error("reply_timeout", f"No answer came within {seconds:.0f} s.")
         return ObjectReading(started, now(), error=error)
+
+    async def find_mail(
+        self,
+        read_back: ReadBack,
+        value: ResolvedCredential,
+        wanted: Wanted,
+        *,
+        now: Callable[[], datetime],
+        seconds: float = 30.0,
+    ) -> Sighting | None:
+        """Look for a canary once; None where it is not there (yet).
+
+        Args:
+            read_back: where and as whom is looked.
+            value: what the app that looks signs in with.
+            wanted: the canary.
+            now: the clock, aware and in UTC.
+            seconds: for all of it, the token too.
+
+        Raises:
+            RemoteError: nobody can look.
+        """
+        cloud = read_back.cloud
+        app = Tenant(
+            "", read_back.directory_id, cloud.name, read_back.client_id, read_back.credential
+        )
+        try:
+            async with asyncio.timeout(seconds), self._places:
+                client = await self._client(cloud)
+                async with self._calls(client, app, cloud, value, now) as calls:
+                    return await find(calls, read_back.way, wanted)
+        except TimeoutError:
+            told = f"No answer came within {seconds:.0f} s."
+            raise graph_error("reply_timeout", told) from None
 
     @staticmethod
     async def _ask(

@@ -26,7 +26,7 @@ from monitor.addresses import is_address as is_address
 from monitor.fields.options import WorkingDays as WorkingDays
 from monitor.fields.options import channel_names, mode, on_off, working_days
 from monitor.fields.problems import nearest, printable, unknown_key
-from monitor.model import Recipient, Relay, Sender
+from monitor.model import Looking, Recipient, Relay, Sender
 from monitor.references import REFERENCE_FORMS as REFERENCE_FORMS
 from monitor.references import CredentialField as CredentialField
 from monitor.references import KeyReference as KeyReference
@@ -239,6 +239,12 @@ def _limit(value: timedelta) -> timedelta:
     return value
 
 
+def _within(value: timedelta) -> timedelta:
+    if not timedelta(minutes=1) <= value <= timedelta(days=1):
+        raise ValueError('must be from one minute to one day, like "30m"')
+    return value
+
+
 def _shadow(value: timedelta) -> timedelta:
     if value > _LONGEST_SHADOW:
         raise ValueError('must be at most 365 days, like "14d"; "0d" is no shadow at all')
@@ -247,6 +253,7 @@ def _shadow(value: timedelta) -> timedelta:
 
 Interval = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_interval)]
 Deadline = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_limit)]
+Within = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_within)]
 Shadow = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_shadow)]
 
 
@@ -282,6 +289,15 @@ class RelayTable(Strict):
         return Relay(self.host, self.port, self.tls, user, self.credential, self.ca_file)
 
 
+class LookingTable(Strict):
+    """`arrival_app = {…}`: the app that looks for canaries, where it is not the sender's."""
+
+    client_id: Guid
+    credential: CredentialField
+    directory_id: Guid | None = None
+    cloud: str | None = None
+
+
 class SenderTable(Strict):
     """`[tenant.sender]` and `[operator.sender]`."""
 
@@ -296,6 +312,20 @@ class SenderTable(Strict):
     smtp_port: Port | None = None
     rate_per_minute: Rate | None = None
     smtp: RelayTable | None = None
+    arrival: Literal["none", "graph", "trace"] = "none"
+    arrival_within: Within = timedelta(minutes=30)
+    arrival_app: LookingTable | None = None
+
+    @property
+    def looking(self) -> Looking | None:
+        """How its canaries are looked for; None where nobody looks."""
+        if self.arrival == "none":
+            return None
+        app = self.arrival_app
+        return Looking(
+            self.arrival, self.arrival_within,
+            *((app.client_id, app.credential, app.directory_id, app.cloud) if app else ()),
+        )  # fmt: skip
 
     def noun(self, *, fallback_mailbox: str | None = None) -> Sender:
         """The sender as the other rooms know it.
@@ -319,11 +349,13 @@ class SenderTable(Strict):
             smtp_port=self.smtp_port,
             relay=self.smtp.noun(mailbox) if self.smtp else None,
             rate_per_minute=self.rate_per_minute,
+            arrival=self.looking,
         )
 
 
 def _no_tenants_secret(table: SenderTable) -> SenderTable:
-    for held in (table.credential, table.smtp.credential if table.smtp else None):
+    looks = table.arrival_app.credential if table.arrival_app else None
+    for held in (table.credential, looks, table.smtp.credential if table.smtp else None):
         if owner := foreign_owner(held, ""):
             raise ValueError(
                 f"names a sealed value of the tenant {owner}, which goes when that goes; seal it "

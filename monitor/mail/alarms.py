@@ -10,13 +10,14 @@ from zoneinfo import ZoneInfo
 
 from monitor.mail import words
 from monitor.mail.views import Fact
-from monitor.model import OPERATOR, Finding, Probe, StageTiming, Tenant, TenantHealth
+from monitor.model import ARRIVAL_STAGE, OPERATOR, Finding, Probe, StageTiming, Tenant, TenantHealth
 
 WHY = "You get this mail because this address receives Lapsewatch's alarms."
 # A refusal at the start of the reply: an accepting one is no reason, and neither is a port number.
 _CODE = re.compile(r"^\s*[45]\d\d(?:[ -][45]\.\d{1,3}\.\d{1,3})?\b|\bAADSTS\d{4,8}\b")
 _STAGE_WORDS = {"dns": "DNS", "tcp": "TCP", "ehlo": "EHLO", "starttls": "STARTTLS", "auth": "AUTH",
-                "mail": "MAIL FROM", "rcpt": "RCPT TO", "data": "DATA"}  # fmt: skip
+                "mail": "MAIL FROM", "rcpt": "RCPT TO", "data": "DATA",
+                ARRIVAL_STAGE: "arrival"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +175,8 @@ class CanaryFacts:
     canary_id: str
     token_expires: datetime | None
     credential_ends: datetime | None
+    mark: str = ""
+    proof: str = ""
 
 
 def canary_view(canary: CanaryFacts, *, zone: ZoneInfo, now: datetime) -> AlarmView:
@@ -187,7 +190,7 @@ def canary_view(canary: CanaryFacts, *, zone: ZoneInfo, now: datetime) -> AlarmV
     return AlarmView(
         word="CANARY OK",
         tone="good",
-        subject=f"{there.date().isoformat()} #{canary.number:04d}",
+        subject=f"{there.date().isoformat()} #{canary.number:04d} {canary.mark}".rstrip(),
         where=name,
         verdict=f"{_who(canary.tenant_name)} can send mail through OAuth SMTP.",
         action="Nothing is to be done. If this mail stops arriving, sending is broken.",
@@ -199,6 +202,7 @@ def canary_view(canary: CanaryFacts, *, zone: ZoneInfo, now: datetime) -> AlarmV
             Fact("The app's credential ends", ends),
             Fact("Number", f"#{canary.number:04d}"),
             Fact("Canary id", words.plain(canary.canary_id, 120), code=True),
+            *((Fact("Arrival", words.plain(canary.proof)),) if canary.proof else ()),
         ),
         foot=("You get this mail because this address receives the daily canary.",),
     )
@@ -233,13 +237,16 @@ def canary_failed_view(
         Fact("Tried", f"{words.long_date(probe.finished_at, zone)}, attempt {probe.attempt}"),
     ]
     facts[3:3] = _found(finding)
-    at = f" at {stage}" if stage else ""
+    arrival = probe.stage == ARRIVAL_STAGE
+    at = f" at {stage}" if stage and not arrival else ""
     return AlarmView(
         word="CANARY FAILED",
         tone="lapsed",
         subject=f"{_short_evidence(probe)}{at} since {words.local(start, zone):%H:%M}",
         where=where,
-        verdict=f"{_who(name)} cannot send mail: {_sentence(title)}",
+        verdict=f"{_who(name)}: {_sentence(title)}"
+        if arrival
+        else f"{_who(name)} cannot send mail: {_sentence(title)}",
         action="No warning leaves by this mailbox until this is fixed.",
         facts=tuple(facts),
         explanation=tuple(words.lines(explanation)),

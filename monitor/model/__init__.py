@@ -1,5 +1,14 @@
 """The nouns every room shares: frozen, without behaviour that needs a clock or the outside."""
 
+from monitor.model.arrivals import (
+    ARRIVAL_STAGE,
+    Arrival,
+    ArrivalNews,
+    ArrivalState,
+    Copy,
+    ReadBack,
+    Sighting,
+)
 from monitor.model.blind import BlindKind, BlindSpot, RefusedAddress
 from monitor.model.drafts import Confirmation, Draft
 from monitor.model.examined import Examination, ExchangePoint, ExchangeResult, Finding, Side
@@ -61,6 +70,7 @@ from monitor.model.watched import (
     OPERATOR,
     Cloud,
     CredentialRef,
+    Looking,
     Mode,
     PurgedTenant,
     Recipient,
@@ -83,6 +93,7 @@ from monitor.model.words import (
 )
 
 __all__ = [
+    "ARRIVAL_STAGE",
     "CLOCK_SLACK",
     "CLOSINGS",
     "COVERED_DAYS",
@@ -99,12 +110,16 @@ __all__ = [
     "UNKNOWN_AFTER",
     "Acceptance",
     "AlarmChange",
+    "Arrival",
+    "ArrivalNews",
+    "ArrivalState",
     "Attachment",
     "BlindKind",
     "BlindSpot",
     "CanaryResult",
     "Cloud",
     "Confirmation",
+    "Copy",
     "Credential",
     "CredentialRef",
     "CredentialState",
@@ -121,6 +136,7 @@ __all__ = [
     "Item",
     "Kind",
     "Limit",
+    "Looking",
     "Mail",
     "MailKind",
     "Mode",
@@ -139,6 +155,7 @@ __all__ = [
     "Probe",
     "Pulse",
     "PurgedTenant",
+    "ReadBack",
     "Reading",
     "Receipt",
     "Recipient",
@@ -154,6 +171,7 @@ __all__ = [
     "Severity",
     "SharedApp",
     "Side",
+    "Sighting",
     "Slot",
     "Snooze",
     "Sort",

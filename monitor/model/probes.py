@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from monitor.model.arrivals import ARRIVAL_STAGE, Copy
 from monitor.model.drafts import Confirmation
 from monitor.model.words import CanaryResult
 
@@ -13,7 +14,9 @@ STAGES = (
     "dns", "tcp", "greeting", "starttls", "ehlo", "token", "auth", "mail", "rcpt", "data",
 )  # fmt: skip
 
-_STAGE_LABELS = {"greeting": "greeting", "token": "token", "graph": "Graph"}
+_STAGE_LABELS = {
+    "greeting": "greeting", "token": "token", "graph": "Graph", ARRIVAL_STAGE: ARRIVAL_STAGE,
+}  # fmt: skip
 
 
 def stage_label(stage: str | None) -> str | None:
@@ -36,6 +39,8 @@ class Probe:
     """One staged test of a sender's mail path, with its evidence.
 
     `stage` is the last one reached; `cause` is an id of the vocabulary (`ok` on success).
+    `unconfirmed`: it was accepted, and whether it arrived is still being looked for. `copies` are
+    those that were accepted; the store gives back none.
     """
 
     tenant: str
@@ -51,6 +56,7 @@ class Probe:
     number: int = 0
     attempt: int = 1
     retry: Literal["never", "later", "after_fix"] = "never"
+    copies: tuple[Copy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,14 @@ class SenderHealth:
     alarm_opened_at: datetime | None = None
     counted_at: datetime | None = None
     confirmation: Confirmation | None = None
+
+    @property
+    def broken(self) -> bool:
+        """Whether the path is known to fail, until a later canary is proven to have arrived."""
+        if self.last is None or self.last.result is CanaryResult.OK:
+            return False
+        bad = self.failures > 0 or self.alarm_opened_at is not None
+        return self.last.result is CanaryResult.FAILED or bad
 
     @property
     def doubt(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 Mode = Literal["digest", "single", "ticket"]
@@ -86,6 +86,18 @@ class Relay:
 
 
 @dataclass(frozen=True, slots=True)
+class Looking:
+    """How a sender's canaries are looked for; what is None is the sender's own."""
+
+    way: Literal["graph", "trace"]
+    within: timedelta = timedelta(minutes=30)
+    client_id: str | None = None
+    credential: CredentialRef | None = None
+    directory_id: str | None = None
+    cloud: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Sender:
     """A mailbox and the app that sends as it. What is None comes from the tenant or its cloud."""
 
@@ -100,6 +112,7 @@ class Sender:
     smtp_port: int | None = None
     relay: Relay | None = None
     rate_per_minute: int | None = None
+    arrival: Looking | None = None
 
 
 @dataclass(frozen=True, slots=True)

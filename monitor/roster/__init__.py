@@ -98,7 +98,9 @@ class TenantTable(Strict):
     def _one_source_of_credentials(self) -> TenantTable:
         if self.app is None and (self.client_id is None or self.credential is None):
             raise ValueError('needs client_id and credential, or app = "…"')
-        for held in (self.credential, self.sender.credential if self.sender else None):
+        sender = self.sender
+        looks = sender.arrival_app.credential if sender and sender.arrival_app else None
+        for held in (self.credential, sender.credential if sender else None, looks):
             if owner := foreign_owner(held, self.name):
                 raise ValueError(f"names a sealed value of another tenant, {owner}; seal its own")
         return self
@@ -301,7 +303,12 @@ class _Reader:
         problems = []
         clouds = self.configuration.clouds
         sender = table.sender
-        for where, cloud in (("cloud", table.cloud), ("sender.cloud", sender and sender.cloud)):
+        looks = sender.arrival_app.cloud if sender and sender.arrival_app else None
+        for where, cloud in (
+            ("cloud", table.cloud),
+            ("sender.cloud", sender and sender.cloud),
+            ("sender.arrival_app.cloud", looks),
+        ):
             if cloud and cloud not in clouds:
                 near = nearest(cloud, clouds)
                 hint = f'did you mean "{near}"?' if near else "known: " + ", ".join(sorted(clouds))
@@ -329,6 +336,9 @@ class _Reader:
         sender = table.sender
         if sender is not None and sender.credential is not None:
             sender = sender.model_copy(update={"credential": self._locate(sender.credential, row)})
+        if sender is not None and (app := sender.arrival_app) is not None:
+            found = app.model_copy(update={"credential": self._locate(app.credential, row)})
+            sender = sender.model_copy(update={"arrival_app": found})
         weeks, hour = table.weekly_after_lapse, table.send_hour
         return Tenant(
             name=table.name,

@@ -209,7 +209,7 @@ def _csv_table(cells: Sequence[tuple[str, str]]) -> dict[str, Any]:
             # Two credentials in one row are refused later; here neither may hide the other.
             known = held if isinstance(held, dict) else {"credential": held}
             target["credential"] = {**known, name: value.strip()}
-        elif name in _LISTS and value.startswith("["):
+        elif name == "arrival_app" or (name in _LISTS and value.startswith("[")):
             target[name] = _json_list(value)
         elif name in _LISTS:
             items = [item.strip() for item in re.split(r"[;|, ]", value) if item.strip()]
@@ -222,7 +222,7 @@ def _csv_table(cells: Sequence[tuple[str, str]]) -> dict[str, Any]:
 
 
 def _json_list(text: str) -> Any:
-    """A list as JSON writes it, for items with spaces or with keys of their own."""
+    """A list or table as JSON writes it, for what has spaces or keys of its own."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from monitor.fields.options import day_names
-from monitor.model import CredentialRef, Item, Note, Recipient, Sender, SharedApp, Tenant
+from monitor.model import CredentialRef, Item, Looking, Note, Recipient, Sender, SharedApp, Tenant
 from monitor.roster.rows import guarded
 
 _HEAD = "# Written by lapsewatch tenant export; lapsewatch tenant import takes it back.\n"
@@ -114,7 +114,19 @@ def _sender(sender: Sender) -> dict[str, Any]:
     table = {key: getattr(sender, key) for key in _SENDER_KEYS}
     if sender.credential is not None:
         table["credential"] = _held(sender.credential)
-    return _kept(table)
+    return _kept(table | (_looking(sender.arrival) if sender.arrival else {}))
+
+
+def _looking(looking: Looking) -> dict[str, Any]:
+    table: dict[str, Any] = {
+        "arrival": looking.way,
+        "arrival_within": f"{round(looking.within.total_seconds())}s",
+    }
+    if looking.client_id and looking.credential:
+        app = {"client_id": looking.client_id, "directory_id": looking.directory_id,
+               "cloud": looking.cloud, "credential": _held(looking.credential)}  # fmt: skip
+        table["arrival_app"] = _kept(app)
+    return table
 
 
 def _kept(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -182,6 +194,8 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
     if isinstance(value, list | tuple):
         items = [str(item) for item in value]
         plain = items and all(not isinstance(one, dict) for one in value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from uuid import NAMESPACE_URL, uuid5
 from zoneinfo import ZoneInfo
@@ -226,6 +227,18 @@ class Draft:
         sign_in = SignIn(app.app_id, secret.key_id, secret=secret.value)
         self.tenant.sender = Sender(mailbox.address, principal.object_id, sign_in)
         return mailbox
+
+    def read_back(self, way: str = "graph", within: str | None = None) -> None:
+        """Let the sender's canaries be looked for by its app, which may read its mailbox only."""
+        sender = self.tenant.sender
+        if sender is None:
+            return
+        self.tenant.sender = replace(sender, arrival=way, arrival_within=within)
+        if way == "trace":
+            principal = self.tenant.principal_of(sender.sign_in.client_id)
+            principal.graph_roles = ("ExchangeMessageTrace.Read.All",)
+        else:
+            self.tenant.mail_read[sender.object_id] = {sender.mailbox.lower()}
 
     def _principal(
         self, app_id: str, name: str, *, owner_tenant: str | None, **fields: object

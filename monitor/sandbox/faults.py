@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from fnmatch import fnmatch
 from threading import Lock
@@ -71,6 +72,34 @@ class SmtpFault:
     def fits(self, stage: str) -> bool:
         """Whether this fault is meant for that stage and has not been used up."""
         return self.stage == stage and (self.times is None or self.times > 0)
+
+
+@dataclass(slots=True)
+class Fate:
+    """What becomes of mails to a tenant's mailboxes after they were accepted.
+
+    Args:
+        delay: until they are there.
+        lost: they never are.
+        junk: they are filed as junk.
+        quarantined: they are held; a trace says so.
+        rewritten: Graph shows another Message-ID than the one they were sent with.
+    """
+
+    delay: timedelta = timedelta(0)
+    lost: bool = False
+    junk: bool = False
+    quarantined: bool = False
+    rewritten: bool = False
+
+    @property
+    def status(self) -> str:
+        """What a message trace says of them."""
+        if self.quarantined:
+            return "quarantined"
+        if self.junk:
+            return "filteredAsSpam"
+        return "pending" if self.lost else "delivered"
 
 
 def take_fault(faults: Iterable[Fault], path: str, page: int | None = None) -> Fault | None:

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from .calls import Calls
 from .clock import SandboxClock
 from .faults import Fault, take_fault
+from .mailboxes import Mailboxes, MailRefusedError
 from .mailroom import Inbox
 from .pages import (
     BadQueryError,
@@ -68,6 +69,7 @@ class Graph(HttpRoom):
     ) -> None:
         super().__init__(clock)
         self.inbox = inbox
+        self.mailboxes = Mailboxes(world, inbox or Inbox())
         self.world = world
         self.desk = desk
         self.calls = calls
@@ -79,7 +81,7 @@ class Graph(HttpRoom):
         path = _ROOT.sub("/", unquote(request.url.path), count=1)
         beta = "/beta/" in request.url.path
         try:
-            tenant, roles = self._caller(request)
+            tenant, roles, object_id = self._caller(request)
             self.calls.add(tenant.name, f"{request.method} {path}")
             options = dict(parse_qsl(request.url.query, keep_blank_values=True))
             fault = take_fault(tenant.faults, path, page_number(options))
@@ -88,6 +90,9 @@ class Graph(HttpRoom):
                 return self._stamped(request, instead), fault
             units = _cost(path, options)
             self._spend(tenant.name, units, tenant.resource_units)
+            if Mailboxes.is_mine(path):
+                asked = (tenant, roles, object_id, path, options, self.clock.now())
+                return self._stamped(request, json_reply(self.mailboxes.answer(*asked))), fault
             if path == REPORT and beta:
                 refused = refusal(tenant, roles)
                 if refused is not None:
@@ -99,13 +104,13 @@ class Graph(HttpRoom):
             reply.headers["x-ms-resource-unit"] = str(units)
         except BadQueryError as error:
             reply = self._error(request, 400, error.code, error.message)
-        except (_GraphError, RefusedMailError) as error:
+        except (_GraphError, RefusedMailError, MailRefusedError) as error:
             reply = self._error(request, error.status, error.code, error.message)
             if error.status == 429:
                 reply.headers["Retry-After"] = str(int(_WINDOW))
         return self._stamped(request, reply), fault
 
-    def _caller(self, request: Request) -> tuple[Tenant, set[str]]:
+    def _caller(self, request: Request) -> tuple[Tenant, set[str], str]:
         """Whose token it is, and what it may do."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         code = "InvalidAuthenticationToken"
@@ -120,7 +125,7 @@ class Graph(HttpRoom):
         tenant = self.world.find_tenant(claims["tid"])
         if tenant is None:
             raise _GraphError(401, code, "Access token validation failure. Invalid tenant.")
-        return tenant, set(claims.get("roles", ()))
+        return tenant, set(claims.get("roles", ())), str(claims.get("oid"))
 
     async def _route(
         self,

@@ -22,6 +22,7 @@ class ExpectedCanary(NamedTuple):
     result: str
     stage: str | None
     cause: str | None
+    arrival: str = "not_checked"
 
 
 def over(end: datetime | None, now: datetime) -> bool:
@@ -115,7 +116,25 @@ def _canary(tenant: Tenant, sender: Sender, world: World, now: datetime) -> Expe
     scoped = mailbox.address in tenant.rbac_scope.get(principal.object_id, set())
     if not scoped and principal.object_id not in mailbox.full_access:
         return ExpectedCanary("failed", "DATA", "no_mailbox_permission")
-    return ExpectedCanary("ok", None, None)
+    return _landed(tenant, sender)
+
+
+def _landed(tenant: Tenant, sender: Sender) -> ExpectedCanary:
+    """What becomes of an accepted mail to the sender itself, where somebody may look for it."""
+    if sender.arrival is None:
+        return ExpectedCanary("ok", None, None)
+    if sender.arrival == "graph":
+        may = sender.mailbox.lower() in tenant.mail_read.get(sender.object_id, set())
+    else:
+        roles = tenant.principal_of(sender.sign_in.client_id).graph_roles
+        may = "ExchangeMessageTrace.Read.All" in roles
+    if not may:
+        return ExpectedCanary("ok", None, None, "unknown")
+    if tenant.fate.junk:
+        return ExpectedCanary("failed", "arrival", "in_junk", "lost")
+    if tenant.fate.lost or tenant.fate.quarantined:
+        return ExpectedCanary("failed", "arrival", "not_arrived", "lost")
+    return ExpectedCanary("ok", None, None, "proven")
 
 
 def _auth_problem(

@@ -153,7 +153,16 @@ def _sender(
     }
     if sender.canary_to:
         fields["canary_to"] = list(sender.canary_to)
-    return _table(f"{table}.sender", fields) + _credential(folder, f"{name}-sender", sender.sign_in)
+    if sender.arrival:
+        fields["arrival"] = sender.arrival
+    if sender.arrival_within:
+        fields["arrival_within"] = sender.arrival_within
+    text = _table(f"{table}.sender", fields)
+    if sender.arrival_app is not None:
+        own = _credential(folder, f"{name}-arrival", sender.arrival_app).strip()
+        where = f'directory_id = "{sender.arrival_directory}", ' if sender.arrival_directory else ""
+        text += f'arrival_app = {{ client_id = "{sender.arrival_app.client_id}", {where}{own} }}\n'
+    return text + _credential(folder, f"{name}-sender", sender.sign_in)
 
 
 def _credential(folder: Path, name: str, sign_in: SignIn) -> str:

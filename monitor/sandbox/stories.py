@@ -65,10 +65,11 @@ def _northwind(now: datetime) -> Operator:
 
 
 def _contoso(now: datetime) -> Tenant:
-    """All well."""
+    """All well, and each test mail is proven to have arrived."""
     draft = Draft("contoso", "Contoso Ltd", now, tags=("gold",))
     draft.monitor()
     draft.sender()
+    draft.read_back()
     draft.healthy(5)
     draft.managed_identity("vm-contoso-web", 71)
     return draft.tenant

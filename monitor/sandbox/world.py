@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from .faults import Fault, SmtpFault
+from .faults import Fate, Fault, SmtpFault
 
 if TYPE_CHECKING:
     from .oracle import Expected
@@ -218,6 +218,10 @@ class Sender:
     object_id: str  # of the enterprise application
     sign_in: SignIn
     canary_to: tuple[str, ...] = ()
+    arrival: str | None = None  # how its canaries are looked for
+    arrival_within: str | None = None
+    arrival_app: SignIn | None = None
+    arrival_directory: str | None = None
 
 
 @dataclass(slots=True)
@@ -240,6 +244,8 @@ class Tenant:
     mailboxes: list[Mailbox] = field(default_factory=list)
     registered: set[str] = field(default_factory=set)  # New-ServicePrincipal: object ids
     rbac_scope: dict[str, set[str]] = field(default_factory=dict)  # object id -> mailboxes
+    mail_read: dict[str, set[str]] = field(default_factory=dict)  # Application Mail.Read, the same
+    fate: Fate = field(default_factory=Fate)  # of mails to its mailboxes
     smtp_auth_disabled: bool = False
     has_exchange: bool = True
     faults: list[Fault] = field(default_factory=list)  # of Graph

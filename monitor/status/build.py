@@ -12,10 +12,12 @@ from monitor.cycle import CYCLE, late_since
 from monitor.decide import tenant_state
 from monitor.lifecycle import credential_state, days_left, successors
 from monitor.model import (
+    ARRIVAL_STAGE,
     CLOCK_SLACK,
     OPERATOR,
     SEVERITIES,
     UNKNOWN_AFTER,
+    ArrivalNews,
     CanaryResult,
     Credential,
     CredentialState,
@@ -273,7 +275,7 @@ def _canary_row(facts: Facts, key: tuple[str, str], now: datetime) -> CanaryRow:
     last = health.last if health else None
     last_ok = health.last_ok if health else None
     doubt = health.doubt if health else ""
-    result = _result(last, doubt)
+    result = _result(health, doubt)
     told = last.evidence if last else None
     return CanaryRow(
         tenant=key[0],
@@ -287,14 +289,28 @@ def _canary_row(facts: Facts, key: tuple[str, str], now: datetime) -> CanaryRow:
         seconds=(last.finished_at - last.started_at).total_seconds() if last else None,
         stale=_is_unproven(facts, key[0], health, now),
         examination=_examination(facts, key[0], "sending"),
+        arrival=_arrival(facts, key, last),
     )
 
 
-def _result(last: Probe | None, doubt: str) -> CanaryResult:
-    if last is None:
+def _arrival(facts: Facts, key: tuple[str, str], last: Probe | None) -> ArrivalNews:
+    """What is known of the last test mail; of one that was never accepted nothing is."""
+    known = facts.arrivals.get(key, ArrivalNews())
+    if last is None or (last.result is CanaryResult.FAILED and last.stage != ARRIVAL_STAGE):
+        return replace(ArrivalNews(), usual_s=known.usual_s)
+    return known
+
+
+def _result(health: SenderHealth | None, doubt: str) -> CanaryResult:
+    """What the last test mail proved; while it is looked for, acceptance is what is known.
+
+    A path that failed before stays failed for so long.
+    """
+    if health is None or health.last is None:
         return CanaryResult.NEVER
-    accepted = last.result is CanaryResult.OK
-    return CanaryResult.UNCONFIRMED if accepted and doubt else last.result
+    if health.broken:
+        return CanaryResult.FAILED
+    return CanaryResult.UNCONFIRMED if doubt else CanaryResult.OK
 
 
 def _examination(facts: Facts, name: str, side: Side) -> Examination | None:
@@ -306,7 +322,8 @@ def _examination(facts: Facts, name: str, side: Side) -> Examination | None:
 def _is_unproven(facts: Facts, tenant: str, health: SenderHealth | None, now: datetime) -> bool:
     """Whether there was no good proof in time; a sender that is new has as long for its first."""
     if health is not None and health.last is not None:
-        proven = health.last_ok
+        waits = health.last.result is CanaryResult.UNCONFIRMED and health.last_ok is None
+        proven = health.last.finished_at if waits else health.last_ok
         return proven is None or not -CLOCK_SLACK <= now - proven <= UNKNOWN_AFTER
     known = facts.known_since
     since = min(known.values(), default=None) if tenant == OPERATOR else known.get(tenant)

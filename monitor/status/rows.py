@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from monitor.inventory import Notes
 from monitor.model import (
+    ArrivalNews,
     BlindSpot,
     CanaryResult,
     Credential,
@@ -98,7 +99,8 @@ class CanaryRow:
     """One sender and what its last test mail proved.
 
     `stale`: no good proof for 26 hours, or none since the tenant has been known for so long.
-    `examination` is the doctor's, made right after the last test mail failed.
+    `examination` is the doctor's, made right after the last test mail failed. `arrival` is what
+    is known of the last test mail beyond the server's acceptance.
     """
 
     tenant: str
@@ -112,6 +114,7 @@ class CanaryRow:
     seconds: float | None
     stale: bool
     examination: Examination | None = None
+    arrival: ArrivalNews = field(default_factory=ArrivalNews)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +229,7 @@ class Facts:
     federated: Sequence[tuple[str, ObservedObject]] = ()
     lost: Mapping[str, LostAccess] = field(default_factory=dict)  # customers who are none any more
     examinations: Mapping[str, Examination] = field(default_factory=dict)  # of what fails now
+    arrivals: Mapping[tuple[str, str], ArrivalNews] = field(default_factory=dict)
     notes: Notes = field(default_factory=Notes)
     items: Sequence[WatchedItem] = ()
     pulse: Pulse = field(default_factory=Pulse)

@@ -9,6 +9,7 @@ from monitor.model import credential_uid
 from monitor.store import schema
 from monitor.store.acceptances import Acceptances
 from monitor.store.alarms import Alarms, AlarmWrite
+from monitor.store.arrivals import Arrivals
 from monitor.store.audit import Audit
 from monitor.store.customers import Customers
 from monitor.store.drafts import Drafts
@@ -53,6 +54,7 @@ class Store(
     Alarms,
     Slots,
     Probes,
+    Arrivals,
     Snoozes,
     SealedSecrets,
     Drafts,

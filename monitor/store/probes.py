@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ from sqlalchemy import Connection, Row, Select, select
 
 from monitor.canary import counted
 from monitor.model import (
+    Arrival,
     CanaryResult,
     Confirmation,
     Examination,
@@ -18,6 +20,7 @@ from monitor.model import (
 )
 from monitor.routes import sender_scope
 from monitor.store.alarms import AlarmWrite, apply_alarm, standing_alarms
+from monitor.store.arrival_rows import expect_arrivals
 from monitor.store.engine import Database, add, upsert
 from monitor.store.examinations import keep_examination
 from monitor.store.roster import hold_tenant
@@ -37,6 +40,7 @@ class Probes:
         alarm: AlarmWrite | None = None,
         *,
         examination: Examination | None = None,
+        arrivals: Sequence[Arrival] = (),
     ) -> None:
         """Write a probe, the sender's health and its alarm in one transaction.
 
@@ -44,15 +48,17 @@ class Probes:
             probe: what was tried and seen.
             alarm: an alarm to open or close together with it.
             examination: what the doctor found after a failure; one of an earlier failure goes.
+            arrivals: what is to be looked for from now on.
 
         Raises:
             StoreError: the database cannot be used; nothing was written.
         """
-        query = _sender(probe.tenant, probe.mailbox).with_for_update()
+        query = sender_row(probe.tenant, probe.mailbox).with_for_update()
         with self._database.write() as connection:
-            probe_id = add(connection, PROBE, _row(probe))
+            probe_id = add(connection, PROBE, probe_row(probe))
             old = connection.execute(query).one_or_none()
-            upsert(connection, SENDER_HEALTH, [_health_row(probe, probe_id, old)])
+            upsert(connection, SENDER_HEALTH, [health_row(probe, probe_id, old)])
+            expect_arrivals(connection, probe_id, arrivals)
             keep_examination(connection, probe.tenant, "sending", examination)
             if alarm is not None:
                 apply_alarm(connection, alarm)
@@ -71,7 +77,7 @@ class Probes:
         if tenant is not None:
             query = query.where(PROBE.c.tenant == tenant)
         with self._database.read() as connection:
-            return [_probe(row) for row in connection.execute(query)]
+            return [probe_of(row) for row in connection.execute(query)]
 
     def sender_health(self) -> dict[tuple[str, str], SenderHealth]:
         """What the probes say about each sender that was ever probed, by tenant and mailbox.
@@ -83,7 +89,7 @@ class Probes:
         with self._database.read() as connection:
             alarms = standing_alarms(connection, "")
             asked = _confirmations(connection)
-            probes = {row.id: _probe(row) for row in connection.execute(latest)}
+            probes = {row.id: probe_of(row) for row in connection.execute(latest)}
             return {
                 (row.tenant, row.mailbox): replace(
                     _health(row),
@@ -102,12 +108,12 @@ class Probes:
         """
         with self._database.read() as connection:
             alarm = standing_alarms(connection, "").get(sender_scope(tenant, mailbox))
-            row = connection.execute(_sender(tenant, mailbox)).one_or_none()
+            row = connection.execute(sender_row(tenant, mailbox)).one_or_none()
             asked = _confirmations(connection).get((tenant, mailbox))
             if row is None:
                 return SenderHealth(tenant, mailbox, alarm_opened_at=alarm, confirmation=asked)
             last = connection.execute(select(PROBE).where(PROBE.c.id == row.probe_id)).one()
-        return replace(_health(row), last=_probe(last), alarm_opened_at=alarm, confirmation=asked)
+        return replace(_health(row), last=probe_of(last), alarm_opened_at=alarm, confirmation=asked)
 
     def put_confirmation(self, confirmation: Confirmation) -> None:
         """Keep the question whether a test mail arrived, or its answer, in place of the last.
@@ -139,7 +145,8 @@ def _confirmations(connection: Connection) -> dict[tuple[str, str], Confirmation
     return {(one.tenant, one.mailbox): one for one in found}
 
 
-def _sender(tenant: str, mailbox: str) -> Select[Any]:
+def sender_row(tenant: str, mailbox: str) -> Select[Any]:
+    """The query of one sender's health."""
     return select(SENDER_HEALTH).where(
         SENDER_HEALTH.c.tenant == tenant, SENDER_HEALTH.c.mailbox == mailbox
     )
@@ -157,7 +164,8 @@ def _health(row: Row[Any]) -> SenderHealth:
     )
 
 
-def _health_row(probe: Probe, probe_id: int, old: Row[Any] | None) -> dict[str, Any]:
+def health_row(probe: Probe, probe_id: int, old: Row[Any] | None) -> dict[str, Any]:
+    """What the health comes to with a probe in it; `probe_id` is the last one's."""
     before = SenderHealth(probe.tenant, probe.mailbox) if old is None else _health(old)
     known = counted(before, probe)
     return {
@@ -172,7 +180,8 @@ def _health_row(probe: Probe, probe_id: int, old: Row[Any] | None) -> dict[str, 
     }
 
 
-def _row(probe: Probe) -> dict[str, Any]:
+def probe_row(probe: Probe) -> dict[str, Any]:
+    """All columns of a row but its number."""
     return {
         "tenant": probe.tenant,
         "mailbox": probe.mailbox,
@@ -190,7 +199,8 @@ def _row(probe: Probe) -> dict[str, Any]:
     }
 
 
-def _probe(row: Row[Any]) -> Probe:
+def probe_of(row: Row[Any]) -> Probe:
+    """The noun of a row."""
     return Probe(
         tenant=row.tenant,
         mailbox=row.mailbox,

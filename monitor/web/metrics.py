@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from monitor.cycle import CYCLE, STARTED
 from monitor.export import visible
-from monitor.model import BlindKind, CanaryResult, CredentialState, TenantState
+from monitor.model import ArrivalState, BlindKind, CanaryResult, CredentialState, TenantState
 from monitor.status import CanaryRow, StatusReport
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -154,6 +154,16 @@ def _canaries(report: StatusReport) -> Iterator[Metric]:
         "How long the last test took, whatever its result.",
         labels,
         ((key(row), row.seconds) for row in rows if row.seconds is not None),
+    )
+    yield _gauge(
+        "canary_arrival_seconds",
+        "How long the last test mail took to arrive; absent where nobody looks, or found none.",
+        labels,
+        (
+            (key(row), row.arrival.latency_s)
+            for row in rows
+            if row.arrival.state is ArrivalState.PROVEN and row.arrival.latency_s is not None
+        ),
     )
 
 

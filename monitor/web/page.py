@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from monitor.arrival import words
 from monitor.export import visible
 from monitor.findings import first_failed
 from monitor.model import OPERATOR, Credential, Kind
@@ -118,6 +119,7 @@ def environment() -> Environment:
         mail_word=view.mail_word,
         run_word=view.run_word,
         canary_word=view.canary_word,
+        arrival_words=words,
         known_cause=advice.known_cause,
         first_failed=first_failed,
         rescan_command=advice.rescan_command,

@@ -71,7 +71,8 @@ class Arrivals:
         if sender is None:
             raise UsageError(f"{entry.name} has no mail path of its own.")
         health = self._store.health_of_sender(entry.name, sender.mailbox)
-        if arrived and (health.last is None or health.last.result is not CanaryResult.OK):
+        accepted = (CanaryResult.OK, CanaryResult.UNCONFIRMED)
+        if arrived and (health.last is None or health.last.result not in accepted):
             raise UsageError(
                 f"The last test mail of {entry.name} was not accepted, so none can have arrived.",
                 remedy=f"Find out why: lapsewatch doctor --tenant {entry.name}",

@@ -84,6 +84,7 @@ def test_every_canary_ends_as_the_oracle_says(show: Demo) -> None:
     for tenant, wanted in expected.items():
         row = found[tenant]
         assert str(row.result) == wanted.result, tenant
+        assert str(row.arrival.state) == wanted.arrival, tenant
         if wanted.result == "failed":
             assert (stage_label(row.stage), row.cause) == (wanted.stage, wanted.cause)
 

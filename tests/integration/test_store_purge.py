@@ -12,9 +12,11 @@ from sqlalchemy import inspect, select, text
 from monitor.model import (
     Acceptance,
     AlarmChange,
+    Arrival,
     Attachment,
     CanaryResult,
     Confirmation,
+    Copy,
     Draft,
     Item,
     Kind,
@@ -217,7 +219,11 @@ def _fill(store: Store, make, name: str) -> None:
     probe = Probe(
         name, "m@x.example", make.now, make.now, CanaryResult.OK, "data", "ok", f"250 {IDS[name]}"
     )
-    store.record_probe(probe, _alarm(make, MailKind.CANARY_FAILED, sender, name))
+    copy = Copy(f"canary-of-{name}", f"it@{name}.example", f"<c@{name}.example>", make.now)
+    until = make.now + timedelta(minutes=30)
+    looked_for = [Arrival(copy, name, "m@x.example", "graph", until, evidence=IDS[name])]
+    alarm = _alarm(make, MailKind.CANARY_FAILED, sender, name)
+    store.record_probe(probe, alarm, arrivals=looked_for)
     _take(store, make, "scan", name)
     _take(store, make, "canary", sender)
     store.put_sealed(SealedValue(name, "secret", "k", b"w", b"v", make.now), tenant=name)
