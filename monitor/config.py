@@ -101,7 +101,7 @@ class DefaultsTable(Strict):
     shrink_guard: int = Field(20, ge=0, le=100)
     owner_domains: tuple[Domain, ...] | None = None
     rate_per_minute: Rate = 30
-    mails_per_hour: Rate = 10
+    mails_per_hour: Rate = 30
     usage: bool = True
 
 

@@ -57,8 +57,9 @@ class Storms:
     def gather(self, now: datetime, *, per_hour: int) -> list[Heap]:
         """Open the gate for as many alarms as may go one by one; hold the rest.
 
-        Of the mails that a recipient may get in an hour, four in ten are kept for gathered ones,
-        at even distances; so what is held waits a quarter of an hour at most (by default).
+        Of the mails that a recipient may get in an hour, four (of fewer than ten: four in ten) are
+        kept for gathered ones, at even distances; so what is held mostly waits a quarter of an
+        hour at most.
 
         Args:
             now: the instant, aware UTC.
@@ -142,7 +143,7 @@ def distance(per_hour: int) -> timedelta:
 
 
 def _turns(per_hour: int) -> int:
-    return max(per_hour * 2 // 5, 1)
+    return min(max(per_hour * 2 // 5, 1), 4)  # one in a quarter of an hour is soon enough
 
 
 def _is_many() -> ColumnElement[bool]:

@@ -151,7 +151,7 @@ class Lab:
         """The text of lapsewatch.toml."""
         tables: dict[str, dict[str, Any]] = {
             "database": {"url": "sqlite:///lapsewatch.db"},
-            "defaults": {"send_hour": 0},
+            "defaults": {"send_hour": 0, "mails_per_hour": 1000},  # each fault alarms alone
             "deadlines": {"connect": "3s", "read": "5s", "token": "5s"},
         }
         tables |= sections
