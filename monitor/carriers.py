@@ -93,8 +93,7 @@ class Carriers:
         broken = {
             sender.path
             for sender in resolved
-            if (known := health.get((sender.tenant, sender.mailbox))) is not None
-            and known.broken
+            if (known := health.get((sender.tenant, sender.mailbox))) is not None and known.broken
         }
         return Paths(identity, frozenset(broken))
 
