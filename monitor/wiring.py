@@ -137,11 +137,7 @@ class App:
     @cached_property
     def alarms(self) -> AlarmWriter:
         """Writes the mails that do not wait for a daily run."""
-        return AlarmWriter(
-            renderer=self.renderer,
-            rulebook=self.rulebook,
-            audience=self.audience,
-        )
+        return AlarmWriter(renderer=self.renderer, rulebook=self.rulebook, audience=self.audience)
 
     @cached_property
     def audience(self) -> Audience:
@@ -185,11 +181,9 @@ class App:
         """Reads the certificates of watched dates where they are served."""
         limits = self.configuration.settings.deadlines
         return Items(
-            self.store,
-            clock=self.clock,
-            connect_s=limits.connect.total_seconds(),
-            read_s=limits.read.total_seconds(),
-        )
+            self.store, clock=self.clock,
+            connect_s=limits.connect.total_seconds(), read_s=limits.read.total_seconds(),
+        )  # fmt: skip
 
     @cached_property
     def discoveries(self) -> Discoveries:
@@ -202,14 +196,9 @@ class App:
     def canaries(self) -> Canaries:
         """Proves mail paths."""
         return Canaries(
-            self.store,
-            carriers=self.carriers,
-            alarms=self.alarms,
-            news=self.alarm_news,
-            diagnose=self.diagnose,
-            clock=self.clock,
-            pace=self.outgoing.pace,
-        )
+            self.store, carriers=self.carriers, alarms=self.alarms, news=self.alarm_news,
+            diagnose=self.diagnose, clock=self.clock, pace=self.outgoing.pace,
+        )  # fmt: skip
 
     @cached_property
     def readbacks(self) -> ReadBacks:

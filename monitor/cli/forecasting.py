@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
@@ -57,9 +58,13 @@ def forecast(
     if as_json:
         print_json([_shape(one) for one in coming])
         return
-    mails = len({one.mail for one in coming})
-    said = f"{many(len(notices), 'notice')}, {many(mails, 'mail')} with canaries and reports"
-    print(f"{said}, in the next {many(days, 'day')}, if nothing changes.")
+    mails = len({one.mail for one in coming if one.credential is not None})
+    kinds = Counter(one.kind for one in coming)
+    said = f"{many(len(notices), 'notice')} in {many(mails, 'mail')}"
+    said += (
+        f", {many(kinds[MailKind.CANARY], 'test mail')}, {many(kinds[MailKind.REPORT], 'report')}"
+    )
+    print(f"{said} in the next {many(days, 'day')}, if nothing changes.")
     coming = [one for one in coming if one.kind is not MailKind.CANARY]  # one a day says little
     if coming:
         columns = ("When", "To", "Kind", "Stage", "Tenant", "Application", "Key id")

@@ -18,6 +18,7 @@ from monitor.model import (
     SEVERITIES,
     UNKNOWN_AFTER,
     ArrivalNews,
+    ArrivalState,
     CanaryResult,
     Credential,
     CredentialState,
@@ -275,7 +276,8 @@ def _canary_row(facts: Facts, key: tuple[str, str], now: datetime) -> CanaryRow:
     last = health.last if health else None
     last_ok = health.last_ok if health else None
     doubt = health.doubt if health else ""
-    result = _result(health, doubt)
+    arrival = _arrival(facts, key, last)
+    result = _result(health, doubt, arrival)
     told = last.evidence if last else None
     return CanaryRow(
         tenant=key[0],
@@ -289,7 +291,7 @@ def _canary_row(facts: Facts, key: tuple[str, str], now: datetime) -> CanaryRow:
         seconds=(last.finished_at - last.started_at).total_seconds() if last else None,
         stale=_is_unproven(facts, key[0], health, now),
         examination=_examination(facts, key[0], "sending"),
-        arrival=_arrival(facts, key, last),
+        arrival=arrival,
     )
 
 
@@ -301,16 +303,22 @@ def _arrival(facts: Facts, key: tuple[str, str], last: Probe | None) -> ArrivalN
     return known
 
 
-def _result(health: SenderHealth | None, doubt: str) -> CanaryResult:
+def _result(health: SenderHealth | None, doubt: str, arrival: ArrivalNews) -> CanaryResult:
     """What the last test mail proved; while it is looked for, acceptance is what is known.
 
     A path that failed before stays failed for so long.
     """
     if health is None or health.last is None:
         return CanaryResult.NEVER
-    if health.broken:
+    looked_for = arrival.state in (ArrivalState.PENDING, ArrivalState.UNKNOWN)
+    if looked_for and health.broken:
         return CanaryResult.FAILED
-    return CanaryResult.UNCONFIRMED if doubt else CanaryResult.OK
+    accepted = health.last.result is CanaryResult.OK or looked_for
+    return CanaryResult.OK if accepted and not doubt else _at_best(health.last.result)
+
+
+def _at_best(result: CanaryResult) -> CanaryResult:
+    return CanaryResult.UNCONFIRMED if result is CanaryResult.OK else result
 
 
 def _examination(facts: Facts, name: str, side: Side) -> Examination | None:
@@ -322,7 +330,8 @@ def _examination(facts: Facts, name: str, side: Side) -> Examination | None:
 def _is_unproven(facts: Facts, tenant: str, health: SenderHealth | None, now: datetime) -> bool:
     """Whether there was no good proof in time; a sender that is new has as long for its first."""
     if health is not None and health.last is not None:
-        waits = health.last.result is CanaryResult.UNCONFIRMED and health.last_ok is None
+        pending = facts.arrivals.get((tenant, health.mailbox), ArrivalNews()).state
+        waits = pending is ArrivalState.PENDING and health.last_ok is None
         proven = health.last.finished_at if waits else health.last_ok
         return proven is None or not -CLOCK_SLACK <= now - proven <= UNKNOWN_AFTER
     known = facts.known_since

@@ -142,6 +142,7 @@ def test_one_that_does_not_come_fails_and_the_third_in_a_row_alarms(tmp_path: Pa
         show.canaries()
         assert row(show).result is CanaryResult.FAILED
         assert told(show, "recovered") == []
+        assert "tenant:contoso" in show.app.carriers.paths().broken
         assert look(show).result is CanaryResult.OK
         assert told(show, "recovered") == ["noc@msp.example"]
 

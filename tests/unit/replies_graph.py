@@ -23,4 +23,14 @@ json_broken | json.decoder.JSONDecodeError: Expecting value: line 1 column 1 (ch
 json_broken | msgspec.DecodeError: Input data was truncated
 graph_passing | {"error":{"code":"UnknownError","message":""}}
 graph_passing | HTTP Error 503: Service Unavailable
+canary_in_junk | The test mail lies in the Junk Email folder of it@contoso.example.
+canary_in_junk | The message trace says: filteredAsSpam.
+canary_not_found | The test mail was not found at it@contoso.example after 30 minutes.
+canary_not_found | The test mail was not found at it@contoso.example. The message trace says: quarantined.
+read_back_refused | Graph refuses the read-back at it@contoso.example: the app has no right Mail.Read there.
+read_back_refused | the app has no right Mail.Read there
+trace_refused | Graph refuses the read-back: the app has no right ExchangeMessageTrace.Read.All there.
+trace_refused | the app has no right ExchangeMessageTrace.Read.All there
+canary_without_mailbox | list@contoso.example is no mailbox of the directory whose app looks for the canary.
+canary_without_mailbox | it is no mailbox of the directory whose app looks for the canary
 """

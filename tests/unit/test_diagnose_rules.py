@@ -14,6 +14,16 @@ from tests.unit.replies_unseen import unseen
 # Rules without a wording that nobody looked at while the rule was written, and why there is none.
 UNHEARD = {
     "wrong_api": "no server says this; it is people's words, and no public text was found",
+    **dict.fromkeys(
+        (
+            "canary_in_junk",
+            "canary_not_found",
+            "canary_without_mailbox",
+            "read_back_refused",
+            "trace_refused",
+        ),
+        "Lapsewatch itself says this of what it found or of who could not look",
+    ),
 }
 
 
