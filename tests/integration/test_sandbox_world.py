@@ -64,7 +64,7 @@ def test_the_stories_read_the_same_on_any_day(now: datetime) -> None:
         ("relecloud", "critical", 6),
     }
     assert not {c.tenant for c in found.credentials} & {"litware", "proseware", "alpine"}
-    failed = {n: c for n, c in found.canaries.items() if c.result != "ok"}
+    failed = {n: c[:3] for n, c in found.canaries.items() if c.result != "ok"}
     assert failed == {"wingtip": ("failed", "AUTH", "smtp_auth_disabled_tenant")}
     mails = [m for m in found.mails if m.kind != "canary"]
     assert sorted(mails) == [
@@ -122,9 +122,9 @@ def test_the_oracle_follows_what_is_broken(world: World, now: datetime) -> None:
     world.tenant("tailspin").mailboxes[0].full_access.clear()
     world.tenant("contoso").registered.clear()
     canaries = world.oracle(now).canaries
-    assert canaries["woodgrove"] == ("failed", "AUTH", "generic_oauth_failure")
-    assert canaries["contoso"] == ("failed", "AUTH", "generic_oauth_failure")
-    assert canaries["tailspin"] == ("failed", "DATA", "no_mailbox_permission")
+    assert canaries["woodgrove"][:3] == ("failed", "AUTH", "generic_oauth_failure")
+    assert canaries["contoso"][:3] == ("failed", "AUTH", "generic_oauth_failure")
+    assert canaries["tailspin"][:3] == ("failed", "DATA", "no_mailbox_permission")
     # No path is left for these, so nothing about them can be sent.
     world.operator.tenant.smtp_auth_disabled = True
     kinds = {(m.kind, m.tenant) for m in world.oracle(now).mails}
