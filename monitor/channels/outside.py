@@ -106,11 +106,15 @@ def post(
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     sock = _connect(host, port, addresses, ca_file, seconds)
     # A deadline for all of it: a server that sends a byte now and then would hold us for ever.
-    watch = threading.Timer(seconds, _hang_up, [sock])
+    over = threading.Event()
+    watch = threading.Timer(seconds, _hang_up, [sock, over])
     watch.daemon = True
     watch.start()
     try:
-        return _talk(sock, host, port, path, body, headers)
+        answer = _talk(sock, host, port, path, body, headers)
+        if over.is_set():  # what was cut off can look like an answer
+            raise _no_answer(host, "timeout", sent=True)
+        return answer
     finally:
         watch.cancel()
         sock.close()
@@ -157,7 +161,8 @@ def _not_reached(host: str, told: str) -> DeliveryError:
     )
 
 
-def _hang_up(sock: ssl.SSLSocket) -> None:
+def _hang_up(sock: ssl.SSLSocket, over: threading.Event) -> None:
+    over.set()
     with suppress(OSError):  # it is over already
         sock.shutdown(socket.SHUT_RDWR)
 
@@ -174,9 +179,13 @@ def _talk(
         answer = connection.getresponse()
         return Answer(answer.status, answer.reason[:200], answer.read(LARGEST))
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise DeliveryError(
-            f"{host} gave no usable answer ({type(error).__name__}).",
-            cause="reply_timeout",
-            stage="data",
-            uncertain=sent,
-        ) from None
+        raise _no_answer(host, type(error).__name__, sent=sent) from None
+
+
+def _no_answer(host: str, why: str, *, sent: bool) -> DeliveryError:
+    return DeliveryError(
+        f"{host} gave no usable answer ({why}).",
+        cause="reply_timeout",
+        stage="data",
+        uncertain=sent,
+    )
