@@ -72,13 +72,20 @@ async def scan_tenants(
 
             # All of them come to their end before the first fault of one is told.
             done = await asyncio.gather(*(one(tenant) for tenant in chosen), return_exceptions=True)
-    for tenant, outcome in zip(chosen, done, strict=True):
+    return recorded(chosen, done)
+
+
+def recorded(
+    tenants: Sequence[Tenant], outcomes: Sequence[ScanRecord | BaseException | None]
+) -> list[ScanRecord]:
+    """What was recorded of the tenants; every fault is logged, and the first one raised."""
+    for tenant, outcome in zip(tenants, outcomes, strict=True):
         if isinstance(outcome, BaseException):
             log.error("scan_not_recorded", tenant=tenant.name, error=str(outcome))
-    faults = [outcome for outcome in done if isinstance(outcome, BaseException)]
+    faults = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
     if faults:
         raise faults[0]
-    return [outcome for outcome in done if isinstance(outcome, ScanRecord)]
+    return [outcome for outcome in outcomes if isinstance(outcome, ScanRecord)]
 
 
 def due_slots(app: App, tenants: Sequence[Tenant], now: datetime) -> dict[str, datetime]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import replace
-from datetime import time, timedelta
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_origin
+from typing import Annotated, Any, get_origin
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -21,38 +21,25 @@ from pydantic_settings import (
 
 from monitor.clouds import PRESETS, completed
 from monitor.errors import SettingsError
-from monitor.fields import (
-    Deadline,
-    Domain,
-    GraphAddress,
-    Guid,
-    Host,
-    Hour,
-    HttpsAddress,
-    Interval,
-    KeyReference,
-    OperatorSender,
-    Port,
-    Rate,
-    RecipientField,
-    Shadow,
-    Strict,
-    Thresholds,
-    VaultAddress,
-    WallTime,
-    WebAddress,
-    Weeks,
-    ZoneName,
-    beside,
-)
-from monitor.fields.channels import ChannelName, ChannelTable, problems_of
+from monitor.fields import beside
+from monitor.fields.channels import ChannelTable, problems_of
 from monitor.fields.environment import DIVIDER, PREFIX, unknown_variables, variable_of
 from monitor.fields.files import parse_toml as parse_toml
 from monitor.fields.files import read_text as read_text
 from monitor.fields.forbids import ForbidTable
 from monitor.fields.policy import IgnoreTable, RecipientTable, RouteTable
 from monitor.fields.problems import explain_places, nearest, printable
-from monitor.fields.watching import WatchedOperator
+from monitor.fields.tables import CloudTable as CloudTable
+from monitor.fields.tables import (
+    DatabaseTable,
+    DeadlinesTable,
+    DefaultsTable,
+    DiagnoseTable,
+    LogTable,
+    VaultTable,
+    WebTable,
+)
+from monitor.fields.tables import OperatorTable as OperatorTable
 from monitor.model import Cloud, CredentialRef, Forbid, Policy, Recipient, Sender
 from monitor.model.channels import ChannelSpec
 from monitor.references import located
@@ -64,103 +51,6 @@ _NO_OPTIONS = (
     "database.url: SQLite takes no options, so leave out the ? and what follows it. If the ? is "
     "part of a folder's name, put the settings file there and name the database beside it"
 )
-
-
-class DatabaseTable(Strict):
-    """[database]"""
-
-    url: str = "sqlite:///lapsewatch.db"
-
-
-class OperatorTable(WatchedOperator):
-    """[operator]: who runs this; everything works without it."""
-
-    name: str | None = None
-    recipients: tuple[RecipientField, ...] = ()
-    time_zone: ZoneName | None = None
-    send_hour: Hour | None = None
-    base_url: WebAddress | None = None
-    link_days: int = Field(30, ge=0, le=30)
-    directory_id: Guid | None = None
-    cloud: str | None = None
-    sender: OperatorSender | None = None
-    fallback: tuple[ChannelName, ...] = ()
-
-
-class DefaultsTable(Strict):
-    """[defaults]: what a tenant gets that does not say otherwise."""
-
-    scan_every: Interval = timedelta(hours=6)
-    canary_at: WallTime = time(7, 0)
-    time_zone: ZoneName | None = None
-    send_hour: Hour | None = None
-    thresholds: Thresholds = (60, 30, 14, 7, 3, 1, 0)
-    weekly_after_lapse: Weeks = 4
-    recipients: tuple[RecipientField, ...] = ()
-    shadow: Shadow = timedelta(days=14)
-    shrink_guard: int = Field(20, ge=0, le=100)
-    owner_domains: tuple[Domain, ...] | None = None
-    rate_per_minute: Rate = 30
-    mails_per_hour: Rate = 30
-    usage: bool = True
-
-
-class CloudTable(Strict):
-    """[clouds.NAME]: what is left out is the preset's of that name, else the global cloud's."""
-
-    authority: HttpsAddress
-    graph: GraphAddress
-    graph_scope: str = "https://graph.microsoft.com/.default"
-    smtp_host: Host = "smtp.office365.com"
-    smtp_port: Port = 587
-    smtp_scope: str = "https://outlook.office365.com/.default"
-    portal: HttpsAddress = "https://portal.azure.com"
-    ca_file: str | None = None
-    keyvault: VaultAddress = "https://{vault}.vault.azure.net"
-    partner_center: HttpsAddress = "https://partner.microsoft.com/dashboard"
-
-
-class VaultTable(Strict):
-    """[vault]: the keys of sealed values, and who this machine is to Key Vault."""
-
-    key: KeyReference | None = None
-    old_keys: tuple[KeyReference, ...] = ()
-    cloud: str = "global"
-    managed_identity: Guid | None = None
-
-
-class DeadlinesTable(Strict):
-    """[deadlines]: what runs out is `unknown` with its cause and costs the others nothing."""
-
-    connect: Deadline = timedelta(seconds=10)
-    read: Deadline = timedelta(seconds=30)
-    token: Deadline = timedelta(seconds=20)
-    tenant: Deadline = timedelta(minutes=3)
-    page: Deadline = timedelta(seconds=1)
-    tenants_at_once: int = Field(16, ge=1, le=256)
-
-
-class DiagnoseTable(Strict):
-    """[diagnose]"""
-
-    rules: str | None = None
-
-
-class WebTable(Strict):
-    """[web]: the status page."""
-
-    host: str = "127.0.0.1"
-    port: int = Field(8080, ge=0, le=65535)
-    allow_without_sign_in: bool = False
-    allowed_hosts: tuple[str, ...] = ()
-    metrics_per_credential: bool = False
-
-
-class LogTable(Strict):
-    """[log]"""
-
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["auto", "console", "json"] = "auto"
 
 
 class _Environment(EnvSettingsSource):

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -110,17 +110,12 @@ class Renderer:
         )  # fmt: skip
         ordered = digests.gravest_first(items)
         kind = MailKind.WELCOME if welcome else digests.digest_kind(ordered)
+        lay_out = partial(
+            digests.digest_view, kind, ordered, frame,
+            covered=covered, still_lapsed=still_lapsed, blind=blind,
+        )  # fmt: skip
         for shown, lines in digests.SHOWN:
-            view = digests.digest_view(
-                kind,
-                ordered,
-                frame,
-                covered=covered,
-                still_lapsed=still_lapsed,
-                blind=blind,
-                shown=shown,
-                lines=lines,
-            )
+            view = lay_out(shown=shown, lines=lines)
             mail = self._mail(kind, view, app=view.head.app, token=token)
             if len(mail.html.encode()) < SIZE:
                 break

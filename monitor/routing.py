@@ -2,45 +2,34 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import cache
 from hashlib import sha256
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from monitor.addresses import domain_of, domains_of, is_address
 from monitor.decide import Decision, Mask, Reason, StageOf
-from monitor.lifecycle import (
-    CRITICAL_DAYS,
-    WARNING_DAYS,
-    current_stage,
-    days_left,
-    has_lapsed,
-    local_date,
-    stage_until,
-)
+from monitor.lifecycle import current_stage, local_date, stage_until
+from monitor.matching import Subject, fits, fits_any, ignores, why_not
 from monitor.model import (
     CLOSINGS,
-    SEVERITIES,
     Credential,
     Ignore,
-    MailKind,
     Owner,
     Policy,
     Recipient,
     Route,
     Severity,
-    Stage,
     Tenant,
 )
 from monitor.recipients import Audience, Listener, RecipientRun, defaults, listener
+from monitor.urgency import is_urgent as is_urgent
+from monitor.urgency import only_urgent, severity_of
+from monitor.urgency import severity_at as severity_at
 
 _TOKEN = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # noqa: S105 (an alphabet without 0, O, 1 and I)
-_COVERED = (Reason.SUPERSEDED, Reason.COVERED_SOON, Reason.COVERED_TOLD)
-_AT_ONCE = (*CLOSINGS, MailKind.UNEXPECTED)
 _NEVER_TOLD = (Reason.REMOVED, Reason.MANAGED_IDENTITY, Reason.NO_END)
 _GROUPS = {"tenant": "the tenant's recipients", "operator": "the operator", "contact": "contact"}
 
@@ -80,15 +69,6 @@ class Routed:
         return any(one.recipient.address.casefold() == folded for one in self.listeners)
 
 
-@dataclass(frozen=True, slots=True)
-class _Subject:
-    """A credential as rules see it."""
-
-    credential: Credential
-    tenant: Tenant
-    severity: Severity | None
-
-
 class Router:
     """Asks the operator's rules.
 
@@ -120,7 +100,7 @@ class Router:
         found = []
         people = list(known)
         for rule in self.policy.routes:
-            if not (_fits(rule.tenant, tenant.name) and _fits_any(rule.tag, tenant.tags)):
+            if not (fits(rule.tenant, tenant.name) and fits_any(rule.tag, tenant.tags)):
                 continue
             found += self._yield(rule, tenant, people)[0]
         return _each_once([*found, *defaults(tenant, self._audience)])
@@ -132,7 +112,7 @@ class Router:
         `also`. Where none does: the tenant's recipients, else the operator's.
         """
         tenant = self._tenants[credential.tenant]
-        subject = _Subject(credential, tenant, severity)
+        subject = Subject(credential, tenant, severity)
         contacts = [Contacts(credential.people, credential.notify)]
         found: list[Listener] = []
         steps: list[Step] = []
@@ -140,7 +120,7 @@ class Router:
         for number, rule in enumerate(self.policy.routes, start=1):
             if not open_:
                 steps.append(Step(number, "not_asked", ("an earlier rule holds",)))
-            elif unfit := _why_not(rule, subject):
+            elif unfit := why_not(rule, subject):
                 steps.append(Step(number, "does_not_fit", tuple(unfit)))
             else:
                 told, why = self._yield(rule, tenant, contacts)
@@ -158,7 +138,7 @@ class Router:
         if credential.own:
             return None
         for rule in self.rules_in_force(now):
-            if _ignores(rule, credential, self._tenants[credential.tenant]):
+            if ignores(rule, credential, self._tenants[credential.tenant]):
                 return rule
         return None
 
@@ -284,64 +264,12 @@ def rules_of(
     """
     if urgent:
         inner = router.mask(run, now, now) if router else None
-        return RunRules(mask=lambda tenant, made: _urgent(
+        return RunRules(mask=lambda tenant, made: only_urgent(
             inner(tenant, made) if inner else made, told=tenant.name in run.at_once
         ))  # fmt: skip
     ahead = run.ahead(now) if run.working_days else now
     stage_of = stage_until(ahead) if ahead > now else current_stage
     return RunRules(stage_of, router.mask(run, now, ahead) if router else None)
-
-
-def _urgent(decisions: Iterable[Decision], *, told: bool) -> list[Decision]:
-    """Only the notices about a lapse and the stages 1 and 0, and only where that is wished."""
-    return [
-        one
-        if one.notice is None or (told and is_urgent(one))
-        else replace(one, notice=None, reason=Reason.AT_SEND_HOUR)
-        for one in decisions
-    ]
-
-
-def is_urgent(one: Decision) -> bool:
-    """Whether a decision is about a lapse, the stages 1 and 0, or one of the turns of a life."""
-    notice = one.notice
-    if notice is None or notice.kind is MailKind.COVERED:
-        return False
-    if notice.kind in _AT_ONCE:
-        return True
-    return notice.stage.urgency >= Stage.threshold(1).urgency
-
-
-def severity_of(
-    one: Decision, tenant: Tenant, now: datetime, ahead: datetime | None = None
-) -> Severity | None:
-    """How grave a credential is, by the states of the status; None: no stage yet, or superseded.
-
-    Args:
-        one: what was decided about it.
-        tenant: whose days and thresholds count.
-        now: the run's instant.
-        ahead: until when the run speaks, where days off follow it; nothing lapses early.
-    """
-    if one.reason in _COVERED:
-        return None
-    return severity_at(one.credential.end, tenant, now, ahead)
-
-
-def severity_at(
-    end: datetime | None, tenant: Tenant, now: datetime, ahead: datetime | None = None
-) -> Severity | None:
-    """How grave an end is; see `severity_of`."""
-    days = days_left(end, ahead or now, ZoneInfo(tenant.time_zone))
-    if days is None:
-        return None
-    if has_lapsed(end, now):
-        return "lapsed"
-    if days <= CRITICAL_DAYS:
-        return "critical"
-    if days <= WARNING_DAYS:
-        return "warning"
-    return "upcoming" if days <= max(tenant.thresholds, default=0) else None
 
 
 def own_domains(tenant: Tenant) -> frozenset[str]:
@@ -355,59 +283,6 @@ def ticket(credential: Credential) -> str:
     name = "\0".join((credential.tenant, credential.uid, str(credential.life)))
     number = int.from_bytes(sha256(name.encode("utf-8", "replace")).digest()[:5])
     return "LW-" + "".join(_TOKEN[number >> 5 * place & 31] for place in range(8))
-
-
-# --- what fits ------------------------------------------------------------------------------------
-
-
-def _why_not(rule: Route, subject: _Subject) -> list[str]:
-    """Every reason for which a rule does not fit; empty where it does."""
-    one, tenant = subject.credential, subject.tenant
-    why = []
-    if not _fits(rule.tenant, tenant.name):
-        why.append(f"the tenant is {tenant.name}, not {rule.tenant}")
-    if not _fits_any(rule.tag, tenant.tags):
-        why.append(f"the tenant has no tag {rule.tag}")
-    if not _fits_any(rule.app, (one.app_id or "", one.app_name)):
-        why.append(f"the application is no {rule.app}")
-    if rule.owner is not None:
-        names = [text for each in one.people or () for text in (each.name, each.mail or "")]
-        if not _fits_any(rule.owner, names):
-            unknown = one.people is None
-            why.append("the owners are not known" if unknown else f"no owner is {rule.owner}")
-    if rule.kind not in (None, one.kind):
-        why.append(f"it is a {one.kind}, no {rule.kind}")
-    if rule.severity is not None and not _at_least(subject.severity, rule.severity):
-        why.append(f"it is {subject.severity or 'not near'}, not yet {rule.severity}")
-    return why
-
-
-def _at_least(severity: Severity | None, wanted: Severity) -> bool:
-    return severity is not None and SEVERITIES.index(severity) >= SEVERITIES.index(wanted)
-
-
-def _ignores(rule: Ignore, one: Credential, tenant: Tenant) -> bool:
-    return (
-        _fits(rule.tenant, tenant.name)
-        and _fits_any(rule.tag, tenant.tags)
-        and _fits(rule.app, one.app_id or "")
-        and _fits(rule.name, one.app_name)
-        and rule.kind in (None, one.kind)
-    )
-
-
-def _fits_any(pattern: str | None, texts: Iterable[str]) -> bool:
-    return pattern is None or any(_fits(pattern, text) for text in texts)
-
-
-def _fits(pattern: str | None, text: str) -> bool:
-    return pattern is None or _compiled(pattern).fullmatch(text) is not None
-
-
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    parts = (re.escape(part) for part in re.split(r"\*+", pattern))
-    return re.compile(".*".join(parts), re.IGNORECASE | re.DOTALL)
 
 
 # --- addresses ------------------------------------------------------------------------------------

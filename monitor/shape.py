@@ -20,20 +20,7 @@ def as_json(report: StatusReport) -> dict[str, object]:
         "tenants": [_tenant_json(row) for row in report.tenants],
         "credentials": [_credential_json(row) for row in report.credentials],
         "canaries": [_canary_json(row) for row in report.canaries],
-        "federated": [
-            {
-                "tenant": tenant,
-                "object_type": str(holder.object_type),
-                "object_id": holder.object_id,
-                "app_id": holder.app_id,
-                "app_name": holder.name,
-                "name": trust.name,
-                "issuer": trust.issuer,
-                "subject": trust.subject,
-            }
-            for tenant, holder in report.federated
-            for trust in holder.federated
-        ],
+        "federated": _federated_json(report),
         "deliveries": {
             "waiting": report.outbox.waiting,
             "without_path": report.outbox.without_path,
@@ -57,17 +44,38 @@ def as_json(report: StatusReport) -> dict[str, object]:
             for run in report.unfinished
         ],
         "ignored": report.ignored,
-        "ignore_rules": [
-            {
-                "reason": row.rule.reason,
-                "author": row.rule.author,
-                "review": row.rule.review.isoformat(),
-                "due": row.due,
-                "credentials": row.credentials,
-            }
-            for row in report.ignores
-        ],
+        "ignore_rules": _ignore_rules_json(report),
     }
+
+
+def _federated_json(report: StatusReport) -> list[dict[str, object]]:
+    return [
+        {
+            "tenant": tenant,
+            "object_type": str(holder.object_type),
+            "object_id": holder.object_id,
+            "app_id": holder.app_id,
+            "app_name": holder.name,
+            "name": trust.name,
+            "issuer": trust.issuer,
+            "subject": trust.subject,
+        }
+        for tenant, holder in report.federated
+        for trust in holder.federated
+    ]
+
+
+def _ignore_rules_json(report: StatusReport) -> list[dict[str, object]]:
+    return [
+        {
+            "reason": row.rule.reason,
+            "author": row.rule.author,
+            "review": row.rule.review.isoformat(),
+            "due": row.due,
+            "credentials": row.credentials,
+        }
+        for row in report.ignores
+    ]
 
 
 def _pulse_json(pulse: Pulse) -> dict[str, object]:

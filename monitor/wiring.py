@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from importlib import import_module
 from typing import TYPE_CHECKING, Self
 
-from monitor import process, status
+from monitor import doors, process, status
 from monitor.alarms import AlarmNews, AlarmWriter
-from monitor.canaries import Canaries, as_of_now
+from monitor.canaries import Canaries
 from monitor.carriers import Carriers
 from monitor.channels.ping import ping
 from monitor.compose import Composer
 from monitor.config import Configuration, OperatorTable
 from monitor.credentials import Credentials
-from monitor.customers import standing
 from monitor.deliver import Deliverer
 from monitor.diagnose import Diagnosis, Rulebook
 from monitor.discoveries import Discoveries
@@ -26,18 +23,17 @@ from monitor.doctor.consult import Consultation
 from monitor.doctor.gather import Ways
 from monitor.doctor.rounds import Doctor
 from monitor.heartbeat import Heartbeat
-from monitor.inventory import Notes
 from monitor.items import Items
 from monitor.lifecycle import OwnCredential
 from monitor.links import LinkMaker
 from monitor.model import Cloud, CredentialRef, Tenant
 from monitor.outgoing import Outgoing
+from monitor.overview import Overview
 from monitor.ownership import OwnValues
 from monitor.readbacks import ReadBacks
 from monitor.recipients import Audience
 from monitor.render import Renderer
 from monitor.reports import Reports
-from monitor.routing import Router
 from monitor.rulebooks import own_rules, rulebook
 from monitor.runs import Runs
 from monitor.scans import Scans
@@ -51,8 +47,6 @@ from monitor.wizard.guided import Wizard
 from monitor.wizard.keeping import Keeper
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from monitor.entra.graph import GraphReader
     from monitor.entra.keyvault import KeyVault
     from monitor.entra.secrets import ResolvedCredential
@@ -327,15 +321,7 @@ class App:
     @cached_property
     def keyvault(self) -> KeyVault:
         """The door to Azure Key Vault; nothing is asked until a reference needs it."""
-        from monitor.entra.keyvault import KeyVault
-
-        table, limits = self.configuration.settings.vault, self.configuration.settings.deadlines
-        return KeyVault(
-            self.configuration.clouds[table.cloud],
-            managed_identity=table.managed_identity,
-            connect_s=limits.connect.total_seconds(),
-            read_s=limits.read.total_seconds(),
-        )
+        return doors.keyvault(self.configuration)
 
     def credential(self, reference: CredentialRef) -> ResolvedCredential:
         """The value behind a reference, hidden in an object that does not print it.
@@ -357,27 +343,9 @@ class App:
 
     # --- reading -------------------------------------------------------------------------------
 
-    @asynccontextmanager
-    async def graph(self) -> AsyncIterator[GraphReader]:
+    def graph(self) -> AbstractAsyncContextManager[GraphReader]:
         """The door to Graph, with one HTTP client for all tenants."""
-        # In a thread, because importing msgraph takes half a second and would block the loop.
-        module = await asyncio.to_thread(import_module, "monitor.entra.graph")
-        limits = self.configuration.settings.deadlines
-        reader: GraphReader = module.GraphReader(
-            deadlines=module.Deadlines(
-                connect=limits.connect.total_seconds(),
-                read=limits.read.total_seconds(),
-                token=limits.token.total_seconds(),
-                tenant=limits.tenant.total_seconds(),
-                page=limits.page.total_seconds(),
-            ),
-            diagnose=self.diagnose,
-            concurrency=limits.tenants_at_once,
-        )
-        try:
-            yield reader
-        finally:
-            await reader.close()
+        return doors.graph(self.configuration, self.diagnose)
 
     def cloud(self, tenant: Tenant) -> Cloud:
         """The cloud a tenant lives in.
@@ -399,33 +367,8 @@ class App:
 
     def report(self) -> status.StatusReport:
         """The status at this instant."""
-        now, tenants = self.clock(), self.store.tenants()
-        resolved = self.carriers.senders(tenants)
-        counts, mails = self.store.open_mails(now)
-        facts = status.Facts(
-            tenants=tenants,
-            credentials=self.store.credentials(include_removed=True),
-            health=(health := self.store.health()),
-            senders=[(sender.tenant, sender.mailbox) for sender in resolved],
-            sender_health=as_of_now(self.store.sender_health(), resolved, now),
-            snoozes=self.store.snoozes(),
-            outbox=counts,
-            mails=mails,
-            beats=self.store.beats(),
-            scan_every=self.scan_every,
-            known_since=self.store.known_since(),
-            unfinished=self.store.unfinished_slots(now - status.HISTORY),
-            runs={run.scope for run in self.runs.of(tenants, health)},
-            federated=self.store.federated(),
-            lost=standing(self.store.lost_access(), tenants),
-            notes=Notes(self.store.what_is_noted()),
-            items=self.store.items(),
-            pulse=self.heartbeat.pulse(),
-            paths=self.carriers.paths(tenants).identity,
-            refused=self.store.refused_addresses(),
-            operator_listens=bool(self.audience.recipients),
-            examinations=self.store.examinations(),
-            router=Router(tenants, self.audience),
-            arrivals=self.store.arrivals_of_senders(now),
-        )
-        return status.build_report(facts, now=now)
+        everything = Overview(
+            self.store, carriers=self.carriers, runs=self.runs, heartbeat=self.heartbeat,
+            audience=self.audience, scan_every=self.scan_every,
+        )  # fmt: skip
+        return everything.report(self.clock())

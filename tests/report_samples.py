@@ -10,7 +10,7 @@ from monitor.model import CanaryResult, Mail, Pulse, RefusedAddress, Snooze, Ten
 from monitor.status import Facts, StatusReport, build_report
 from monitor.weekly import Plan, Weekly, weekly
 from tests import status_samples as samples
-from tests.mail_samples import BERLIN, renderer
+from tests.mail_nouns import BERLIN, renderer
 from tests.status_samples import NOW, credential, facts, health, sender, tenant
 
 WEEKLY = Plan()

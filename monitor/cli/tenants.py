@@ -67,18 +67,7 @@ def import_(
             _keep_inventory(app, found)
         warnings = [*found.warnings, *_doubts(app, found), *_unheard(app, found)]
     if as_json:
-        print_json(
-            {
-                "dry_run": dry_run,
-                "tenants": [{"name": name, "outcome": outcome} for name, outcome in outcomes],
-                "errors": [
-                    {"line": bad.line, "row": bad.row, "error": str(bad)} for bad in found.errors
-                ],
-                "warnings": warnings,
-                "notes": len(found.notes),
-                "items": len(found.items),
-            }
-        )
+        print_json({"dry_run": dry_run, **_import_json(found, outcomes, warnings)})
     elif dry_run:
         _tell_dry_run(file, outcomes)
     else:
@@ -88,6 +77,19 @@ def import_(
         verb = "would be kept" if dry_run else "kept"
         print(f"{many(len(found.notes), 'note')} and {many(len(found.items), 'item')} {verb}.")
     raise typer.Exit(complain_of_rows(file, warnings, found.errors))
+
+
+def _import_json(
+    found: Roster, outcomes: Sequence[tuple[str, str]], warnings: Sequence[str]
+) -> dict[str, object]:
+    """What became of a file, in the shape that scripts read."""
+    return {
+        "tenants": [{"name": name, "outcome": outcome} for name, outcome in outcomes],
+        "errors": [{"line": bad.line, "row": bad.row, "error": str(bad)} for bad in found.errors],
+        "warnings": warnings,
+        "notes": len(found.notes),
+        "items": len(found.items),
+    }
 
 
 def _keep_inventory(app: App, found: Roster) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from dataclasses import replace
+from datetime import datetime
 
 from monitor import severity
 from monitor.mail import guides, notes, renewals, words
-from monitor.mail.renewals import Command
+from monitor.mail.frames import ActionView as ActionView
+from monitor.mail.frames import BlindView as BlindView
+from monitor.mail.frames import DigestItem as DigestItem
+from monitor.mail.frames import Fact as Fact
+from monitor.mail.frames import Frame as Frame
+from monitor.mail.frames import ItemView as ItemView
+from monitor.mail.reminders import next_day as next_day
+from monitor.mail.reminders import next_reminder
 from monitor.model import (
     UNKNOWN_AFTER,
-    Cloud,
     Credential,
     CredentialState,
     Kind,
@@ -31,93 +35,6 @@ TONES = {
     CredentialState.WARNING: "warning",
     CredentialState.UPCOMING: "calm",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class DigestItem:
-    """One notice and the tenant it is about; `note` is what people keep about the credential.
-
-    `longest` is how long a new credential may last by the tenant's policy, where that is known.
-    """
-
-    tenant: Tenant
-    notice: Notice
-    longest: timedelta | None = None
-    note: Note | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """One label and its value; `code` marks what is read letter by letter."""
-
-    label: str
-    value: str
-    code: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ActionView:
-    """Something that the reader can do with one click, and one more on the page it opens."""
-
-    label: str
-    link: str
-
-
-@dataclass(frozen=True, slots=True)
-class ItemView:
-    """One credential in a digest; `commands` make its successor."""
-
-    state: str
-    tone: str
-    when: str
-    date: str
-    app: str
-    app_id: str
-    what: str
-    facts: tuple[Fact, ...]
-    link: str
-    link_label: str
-    commands: tuple[Command, ...] = ()
-    actions: tuple[ActionView, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class BlindView:
-    """A tenant whose facts are old."""
-
-    tenant: str
-    as_of: str
-    problem: str
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """What a digest is seen from: the recipient, the zone, the clock and the age of the facts."""
-
-    recipient: str
-    zone: ZoneInfo
-    now: datetime
-    clouds: Mapping[str, Cloud]
-    as_of: Mapping[str, datetime]
-    next_run: datetime | None = None
-    actions: Mapping[tuple[str, str], tuple[ActionView, ...]] = field(default_factory=dict)
-    handed_over: Mapping[tuple[str, str, int], HandOver] = field(default_factory=dict)
-    ignored: int = 0
-    working_days: tuple[int, ...] = ()
-
-    def working(self, day: date, *, forward: bool) -> date:
-        """The recipient's working day on which something of that day is told."""
-        while self.working_days and day.weekday() not in self.working_days:
-            day += timedelta(days=1 if forward else -1)
-        return day
-
-    def days_left(self, end: datetime | None) -> int | None:
-        """Local days to an end; None where there is none."""
-        return None if end is None else words.days_between(end, self.now, self.zone)
-
-    def date(self, end: datetime | None) -> str:
-        """An end with its zone, or that there is none."""
-        return "no end date" if end is None else words.long_date(end, self.zone)
 
 
 # --- one credential ------------------------------------------------------------------------------
@@ -149,7 +66,7 @@ def warned(item: DigestItem, frame: Frame, *, card: bool = False) -> ItemView:
         *weighed(credential, frame),
         Fact("Owner", _owners(credential, item.note)),
         Fact("Facts as of", _as_of(item.tenant, credential, frame)),
-        Fact("Next reminder", _next_reminder(item, frame)),
+        Fact("Next reminder", next_reminder(item, frame)),
     ]
     when = words.ending(notice.days_left, lapsed)
     view = _view(item.tenant, credential, frame, state.upper(), TONES[state], when, tuple(facts))
@@ -386,60 +303,6 @@ def _as_of(tenant: Tenant, credential: Credential, frame: Frame) -> str:
     shown = words.long_date(read, frame.zone)
     age = frame.now - read
     return f"{shown} ({words.span(age)} old)" if age >= UNKNOWN_AFTER else shown
-
-
-# --- the next reminder ---------------------------------------------------------------------------
-
-
-def _next_reminder(item: DigestItem, frame: Frame) -> str:
-    day = next_day(item, frame)
-    if day is None and item.notice.still_used:
-        return "none; a newer one is in place"
-    if day is None:
-        return "none of its own; it stays in every digest until it is renewed or deleted"
-    end = item.notice.credential.end
-    held_back = end is not None and item.tenant.in_shadow(frame.now) and end > frame.now
-    if held_back and end is not None and words.local(end, frame.zone).date() < day:
-        return (
-            f"{words.day(day)}, which is after its end. Renew it before, or start the reminders now"
-        )
-    return words.day(day)
-
-
-def next_day(item: DigestItem, frame: Frame) -> date | None:
-    """The local date of the next reminder if nothing changes; None after the last one.
-
-    What comes due while its tenant is in shadow is told by the first run after that.
-    """
-    due, until = _next_stage(item, frame), item.tenant.shadow_until
-    if due is None or until is None or not item.tenant.in_shadow(frame.now):
-        return due
-    end = words.local(until, frame.zone)
-    late = end.time() > words.local(frame.next_run or frame.now, frame.zone).time()
-    return max(due, end.date() + timedelta(days=1) if late else end.date())
-
-
-def _next_stage(item: DigestItem, frame: Frame) -> date | None:
-    """The local date of the next stage; None after the last one."""
-    notice, tenant = item.notice, item.tenant
-    if notice.credential.end is None:
-        return None
-    end = words.local(notice.credential.end, frame.zone)
-    urgency = max(notice.stage.urgency, notice.level)
-    if urgency > 0:
-        # Lk has urgency 1 + k and comes 7k days after the end; so the next is L(urgency).
-        after = urgency <= tenant.weekly_after_lapse
-        weekly = end.date() + timedelta(days=7 * urgency)
-        return frame.working(weekly, forward=False) if after else None
-    smaller = [days for days in tenant.thresholds if days < -urgency]
-    if smaller:
-        return frame.working(end.date() - timedelta(days=max(smaller)), forward=False)
-    if notice.still_used:
-        return None
-    run = words.local(frame.next_run or frame.now, frame.zone).time()
-    late = end.time() > run and end.date() < date.max
-    lapse = end.date() + timedelta(days=1) if late else end.date()
-    return frame.working(lapse, forward=True)
 
 
 def is_lapsed(notice: Notice) -> bool:

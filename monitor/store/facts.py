@@ -9,14 +9,12 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Row, Select, Table, and_, bindparam, or_, select, update
+from sqlalchemy import Connection, Select, Table, and_, bindparam, or_, select, update
 
 from monitor.model import (
     Credential,
     Examination,
-    FederatedCredential,
     Kind,
-    ObjectType,
     ObservedCredential,
     ObservedObject,
     Owner,
@@ -30,6 +28,7 @@ from monitor.store.acceptances import use_acceptance
 from monitor.store.alarms import AlarmWrite, apply_alarm
 from monitor.store.engine import Database, upsert
 from monitor.store.examinations import keep_examination
+from monitor.store.fact_rows import credential_of, notify_of, object_of, observed_of, people_of
 from monitor.store.insights import Beside, keep_insights
 from monitor.store.inventory import item_dates
 from monitor.store.ledger import all_health, last_complete_scans, record_attempt, scan_records
@@ -118,7 +117,7 @@ class Facts:
             held = {(row.tenant, row.object_id): row for row in connection.execute(holders)}
             beside = Beside(connection, tenant)
             found = [
-                _credential(
+                credential_of(
                     row,
                     held[row.tenant, row.object_id],
                     kept.get((row.tenant, row.object_id), observed.get(row.tenant)),
@@ -137,9 +136,9 @@ class Facts:
         held: dict[tuple[str, str], list[ObservedCredential]] = defaultdict(list)
         with self._database.read() as connection:
             for row in connection.execute(_narrow(select(CREDENTIAL), CREDENTIAL, tenant)):
-                held[row.tenant, row.object_id].append(_observed(row))
+                held[row.tenant, row.object_id].append(observed_of(row))
             found = [
-                (row.tenant, _object(row, tuple(held.get((row.tenant, row.object_id), ()))))
+                (row.tenant, object_of(row, tuple(held.get((row.tenant, row.object_id), ()))))
                 for row in connection.execute(_narrow(select(OBJECT), OBJECT, tenant))
             ]
         return sorted(found, key=lambda pair: (pair[0], pair[1].object_id))
@@ -156,7 +155,7 @@ class Facts:
         with self._database.read() as connection:
             rows = connection.execute(query.distinct())
             found = sorted((row.people or "", row.notify or "") for row in rows)
-        return [(_people(people or None), _notify(notify or None)) for people, notify in found]
+        return [(people_of(people or None), notify_of(notify or None)) for people, notify in found]
 
     def federated(self) -> list[tuple[str, ObservedObject]]:
         """The objects that trust a federated identity, each with the name of its tenant.
@@ -168,7 +167,7 @@ class Facts:
         """
         query = _narrow(select(OBJECT), OBJECT, None).where(OBJECT.c.federated != "[]")
         with self._database.read() as connection:
-            found = [(row.tenant, _object(row, ())) for row in connection.execute(query)]
+            found = [(row.tenant, object_of(row, ())) for row in connection.execute(query)]
         return sorted(found, key=lambda pair: (pair[0], pair[1].name, pair[1].object_id))
 
     def health(self) -> dict[str, TenantHealth]:
@@ -331,81 +330,3 @@ def _narrow(
     if tenant is not None:
         query = query.where(table.c.tenant == tenant)
     return query if include_removed else query.where(table.c.removed_at.is_(None))
-
-
-def _credential(
-    row: Row[Any], holder: Row[Any], observed_at: datetime | None, beside: Beside
-) -> Credential:
-    return Credential(
-        tenant=row.tenant,
-        uid=row.uid,
-        object_type=ObjectType(holder.object_type),
-        object_id=row.object_id,
-        app_id=holder.app_id,
-        app_name=holder.name,
-        kind=Kind(row.kind),
-        key_id=row.key_id,
-        name=row.name,
-        start=row.starts_at,
-        end=row.ends_at,
-        life=row.life,
-        thumbprint=row.thumbprint,
-        hint=row.hint,
-        active=row.active,
-        own=row.own,
-        managed_identity=holder.managed_identity,
-        owners=_owners(holder.owners),
-        people=_people(holder.people),
-        notify=_notify(holder.notify),
-        enabled=beside.enabled(holder),
-        first_seen=row.first_seen,
-        observed_at=(row.unproven_since or observed_at) if row.removed_at is None else None,
-        removed_at=row.removed_at,
-        proven=row.unproven_since is None,
-        last_used=beside.last_used(row),
-        usage_at=beside.usage_at(row),
-        limit=beside.limit(row, holder),
-    )
-
-
-def _observed(row: Row[Any]) -> ObservedCredential:
-    return ObservedCredential(
-        kind=Kind(row.kind),
-        slot=row.slot,
-        key_id=row.key_id,
-        name=row.name,
-        start=row.starts_at,
-        end=row.ends_at,
-        thumbprint=row.thumbprint,
-        hint=row.hint,
-        active=row.active,
-    )
-
-
-def _object(row: Row[Any], credentials: tuple[ObservedCredential, ...]) -> ObservedObject:
-    return ObservedObject(
-        object_type=ObjectType(row.object_type),
-        object_id=row.object_id,
-        app_id=row.app_id,
-        name=row.name,
-        credentials=credentials,
-        federated=load(row.federated, tuple[FederatedCredential, ...]),
-        owners=_owners(row.owners),
-        people=_people(row.people),
-        notify=_notify(row.notify),
-        enabled=row.enabled,
-        managed_identity=row.managed_identity,
-        home_tenant=row.home_tenant,
-    )
-
-
-def _owners(text: str | None) -> tuple[str, ...] | None:
-    return None if text is None else load(text, tuple[str, ...])
-
-
-def _people(text: str | None) -> tuple[Owner, ...] | None:
-    return None if text is None else load(text, tuple[Owner, ...])
-
-
-def _notify(text: str | None) -> tuple[str, ...]:
-    return () if text is None else load(text, tuple[str, ...])

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 from sqlalchemy import (
-    Boolean,
     ColumnElement,
     Connection,
     and_,
-    bindparam,
     func,
     or_,
     select,
@@ -20,24 +17,23 @@ from sqlalchemy import (
 )
 
 from monitor.model import (
-    CLOCK_SLACK,
     OVERDUE_AFTER,
     OVERDUE_TRIES,
-    MailKind,
     OutboxCounts,
     OutboxMail,
     OutboxState,
     Receipt,
 )
+from monitor.store import leases
 from monitor.store.engine import Database
+from monitor.store.leases import NO_LEASE
 from monitor.store.links import take_tokens_out
 from monitor.store.mails import insert_mails, read_mails
 from monitor.store.storms import MANY, claimable, mirror
-from monitor.store.tables import ALARM, NOTICE, OUTBOX
+from monitor.store.tables import NOTICE, OUTBOX
 
 _IN_TURN = (OUTBOX.c.scope.is_(None), OUTBOX.c.attempt, OUTBOX.c.id)
 _OPEN = (OutboxState.PENDING, OutboxState.SENDING, OutboxState.DEAD)
-_NO_LEASE: dict[str, Any] = {"lease_token": None, "lease_owner": None, "lease_until": None}
 
 
 class Outbox:
@@ -146,20 +142,14 @@ class Outbox:
             StoreError: the database cannot be used; nothing was taken.
         """
         with self._database.write() as connection:
-            dead = _dead_owners(connection, owner_is_dead)
-            due = claimable(gated=gated) & _claimable(now, force, dead, longest_wait, lease)
-            drop_what_is_over(connection, due)
-            rows = connection.execute(
-                select(OUTBOX.c.id, OUTBOX.c.state)
-                .where(due)
-                .order_by(*_IN_TURN)
-                .limit(limit)
-                .with_for_update(skip_locked=True)
-            ).all()
+            dead = leases.dead_owners(connection, owner_is_dead)
+            due = claimable(gated=gated) & leases.due(now, force, dead, longest_wait, lease)
+            leases.drop_what_is_over(connection, due)
+            rows = _in_turn(connection, due, limit)
             if not rows:
                 return []
-            _lease(connection, [(row.id, row.state) for row in rows], owner, now + lease)
-            taken = select(OUTBOX).where(OUTBOX.c.id.in_([row.id for row in rows]))
+            leases.lease_to(connection, rows, owner, now + lease)
+            taken = select(OUTBOX).where(OUTBOX.c.id.in_([number for number, _ in rows]))
             mails = read_mails(connection, connection.execute(taken.order_by(*_IN_TURN)).all())
             for mail in mails:
                 if mail.scope == MANY:
@@ -298,77 +288,11 @@ def _open_kinds(now: datetime) -> dict[str, ColumnElement[bool]]:
     }
 
 
-def _dead_owners(connection: Connection, owner_is_dead: Callable[[str], bool]) -> list[str]:
-    query = select(OUTBOX.c.lease_owner).where(OUTBOX.c.state == OutboxState.SENDING.value)
-    owners = connection.execute(query.distinct()).scalars().all()
-    return [owner for owner in owners if owner is not None and owner_is_dead(owner)]
-
-
-def _claimable(
-    now: datetime, force: bool, dead: list[str], longest_wait: timedelta, lease: timedelta
-) -> ColumnElement[bool]:
-    waiting = OUTBOX.c.state == OutboxState.PENDING.value
-    if not force:
-        waiting &= or_(
-            OUTBOX.c.not_before.is_(None),
-            OUTBOX.c.not_before <= now,
-            OUTBOX.c.not_before > now + longest_wait + CLOCK_SLACK,
-        )
-    orphaned = and_(
-        OUTBOX.c.state == OutboxState.SENDING.value,
-        or_(
-            OUTBOX.c.lease_until.is_(None),
-            OUTBOX.c.lease_until <= now,
-            OUTBOX.c.lease_until > now + lease + CLOCK_SLACK,
-            OUTBOX.c.lease_owner.in_(dead),
-        ),
-    )
-    return or_(waiting, orphaned)
-
-
-def drop_what_is_over(connection: Connection, due: ColumnElement[bool]) -> None:
-    """Take back alarms that ended, and ends whose alarm is back, while their mail was in flight.
-
-    Whoever may have heard of the one was told of the other already, or will be.
-    """
-    over = select(ALARM.c.id).where(ALARM.c.closed_at.is_not(None))
-    standing = select(ALARM.c.scope).where(ALARM.c.closed_at.is_(None))
-    no_end = and_(OUTBOX.c.kind == MailKind.RECOVERED.value, OUTBOX.c.scope.in_(standing))
-    query = select(OUTBOX.c.id).where(due, or_(OUTBOX.c.alarm_id.in_(over), no_end))
-    numbers = connection.execute(query.with_for_update(skip_locked=True)).scalars().all()
-    if numbers:
-        connection.execute(
-            update(OUTBOX)
-            .where(OUTBOX.c.id.in_(numbers))
-            .values(state=OutboxState.WITHDRAWN.value, **_NO_LEASE)
-        )
-
-
-def _lease(
-    connection: Connection, rows: Sequence[tuple[int, str]], owner: str, until: datetime
-) -> None:
-    connection.execute(
-        update(OUTBOX)
-        .where(OUTBOX.c.id == bindparam("number"))
-        .values(
-            state=OutboxState.SENDING.value,
-            lease_token=bindparam("token"),
-            lease_owner=owner,
-            lease_until=until,
-            attempt=OUTBOX.c.attempt + 1,
-            possible_duplicate=or_(
-                OUTBOX.c.possible_duplicate, bindparam("orphaned", type_=Boolean())
-            ),
-        ),
-        [
-            {
-                "number": number,
-                "token": str(uuid4()),
-                "orphaned": state == OutboxState.SENDING.value,
-            }
-            for number, state in rows
-        ],
-    )
+def _in_turn(connection: Connection, due: ColumnElement[bool], limit: int) -> list[tuple[int, str]]:
+    """The numbers and states of the mails whose turn it is, held until the transaction ends."""
+    query = select(OUTBOX.c.id, OUTBOX.c.state).where(due).order_by(*_IN_TURN).limit(limit)
+    rows = connection.execute(query.with_for_update(skip_locked=True)).all()
+    return [(row.id, row.state) for row in rows]
 
 
 def _lease_told(connection: Connection, mail: OutboxMail) -> None:
@@ -388,7 +312,7 @@ def _finish(connection: Connection, mail_id: str, token: str, values: dict[str, 
             OUTBOX.c.lease_token == token,
             OUTBOX.c.state == OutboxState.SENDING.value,
         )
-        .values(**values, **_NO_LEASE)
+        .values(**values, **NO_LEASE)
     )
     if done.rowcount != 1:
         return False

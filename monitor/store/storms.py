@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, delete, or_, select
 from monitor.model import MailKind, OutboxMail, OutboxState
 from monitor.routes import OPERATOR_PATH
 from monitor.store.engine import Database, hold_name
+from monitor.store.leases import drop_what_is_over
 from monitor.store.mails import address_key, insert_mails, read_mails
 from monitor.store.reservations import RESERVATION, reserve
 from monitor.store.tables import OUTBOX
@@ -151,8 +152,6 @@ def _is_many() -> ColumnElement[bool]:
 
 
 def _withdraw_what_is_over(connection: Connection) -> None:
-    from monitor.store.outbox import drop_what_is_over  # it needs `claimable`
-
     gated = and_(OUTBOX.c.state == _PENDING, _IS_ALARM, OUTBOX.c.gate.is_not(None))
     drop_what_is_over(connection, gated)
 

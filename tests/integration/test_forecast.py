@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import count
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 
 from monitor.compose import Composer
 from monitor.config import PRESETS
 from monitor.forecast import Outlook, forecast
 from monitor.model import (
     NO_RULES,
-    SEVERITIES,
-    TARGETS,
     HeldSlot,
     Ignore,
     Kind,
@@ -30,7 +27,6 @@ from monitor.model import (
     ObservedCredential,
     ObservedObject,
     OutboxMail,
-    Owner,
     Policy,
     Receipt,
     Recipient,
@@ -48,112 +44,14 @@ from monitor.routes import Paths
 from monitor.runs import Runs
 from monitor.store import Store
 from tests.integration.conftest import Make
+from tests.integration.forecast_worlds import NOTES, NOW, PEOPLE, Held, Place, policies, worlds
 
-NOW = datetime(2026, 3, 10, 6, 7, tzinfo=UTC)
 SCANNED, EVERY = NOW.replace(minute=0), timedelta(hours=6)  # on the quarters that tick
 NUMBERS = count()
 DAYS = 24  # the clocks of America and Europe change in these weeks
 QUARTER = timedelta(minutes=15)
-ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Pacific/Apia")
 NAMES = ("adatum", "contoso", "fabrikam")
 Said = tuple[datetime, str, str, str, str, str]  # at, to, kind, stage, tenant, uid
-
-
-@dataclass(frozen=True)
-class Held:
-    """A credential: on which object, when it ends (hours from NOW), and what was said of it."""
-
-    place: int
-    kind: Kind
-    hours: int | None
-    started: bool = True
-    own: bool = False
-    silence: tuple[int | None, int | None] | None = None  # snoozed for hours, or acknowledged
-    told: tuple[int, int] | None = None  # which recipient, up to which level
-    people: int = 0  # the owners of its application
-    notes: int = 0  # the addresses that its notes name
-
-
-@dataclass(frozen=True)
-class Place:
-    """A tenant as far as it matters here."""
-
-    zone: str
-    hour: int
-    thresholds: tuple[int, ...]
-    weeks: int
-    shadow: int | None
-    recipients: tuple[Recipient, ...]
-    held: tuple[Held, ...]
-
-
-hours = st.integers(-30 * 24, 60 * 24)
-recipients = st.builds(
-    Recipient,
-    st.sampled_from(["a@m.example", "A@m.example", "b@m.example"]),
-    st.sampled_from([None, *ZONES]),
-    st.sampled_from([None, 0, 7]),
-    working_days=st.sampled_from([(), (), (0, 1, 2, 3, 4), (2,)]),
-    mode=st.sampled_from(["digest", "digest", "single", "ticket"]),
-    stages=st.sampled_from([None, None, (45, 7), ()]),
-    at_once=st.sampled_from([False, False, True]),
-)
-PEOPLE = (
-    None,
-    (),
-    (Owner("Ann", "ann@m.example", enabled=True),),
-    (Owner("Bob", "bob@else.example"), Owner("Robot", None, "service_principal")),
-)
-NOTES = ((), ("b@m.example",), ("team@m.example", "x@else.example"))
-held = st.builds(
-    Held,
-    place=st.integers(0, 1),
-    kind=st.sampled_from([Kind.SECRET, Kind.CERTIFICATE]),
-    hours=st.one_of(st.none(), hours, hours, hours),
-    started=st.booleans(),
-    own=st.sampled_from([False, False, False, True]),
-    silence=st.one_of(
-        st.none(),
-        st.none(),
-        st.tuples(st.one_of(st.none(), st.integers(-48, 20 * 24)), st.none()),
-        st.tuples(st.none(), st.sampled_from([-30, -7, 0, 1, 2])),
-    ),
-    told=st.one_of(st.none(), st.tuples(st.integers(0, 1), st.sampled_from([-30, -7, 0, 1, 3]))),
-    people=st.integers(0, 3),
-    notes=st.integers(0, 2),
-)
-rules = st.builds(
-    Route,
-    st.lists(
-        st.sampled_from([*TARGETS, "lead@msp.example", "b@m.example"]), min_size=1, max_size=2
-    ).map(tuple),
-    tenant=st.sampled_from([None, None, "contoso", "*a*"]),
-    kind=st.sampled_from([None, None, Kind.SECRET]),
-    owner=st.sampled_from([None, None, "ann*"]),
-    severity=st.sampled_from([None, *SEVERITIES]),
-    also=st.booleans(),
-)
-policies = st.builds(
-    Policy,
-    routes=st.lists(rules, max_size=3).map(tuple),
-    ignores=st.sampled_from(
-        [(), (), (Ignore("x", "kim", (NOW + timedelta(days=9)).date(), name="App 1"),)]
-    ),
-    recipients=st.sampled_from(
-        [(), (Recipient("ann@m.example", "Asia/Kathmandu", at_once=True, mode="ticket"),)]
-    ),
-)
-places = st.builds(
-    Place,
-    zone=st.sampled_from(ZONES),
-    hour=st.sampled_from([0, 6, 8, 23]),
-    thresholds=st.sampled_from([(60, 30, 14, 7, 3, 1, 0), (20, 5), ()]),
-    weeks=st.integers(0, 3),
-    shadow=st.one_of(st.none(), st.integers(-24, 18 * 24)),
-    recipients=st.lists(recipients, max_size=2).map(tuple),
-    held=st.lists(held, max_size=4).map(tuple),
-)
-worlds = st.lists(places, min_size=1, max_size=3)
 
 
 @dataclass

@@ -1,0 +1,234 @@
+"""Samples of the mails that wait for no daily run: alarms, their ends, and test mails."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from monitor.model import (
+    CanaryResult,
+    Finding,
+    Mail,
+    MailKind,
+    Probe,
+    StageTiming,
+    Tenant,
+    TenantHealth,
+)
+from monitor.render import BrokenPath, StormLine, WaitingItem
+from tests.mail_nouns import BERLIN, NOW, renderer, tenant
+
+
+def shrunk() -> Mail:
+    """The question about a tenant that lost most of its credentials at once."""
+    health = TenantHealth(
+        tenant="Contoso",
+        last_complete=NOW - timedelta(hours=6),
+        last_attempt=NOW,
+        failures=1,
+        last_failed_definitely=True,
+        cause="scan_shrunk",
+        problem="212 of 240 credentials are gone since the last complete scan. Nothing was "
+        "removed or resolved.",
+        first_failure_at=NOW,
+    )
+    return cannot_check(
+        health=health,
+        explanation="A complete scan no longer saw a large part of the tenant's credentials.",
+        fix="Was that meant? Then run `lapsewatch tenant accept NAME`: it lets the next scan "
+        "through.",
+    )
+
+
+def failed_probe() -> Probe:
+    """A canary that the server refused at AUTH."""
+    reply = (
+        "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the "
+        "Tenant. Visit https://aka.ms/smtp_auth_disabled for more information."
+    )
+    done = [("dns", 0.01, ""), ("tcp", 0.03, ""), ("greeting", 0.05, "220 smtp.example ready"),
+            ("starttls", 0.06, "220 2.0.0 SMTP server ready"), ("ehlo", 0.02, "250 OK"),
+            ("token", 0.31, "")]  # fmt: skip
+    timings = [StageTiming(stage, seconds, ok=True, reply=said) for stage, seconds, said in done]
+    return Probe(
+        tenant="Contoso",
+        mailbox="noreply@contoso.example",
+        started_at=NOW,
+        finished_at=NOW + timedelta(seconds=2),
+        result=CanaryResult.FAILED,
+        stage="auth",
+        cause="smtp_auth_disabled_tenant",
+        evidence=reply,
+        timings=(*timings, StageTiming("auth", 0.42, ok=False, reply=reply)),
+        number=412,
+    )
+
+
+def canary_failed(**changes: Any) -> Mail:
+    """The alarm after `failed_probe`."""
+    values: dict[str, Any] = {
+        "tenant_name": "Contoso",
+        "mailbox": "noreply@contoso.example",
+        "probe": failed_probe(),
+        "title": "SMTP AUTH is switched off for the whole organisation",
+        "explanation": "The token is good. Exchange Online refuses it because SMTP AUTH is off.",
+        "fix": "Switch SMTP AUTH on for this mailbox only:\n"
+        "Set-CASMailbox noreply@contoso.example -SmtpClientAuthenticationDisabled $false\n"
+        "https://learn.microsoft.com/exchange/clients-and-mobile-in-exchange-online/",
+        "also": ("security_defaults",),
+        "last_ok": NOW - timedelta(days=1),
+        "zone": BERLIN,
+        "now": NOW,
+        "tenant": tenant(),
+        "path_note": "This mail came by the operator's own server, because the mailbox above "
+        "cannot send.",
+    }
+    return renderer().canary_failed(**{**values, **changes})
+
+
+def finding(**changes: Any) -> Finding:
+    """What the doctor found behind a bare refusal."""
+    found = Finding(
+        check="object_id",
+        title="Enterprise application object id",
+        status="failed",
+        evidence="c0de0000-0000-4000-8000-000000000002 is configured, but the Enterprise "
+        "application's is c0de0000-0000-4000-8000-000000000001.",
+        cause="object_id_mismatch",
+        explanation="The configured object id is another object's.",
+        fix="Set the right one in the tenants file.",
+        command="New-ServicePrincipal -AppId '9a2b0000-0000-4000-8000-000000000001' "
+        "-ObjectId 'c0de0000-0000-4000-8000-000000000001'",
+    )
+    return replace(found, **changes)
+
+
+def no_consent() -> Finding:
+    """What the doctor found behind a refusal to read."""
+    return finding(
+        check="graph.permissions",
+        title="Permissions for reading",
+        evidence="The token for Graph carries no application permission (roles) at all.",
+        cause="consent_missing",
+        explanation="The app asks for permissions that no administrator of the tenant has "
+        "consented to.",
+        fix="Open the app registration, API permissions. Choose Grant admin consent.",
+        command="az ad app permission admin-consent --id 9a2b0000-0000-4000-8000-000000000001",
+    )
+
+
+def bare_refusal() -> Probe:
+    """A canary that was refused without a reason."""
+    refused, reply = failed_probe(), "535 5.7.3 Authentication unsuccessful"
+    last = replace(refused.timings[-1], reply=reply)
+    return replace(
+        refused, cause="generic_oauth_failure", evidence=reply,
+        timings=(*refused.timings[:-1], last),
+    )  # fmt: skip
+
+
+def cannot_check(who: Tenant | None = None, **changes: Any) -> Mail:
+    """The alarm that a tenant cannot be read."""
+    health = TenantHealth(
+        tenant="Contoso",
+        last_complete=NOW - timedelta(hours=26, minutes=5),
+        last_attempt=NOW,
+        failures=4,
+        last_failed_definitely=True,
+        cause="consent_missing",
+        problem="AADSTS65001: nobody has consented to the application.",
+        first_failure_at=NOW - timedelta(hours=26),
+    )
+    values: dict[str, Any] = {
+        "health": health,
+        "explanation": "The tenant has not given admin consent to Lapsewatch's app, or took it "
+        "back.",
+        "fix": "Open the app registration, API permissions.\n"
+        "Choose Grant admin consent.\n"
+        "Check it: lapsewatch run scan --tenant Contoso",
+        "zone": BERLIN,
+        "now": NOW,
+    }
+    return renderer().cannot_check(who or tenant(), **{**values, **changes})
+
+
+def canary(**changes: Any) -> Mail:
+    """The daily test mail."""
+    values: dict[str, Any] = {
+        "tenant_name": "Contoso",
+        "mailbox": "noreply@contoso.example",
+        "host": "smtp.office365.com",
+        "port": 587,
+        "number": 412,
+        "canary_id": "b6f3c1d2-7a54-4c1e-9d2f-20261123-0412",
+        "token_expires": NOW + timedelta(minutes=59),
+        "credential_ends": NOW + timedelta(days=41),
+        "zone": BERLIN,
+        "now": NOW,
+    }
+    return renderer().canary(**{**values, **changes})
+
+
+def recovered_tenant(who: Tenant | None = None) -> Mail:
+    """The end of a CANNOT CHECK."""
+    since = NOW - timedelta(hours=26)
+    return renderer().recovered_tenant(who or tenant(), blind_since=since, zone=BERLIN, now=NOW)
+
+
+def recovered_sender(name: str = "Contoso", mailbox: str = "noreply@contoso.example") -> Mail:
+    """The end of a CANARY FAILED."""
+    since = NOW - timedelta(hours=3, minutes=12)
+    return renderer().recovered_sender(
+        tenant_name=name, mailbox=mailbox, broken_since=since, zone=BERLIN, now=NOW
+    )
+
+
+def storm(count: int = 37, **changes: Any) -> Mail:
+    """Many tenants that cannot be read, for two causes, and one sender that fails."""
+    since = NOW - timedelta(minutes=48)
+    lines = [
+        StormLine(
+            MailKind.CANNOT_CHECK,
+            f"customer-{number:03d}",
+            "connect_refused" if number % 5 else "consent_missing",
+            since,
+            "login.microsoftonline.com:443 refuses the connection",
+        )
+        for number in range(count)
+    ]
+    lines.append(
+        StormLine(
+            MailKind.CANARY_FAILED, "Contoso", "connect_refused", since, "refused",
+            "noreply@contoso.example",
+        )
+    )  # fmt: skip
+    fixes = {"connect_refused": "Check the way out of this machine."}
+    return renderer().storm(lines, **{"fixes": fixes, "zone": BERLIN, "now": NOW, **changes})
+
+
+def calm(count: int = 37) -> Mail:
+    """The end of all of it."""
+    lines = [StormLine(MailKind.RECOVERED, f"customer-{n:03d}") for n in range(count)]
+    return renderer().storm(lines, fixes={}, zone=BERLIN, now=NOW)
+
+
+def mail_path_broken(count: int = 4) -> Mail:
+    """The operator's path refuses, and some warnings wait."""
+    since = NOW - timedelta(hours=1, minutes=48)
+    path = BrokenPath(
+        "operator", "noc@msp.example", since, "expired_secret", "The client secret has expired",
+        "Make a new client secret and put it into Lapsewatch.",
+        "AADSTS7000222: The provided client secret keys are expired.",
+    )  # fmt: skip
+    items = [
+        WaitingItem("it@contoso.example", f"Invoice mail {n} (contoso)", NOW + timedelta(days=n))
+        for n in range(count)
+    ]
+    items.append(WaitingItem("noc@msp.example", "[Lapsewatch] CANNOT CHECK: litware"))
+    return renderer().mail_path_broken([path], items, mails=count + 1, zone=BERLIN, now=NOW)
+
+
+def mended() -> Mail:
+    """Mail works again."""
+    return renderer().mended(since=NOW - timedelta(hours=26), sent=12, zone=BERLIN, now=NOW)
