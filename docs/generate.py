@@ -275,12 +275,6 @@ def sent_kinds() -> list[str]:
     return [str(kind) for kind in MailKind if (folder / kind / "subject.txt").exists()]
 
 
-def later_kinds() -> str:
-    """The kinds that have a name only."""
-    names = [f"`{kind}`" for kind in MailKind if str(kind) not in sent_kinds()]
-    return ", ".join(names) + ".\n" if names else "None.\n"
-
-
 def metrics() -> str:
     """Each metric with its labels, as a full report writes them."""
     from monitor.web.metrics import to_metrics
@@ -319,7 +313,6 @@ PARTS: dict[str, Callable[[], str]] = {
     "clouds": clouds,
     "commands": commands_page,
     "causes": causes,
-    "later-kinds": later_kinds,
     "metrics": metrics,
     "credential-states": _words(CredentialState),
     "tenant-states": _words(TenantState),
