@@ -1,0 +1,66 @@
+"""Where the parts meet: digests that wait, and what happens to people and credentials meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from monitor.model import OutboxState
+from tests.faults.house import House
+from tests.faults.office import BUSY, OPEN, Office
+from tests.faults.promises import Thing
+
+EIGHT = datetime(2026, 3, 2, 8, 1, tzinfo=UTC)
+DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
+ME = "it@msp.example"
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """Two tenants of one recipient, whose mails share the operator's path."""
+    with Office() as office:
+        made = House(tmp_path, f"sqlite:///{tmp_path}/x.db", office, EIGHT)
+        made.app.make_database()
+        for name in ("alfa", "beta"):
+            made.put(name, "UTC", 8, {ME: None})
+        yield made
+        made.close()
+
+
+def secret(house: House, name: str, days: float | None) -> None:
+    """A scan of a tenant, whose secret ends in so many days from the beginning, or is gone."""
+    end = None if days is None else EIGHT + days * DAY
+    house.read(name, {} if end is None else {(name, "k"): Thing(f"app-{name}", "s", end)})
+
+
+def said(house: House) -> list[tuple[str, tuple[str, ...], OutboxState, int]]:
+    """Kind, tenants, state and tries of every digest, oldest first."""
+    mails = reversed(house.mails())
+    return [(str(m.mail.kind), m.tenants, m.state, m.attempt) for m in mails]
+
+
+def test_an_end_to_a_former_recipient_waits_beside_the_warnings_of_others(house: House) -> None:
+    """Both wait through an outage as what they are: nothing is taken back and written anew."""
+    secret(house, "alfa", 20)
+    secret(house, "beta", 20)
+    assert house.tick()
+    house.put("beta", "UTC", 8, {"new@beta.example": None})
+    house.now = EIGHT + 7 * DAY
+    secret(house, "alfa", 20)
+    secret(house, "beta", None)
+    house.office.mood = BUSY
+    for _ in range(3):
+        assert house.tick()
+        house.now += 2 * MINUTE
+    waiting = [row for row in said(house) if row[2] is not OutboxState.SENT]
+    assert waiting == [
+        ("reminder", ("alfa",), OutboxState.PENDING, 3),
+        ("removed", ("beta",), OutboxState.PENDING, 3),
+    ]
+    house.office.mood = OPEN
+    house.now += 10 * MINUTE
+    assert house.tick()
+    assert sorted(letter.kind for letter in house.office.letters[1:]) == ["reminder", "removed"]
