@@ -10,7 +10,7 @@ import pytest
 
 from monitor.model import OutboxState
 from tests.faults.house import House
-from tests.faults.office import BUSY, OPEN, Office
+from tests.faults.office import BUSY, MUTE, OPEN, Office
 from tests.faults.promises import Thing
 
 EIGHT = datetime(2026, 3, 2, 8, 1, tzinfo=UTC)
@@ -64,3 +64,46 @@ def test_an_end_to_a_former_recipient_waits_beside_the_warnings_of_others(house:
     house.now += 10 * MINUTE
     assert house.tick()
     assert sorted(letter.kind for letter in house.office.letters[1:]) == ["reminder", "removed"]
+
+
+def test_what_may_have_been_accepted_does_not_come_after_what_is_more_urgent(house: House) -> None:
+    """The server takes a reminder and hangs up; the next stage takes its place."""
+    secret(house, "alfa", 20)
+    secret(house, "beta", 20)
+    house.office.mood = MUTE
+    assert house.tick()
+    (row,) = house.mails()
+    assert row.possible_duplicate
+    house.office.mood = BUSY
+    house.now = EIGHT + 7 * DAY  # stage 14
+    for name in ("alfa", "beta"):
+        secret(house, name, 20)
+    assert house.tick()
+    house.office.mood = OPEN
+    house.now += 30 * MINUTE
+    assert house.tick()
+    assert [(state, str(kind)) for kind, _, state, _ in said(house)] == [
+        (OutboxState.WITHDRAWN, "reminder"), (OutboxState.SENT, "reminder"),
+    ]  # fmt: skip
+    assert house.office.letters[-1].message_id == house.mails()[0].message_id
+
+
+def test_what_may_have_been_accepted_is_sent_again_where_some_of_it_has_no_successor(
+    house: House,
+) -> None:
+    """Its other tenant has reached no further stage: the same mail again, and both are heard."""
+    secret(house, "alfa", 20)
+    secret(house, "beta", 29)
+    house.office.mood = MUTE
+    assert house.tick()
+    first = house.mails()[0].message_id
+    house.office.mood = BUSY
+    house.now = EIGHT + 7 * DAY
+    secret(house, "alfa", 20)
+    secret(house, "beta", 29)
+    assert house.tick()
+    house.office.mood = OPEN
+    house.now += 30 * MINUTE
+    assert house.tick()
+    assert first in {letter.message_id for letter in house.office.letters[1:]}
+    assert all(state is OutboxState.SENT for _, _, state, _ in said(house))
