@@ -14,7 +14,7 @@ from tests.faults.office import BUSY, MUTE, OPEN, Office
 from tests.faults.promises import Thing
 
 EIGHT = datetime(2026, 3, 2, 8, 1, tzinfo=UTC)
-DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
+DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 ME = "it@msp.example"
 
 
@@ -107,3 +107,42 @@ def test_what_may_have_been_accepted_is_sent_again_where_some_of_it_has_no_succe
     assert house.tick()
     assert first in {letter.message_id for letter in house.office.letters[1:]}
     assert all(state is OutboxState.SENT for _, _, state, _ in said(house))
+
+
+def test_a_look_at_night_tells_what_is_over_and_leaves_the_rest_to_its_hour(house: House) -> None:
+    """Somebody is done with one secret; another one reached its next stage at midnight."""
+    ends = {("alfa", name): Thing(f"app-{name}", "s", EIGHT + 20 * DAY) for name in ("k", "other")}
+    house.read("alfa", ends)
+    secret(house, "beta", None)
+    assert house.tick()
+    house.now = EIGHT + 6 * DAY - 5 * HOUR  # 03:01; both have 14 days left
+    ends.pop(("alfa", "k"))
+    house.read("alfa", ends)
+    standing = house.app.runs.standing()
+    (run,) = standing.runs
+    house.app.runs.write_over(run.about("alfa"), standing)
+    assert [kind for kind, *_ in said(house)] == ["reminder", "removed"]
+    assert len(house.mails()[0].notices) == 1
+    house.now += 5 * HOUR
+    assert house.tick()
+    assert [kind for kind, *_ in said(house)] == ["reminder", "removed", "reminder"]
+
+
+def test_a_look_takes_nothing_back_that_waits(house: House) -> None:
+    """What waits about the other secret is said in the mail that takes its place."""
+    ends = {("alfa", name): Thing(f"app-{name}", "s", EIGHT + 20 * DAY) for name in ("k", "other")}
+    house.read("alfa", ends)
+    secret(house, "beta", None)
+    assert house.tick()
+    house.office.mood = BUSY
+    house.now = EIGHT + 6 * DAY
+    house.read("alfa", ends)
+    secret(house, "beta", None)
+    assert house.tick()
+    ends.pop(("alfa", "k"))
+    house.read("alfa", ends)
+    standing = house.app.runs.standing()
+    (run,) = standing.runs
+    house.app.runs.write_over(run.about("alfa"), standing)
+    (waiting,) = house.waiting()
+    assert sorted(str(notice.kind) for notice in waiting.notices) == ["reminder", "removed"]
