@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -169,7 +169,7 @@ class Composer:
         speaks = _speakers(run, decisions, now)
         mails = [
             self._write(digest, paths)
-            for path, sort, tenants in _by_path(speaks, paths)
+            for path, sort, tenants in _by_path(speaks, paths, run.ends)
             for digest in _split(_Digest(run, path, tenants, decisions, known, now, sort))
         ]
         said = [decision for found in decisions.values() for decision in found]
@@ -281,18 +281,19 @@ def _split(digest: _Digest) -> list[_Digest]:
 
 
 def _by_path(
-    speaks: Sequence[tuple[Tenant, Sort]], paths: Paths
+    speaks: Sequence[tuple[Tenant, Sort]], paths: Paths, ends: Collection[str]
 ) -> list[tuple[str, Sort, list[Tenant]]]:
     """Which tenants share a digest, by which path, and of which sort it is.
 
-    Where there is no path, none do: each may get its own one.
+    Where there is no path, none do: each may get its own one. Nor do those that are the
+    recipient's with those in `ends`: a warning that names these is taken back while it waits.
     """
-    found: dict[tuple[str, Sort, str], list[Tenant]] = {}
+    found: dict[tuple[str, Sort, str, bool], list[Tenant]] = {}
     for tenant, sort in speaks:
         path = choose(MailKind.REMINDER, [tenant.name], paths)
         alone = tenant.name if path == NO_PATH else ""
-        found.setdefault((path, sort, alone), []).append(tenant)
-    return [(path, sort, members) for (path, sort, _), members in found.items()]
+        found.setdefault((path, sort, alone, tenant.name in ends), []).append(tenant)
+    return [(path, sort, members) for (path, sort, *_), members in found.items()]
 
 
 def _as_of(health: Mapping[str, TenantHealth]) -> dict[str, datetime]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from monitor.compose import Composer, Knowledge, Standing
@@ -286,12 +287,28 @@ class Runs:
         if not self.plan(run, standing, urgent=True)[0]:
             self._store.finish_slot(slot.job, slot.scope, slot.slot_at, self._clock())
             return []
+        return self.write(run, standing, slot, urgent=not self._waits(run))
+
+    def write_over(self, run: RecipientRun, standing: Standing) -> list[OutboxMail]:
+        """Write what is over at once; whatever else is due keeps to its hour and its days.
+
+        Where a digest of the recipient still waits, all that is due is written in its place.
+
+        Returns:
+            The mails that were added.
+
+        Raises:
+            StoreError: the database cannot be used; nothing was written.
+        """
+        return self.write(run if self._waits(run) else replace(run, ends=run.names), standing)
+
+    def _waits(self, run: RecipientRun) -> bool:
+        """Whether a digest to the recipient about one of these tenants is not accepted yet."""
         mine = run.address.casefold()
-        waits = any(
+        return any(
             mail.digest and mail.recipient.casefold() == mine and run.names & set(mail.tenants)
             for mail in self._store.waiting()
         )
-        return self.write(run, standing, slot, urgent=not waits)
 
 
 def _facts_at(health: TenantHealth | None) -> datetime | None:

@@ -140,8 +140,8 @@ class Verifications:
         return mail_path(sender.mailbox, probe)
 
     def _tell(self, tenant: Tenant) -> None:
-        """Write what the tenant's recipients are to hear by now, without waiting for their hour."""
+        """Tell whoever was told of something in the tenant that it is over."""
         standing = self._runs.standing()
         for run in standing.runs:
             if tenant.name in run.names:
-                self._runs.write(run.about(tenant.name), standing)
+                self._runs.write_over(run.about(tenant.name), standing)

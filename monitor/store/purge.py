@@ -7,12 +7,13 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
 
-from monitor.model import ObjectType, OutboxState, PurgedTenant, Tenant
+from monitor.model import ObjectType, OutboxState, Owner, PurgedTenant, Tenant
 from monitor.store.attachments import strip_attachments
 from monitor.store.audit import forget_audit
 from monitor.store.engine import Database, upsert
 from monitor.store.forget import forget, is_about
 from monitor.store.inventory_tables import ITEM, NOTE
+from monitor.store.mails import address_key
 from monitor.store.reservations import RESERVATION
 from monitor.store.roster import hold
 from monitor.store.setup_tables import DRAFT
@@ -32,6 +33,7 @@ from monitor.store.tables import (
 from monitor.store.text import dump, load
 
 REDACTED = "(taken out: it named a tenant that was purged)"
+_CHUNK = 500
 _WAITING = (OutboxState.PENDING.value, OutboxState.SENDING.value, OutboxState.DEAD.value)
 
 
@@ -67,11 +69,12 @@ class Purge:
             more, also = _strip_relationship_mails(connection, tenant.directory_id)
             counts["mails"] += waiting + more
             stripped += also
+            people = _people(connection, tenant)
             forget(connection, name)
             forget_audit(connection, name)
             _forget_drafts(connection, tenant)
-            _forget_recipients(connection, tenant)
-            _forget_reservations(connection, tenant)
+            _forget_recipients(connection, people)
+            _forget_reservations(connection, tenant, people)
             counts["objects"] += _forget_directory(connection, tenant.directory_id)
             users = _unname(connection, tenant, now)
         return PurgedTenant(name, tenant.directory_id, counts, stripped, users)
@@ -150,24 +153,43 @@ def _open_run(connection: Connection, run_key: str | None) -> None:
     connection.execute(delete(SLOT).where(this, SLOT.c.slot_at == last))
 
 
-def _forget_recipients(connection: Connection, tenant: Tenant) -> None:
+def _people(connection: Connection, tenant: Tenant) -> set[str]:
+    """Everybody who was told about a tenant, or may have been: to be asked before it is deleted."""
+    noticed = select(NOTICE.c.recipient_key).where(NOTICE.c.tenant == tenant.name).distinct()
+    found = set(connection.execute(noticed).scalars()) | _listed(tenant)
+    led_to = select(OBJECT.c.people, OBJECT.c.notify).where(OBJECT.c.tenant == tenant.name)
+    for row in connection.execute(led_to.distinct()):
+        owners = load(row.people, tuple[Owner, ...]) if row.people else ()
+        notify = load(row.notify, tuple[str, ...]) if row.notify else ()
+        found |= {address_key(who) for who in (*(one.mail for one in owners), *notify) if who}
+    return found
+
+
+def _listed(tenant: Tenant) -> set[str]:
+    """The addresses in a tenant's entry."""
+    people = (*(one.address for one in tenant.recipients), tenant.contact)
+    return {address_key(who) for who in people if who}
+
+
+def _forget_recipients(connection: Connection, people: set[str]) -> None:
     """Delete the runs of who was told about this tenant alone: their names hold addresses."""
     documents = connection.execute(select(TENANT.c.document)).scalars().all()
-    others = [load(text, Tenant) for text in documents]
-    still = {one.address.lower() for other in others for one in other.recipients}
-    for address in {one.address.lower() for one in tenant.recipients} - still:
+    still = set(connection.execute(select(NOTICE.c.recipient_key).distinct()).scalars())
+    still = still.union(*(_listed(load(text, Tenant)) for text in documents))
+    for address in people - still:
         start = f"{address}|"
-        this = func.substr(SLOT.c.scope, 1, len(start)) == start
-        connection.execute(delete(SLOT).where(SLOT.c.job == "warn", this))
+        this = func.substr(func.lower(SLOT.c.scope), 1, len(start)) == start
+        connection.execute(delete(SLOT).where(SLOT.c.job.in_(("warn", "at_once")), this))
 
 
-def _forget_reservations(connection: Connection, tenant: Tenant) -> None:
+def _forget_reservations(connection: Connection, tenant: Tenant, people: set[str]) -> None:
     """Delete what counts the mails of its mailbox and to its people: the scopes name them."""
-    people = [one.address.casefold() for one in tenant.recipients]
-    scopes = [f"{what}:{who}" for what in ("alarms", "gathered") for who in people]
+    scopes = [f"{what}:{who}" for what in ("alarms", "gathered") for who in sorted(people)]
     if tenant.sender is not None:
         scopes.append(f"mailbox:{tenant.sender.mailbox.lower()}")
-    connection.execute(delete(RESERVATION).where(RESERVATION.c.scope.in_(scopes)))
+    for start in range(0, len(scopes), _CHUNK):
+        these = RESERVATION.c.scope.in_(scopes[start : start + _CHUNK])
+        connection.execute(delete(RESERVATION).where(these))
 
 
 def _forget_drafts(connection: Connection, tenant: Tenant) -> None:

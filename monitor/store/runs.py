@@ -30,6 +30,7 @@ from monitor.store.text import load
 Ledger = dict[tuple[str, str, int], Told]  # by tenant, uid and life
 _DIGESTS = tuple(kind.value for kind in DIGESTS)
 _OPEN = (OutboxState.PENDING.value, OutboxState.DEAD.value)
+_STAGES = (MailKind.REMINDER, MailKind.LAPSED)
 _CHUNK = 500
 
 
@@ -66,8 +67,9 @@ class Runs:
         """Write a recipient's digests in place of those that still wait, in one transaction.
 
         A waiting digest that says the same by the same path stays, with its Message-ID. One that
-        may have been accepted stays as well: in other words it would be a second mail. A waiting
-        digest that also speaks of tenants outside of `tenants` stays; see `spoken_for`.
+        may have been accepted stays as well, until all of it is said at a more urgent stage: in
+        other words it would be a second mail. A waiting digest that also speaks of tenants
+        outside of `tenants` stays; see `spoken_for`.
 
         Args:
             mails: the digests of this run; none withdraws what waits.
@@ -94,7 +96,7 @@ class Runs:
                 return None
             if _is_spoken_for(waiting, mails, set(tenants)):
                 return None
-            added = _replace(connection, waiting, mails, set(tenants))
+            added = _replace(connection, waiting, mails, set(tenants), told)
             if slot is not None:
                 finish(connection, slot.job, slot.scope, slot.slot_at, at)
             return added
@@ -213,6 +215,7 @@ def _replace(
     waiting: Sequence[OutboxMail],
     mails: Sequence[OutboxMail],
     tenants: set[str],
+    told: Ledger,
 ) -> list[OutboxMail]:
     """Put `mails` in the place of what waits about the same tenants; returns what was added."""
     alive = [mail for mail in waiting if mail.state is OutboxState.PENDING]
@@ -224,7 +227,7 @@ def _replace(
             mail.id
             for mail in waiting
             if set(mail.tenants) <= tenants
-            and _gives_way(mail)
+            and (_gives_way(mail) or _is_outdone(mail, mails, told))
             and not (mail.state is OutboxState.PENDING and _gist(mail) in wanted)
         ],
     )
@@ -245,6 +248,28 @@ def _is_spoken_for(
 def _gives_way(mail: OutboxMail) -> bool:
     """Whether it may be replaced. What may have been accepted is sent again as it is, or never."""
     return mail.state is OutboxState.DEAD or not mail.possible_duplicate
+
+
+def _is_outdone(old: OutboxMail, mails: Sequence[OutboxMail], told: Ledger) -> bool:
+    """Whether all that a digest warns about is said at a more urgent stage, or as over.
+
+    Then it is not sent again, though it may have been accepted: a less urgent warning would
+    come after a more urgent one. What it said counts as told, so the next stage still comes.
+    """
+    said = {key: known.level for key, known in told.items() if known.level is not None}
+    over = {key for key, known in told.items() if known.closed}
+    for new in (notice for mail in mails for notice in mail.notices):
+        key = (new.tenant, new.uid, new.life)
+        if new.kind in CLOSINGS:
+            over.add(key)
+        elif new.kind in _STAGES:
+            said[key] = max(new.level, said.get(key, new.level))
+
+    def outdone(one: NoticeKey) -> bool:
+        key = (one.tenant, one.uid, one.life)
+        return one.kind in _STAGES and (key in over or said.get(key, one.level) > one.level)
+
+    return bool(old.notices) and all(map(outdone, old.notices))
 
 
 def _withdraw(connection: Connection, mail_ids: Sequence[str]) -> int:

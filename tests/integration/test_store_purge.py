@@ -26,6 +26,7 @@ from monitor.model import (
     ObservedCredential,
     ObservedObject,
     OutboxState,
+    Owner,
     Probe,
     Receipt,
     SealedValue,
@@ -38,7 +39,8 @@ from monitor.routes import sender_scope
 from monitor.store import AlarmWrite, Store
 from monitor.store.links import digest_of
 from monitor.store.purge import REDACTED
-from monitor.store.tables import EXAMINATION, EXCHANGE_RESULT, LOST_ACCESS, METADATA, SLOT
+from monitor.store.tables import EXAMINATION, EXCHANGE_RESULT, LOST_ACCESS, METADATA, OBJECT, SLOT
+from monitor.store.text import dump
 
 GONE, STAYS = "go_ne", "goXne"  # LIKE would take the one for the other
 IDS = {GONE: "9e9e0000-0000-4000-8000-00000000dead", STAYS: "9e9e0000-0000-4000-8000-00000000beef"}
@@ -176,6 +178,26 @@ def test_a_partners_mails_about_the_relationship_lose_their_words_too(full: Stor
     assert traces(full, GONE, IDS[GONE]) == set()
     assert done is not None
     assert done.stripped == 3  # those two, and the digest that it shared with another tenant
+
+
+def test_whom_only_rules_led_to_is_forgotten_too(full: Store, make) -> None:
+    """An owner, its daily run and the mails at once; who hears of others as well stays."""
+    owner, other, noc = f"kim@{GONE}.example", f"old@{GONE}.example", "noc@msp.example"
+    people = (Owner("Kim", owner),)
+    with full._database.write() as connection:
+        led_to = {"people": dump(people), "notify": dump((f"team@{GONE}.example",))}
+        connection.execute(OBJECT.update().where(OBJECT.c.tenant == GONE).values(**led_to))
+    sent = {"state": OutboxState.SENT, "sent_at": make.now}
+    for who, tenant in ((other, GONE), (noc, GONE), (noc, STAYS)):
+        notice = make.notice(tenant=tenant, recipient=who)
+        full.enqueue([make.mail(notice, recipient=who, tenants=(tenant,), **sent)])
+    for who in (owner, other, noc, f"team@{GONE}.example"):
+        for job in ("warn", "at_once"):
+            _take(full, make, job, f"{who}|Europe/Berlin")
+        full.reserve(f"alarms:{who}", now=make.now, limit=9, period=timedelta(hours=1))
+    full.purge_tenant(GONE, now=make.now)
+    assert traces(full, GONE) == set()
+    assert f"{noc}|Europe/Berlin" in _slots(full)
 
 
 def test_purging_nobody_changes_nothing(full: Store, make) -> None:

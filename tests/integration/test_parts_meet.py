@@ -1,0 +1,148 @@
+"""Where the parts meet: digests that wait, and what happens to people and credentials meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from monitor.model import OutboxState
+from tests.faults.house import House
+from tests.faults.office import BUSY, MUTE, OPEN, Office
+from tests.faults.promises import Thing
+
+EIGHT = datetime(2026, 3, 2, 8, 1, tzinfo=UTC)
+DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
+ME = "it@msp.example"
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """Two tenants of one recipient, whose mails share the operator's path."""
+    with Office() as office:
+        made = House(tmp_path, f"sqlite:///{tmp_path}/x.db", office, EIGHT)
+        made.app.make_database()
+        for name in ("alfa", "beta"):
+            made.put(name, "UTC", 8, {ME: None})
+        yield made
+        made.close()
+
+
+def secret(house: House, name: str, days: float | None) -> None:
+    """A scan of a tenant, whose secret ends in so many days from the beginning, or is gone."""
+    end = None if days is None else EIGHT + days * DAY
+    house.read(name, {} if end is None else {(name, "k"): Thing(f"app-{name}", "s", end)})
+
+
+def said(house: House) -> list[tuple[str, tuple[str, ...], OutboxState, int]]:
+    """Kind, tenants, state and tries of every digest, oldest first."""
+    mails = reversed(house.mails())
+    return [(str(m.mail.kind), m.tenants, m.state, m.attempt) for m in mails]
+
+
+def test_an_end_to_a_former_recipient_waits_beside_the_warnings_of_others(house: House) -> None:
+    """Both wait through an outage as what they are: nothing is taken back and written anew."""
+    secret(house, "alfa", 20)
+    secret(house, "beta", 20)
+    assert house.tick()
+    house.put("beta", "UTC", 8, {"new@beta.example": None})
+    house.now = EIGHT + 7 * DAY
+    secret(house, "alfa", 20)
+    secret(house, "beta", None)
+    house.office.mood = BUSY
+    for _ in range(3):
+        assert house.tick()
+        house.now += 2 * MINUTE
+    waiting = [row for row in said(house) if row[2] is not OutboxState.SENT]
+    assert waiting == [
+        ("reminder", ("alfa",), OutboxState.PENDING, 3),
+        ("removed", ("beta",), OutboxState.PENDING, 3),
+    ]
+    house.office.mood = OPEN
+    house.now += 10 * MINUTE
+    assert house.tick()
+    assert sorted(letter.kind for letter in house.office.letters[1:]) == ["reminder", "removed"]
+
+
+def test_what_may_have_been_accepted_does_not_come_after_what_is_more_urgent(house: House) -> None:
+    """The server takes a reminder and hangs up; the next stage takes its place."""
+    secret(house, "alfa", 20)
+    secret(house, "beta", 20)
+    house.office.mood = MUTE
+    assert house.tick()
+    (row,) = house.mails()
+    assert row.possible_duplicate
+    house.office.mood = BUSY
+    house.now = EIGHT + 7 * DAY  # stage 14
+    for name in ("alfa", "beta"):
+        secret(house, name, 20)
+    assert house.tick()
+    house.office.mood = OPEN
+    house.now += 30 * MINUTE
+    assert house.tick()
+    assert [(state, str(kind)) for kind, _, state, _ in said(house)] == [
+        (OutboxState.WITHDRAWN, "reminder"), (OutboxState.SENT, "reminder"),
+    ]  # fmt: skip
+    assert house.office.letters[-1].message_id == house.mails()[0].message_id
+
+
+def test_what_may_have_been_accepted_is_sent_again_where_some_of_it_has_no_successor(
+    house: House,
+) -> None:
+    """Its other tenant has reached no further stage: the same mail again, and both are heard."""
+    secret(house, "alfa", 20)
+    secret(house, "beta", 29)
+    house.office.mood = MUTE
+    assert house.tick()
+    first = house.mails()[0].message_id
+    house.office.mood = BUSY
+    house.now = EIGHT + 7 * DAY
+    secret(house, "alfa", 20)
+    secret(house, "beta", 29)
+    assert house.tick()
+    house.office.mood = OPEN
+    house.now += 30 * MINUTE
+    assert house.tick()
+    assert first in {letter.message_id for letter in house.office.letters[1:]}
+    assert all(state is OutboxState.SENT for _, _, state, _ in said(house))
+
+
+def test_a_look_at_night_tells_what_is_over_and_leaves_the_rest_to_its_hour(house: House) -> None:
+    """Somebody is done with one secret; another one reached its next stage at midnight."""
+    ends = {("alfa", name): Thing(f"app-{name}", "s", EIGHT + 20 * DAY) for name in ("k", "other")}
+    house.read("alfa", ends)
+    secret(house, "beta", None)
+    assert house.tick()
+    house.now = EIGHT + 6 * DAY - 5 * HOUR  # 03:01; both have 14 days left
+    ends.pop(("alfa", "k"))
+    house.read("alfa", ends)
+    standing = house.app.runs.standing()
+    (run,) = standing.runs
+    house.app.runs.write_over(run.about("alfa"), standing)
+    assert [kind for kind, *_ in said(house)] == ["reminder", "removed"]
+    assert len(house.mails()[0].notices) == 1
+    house.now += 5 * HOUR
+    assert house.tick()
+    assert [kind for kind, *_ in said(house)] == ["reminder", "removed", "reminder"]
+
+
+def test_a_look_takes_nothing_back_that_waits(house: House) -> None:
+    """What waits about the other secret is said in the mail that takes its place."""
+    ends = {("alfa", name): Thing(f"app-{name}", "s", EIGHT + 20 * DAY) for name in ("k", "other")}
+    house.read("alfa", ends)
+    secret(house, "beta", None)
+    assert house.tick()
+    house.office.mood = BUSY
+    house.now = EIGHT + 6 * DAY
+    house.read("alfa", ends)
+    secret(house, "beta", None)
+    assert house.tick()
+    ends.pop(("alfa", "k"))
+    house.read("alfa", ends)
+    standing = house.app.runs.standing()
+    (run,) = standing.runs
+    house.app.runs.write_over(run.about("alfa"), standing)
+    (waiting,) = house.waiting()
+    assert sorted(str(notice.kind) for notice in waiting.notices) == ["reminder", "removed"]
