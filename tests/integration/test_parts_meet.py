@@ -146,3 +146,16 @@ def test_a_look_takes_nothing_back_that_waits(house: House) -> None:
     house.app.runs.write_over(run.about("alfa"), standing)
     (waiting,) = house.waiting()
     assert sorted(str(notice.kind) for notice in waiting.notices) == ["reminder", "removed"]
+
+
+def test_what_is_urgent_goes_before_many_that_are_not(house: House) -> None:
+    """A mailbox sends 30 a minute: the last of 40 tells of a lapse, and is the first to go."""
+    names = [f"t{number:02}" for number in range(40)]
+    for name in names:
+        house.put(name, "UTC", 8, {f"it@{name}.example": None})
+        secret(house, name, -0.5 if name == names[-1] else 20)
+    for name in ("alfa", "beta"):
+        secret(house, name, None)
+    assert house.tick()
+    assert house.office.letters[0].kind == "lapsed"
+    assert len(house.office.letters) == 40
