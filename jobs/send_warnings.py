@@ -129,6 +129,6 @@ def write_lost(app: App, standing: Standing) -> list[OutboxMail]:
     written: list[OutboxMail] = []
     lost = app.runs.tidy(standing)
     for run in standing.runs:
-        if run.scope in lost and run.slot(app.clock()) is not None:
+        if run.scope in lost and run.has_come(app.clock()):  # what was due before a day off, too
             written += app.runs.write(run, standing)
     return written

@@ -89,6 +89,10 @@ class RecipientRun:
         slot = latest_daily(now, time(self.send_hour), ZoneInfo(self.zone))
         return None if slot is None or self._is_off(slot) else slot
 
+    def has_come(self, now: datetime) -> bool:
+        """Whether today's hour has come, on a day off too."""
+        return latest_daily(now, time(self.send_hour), ZoneInfo(self.zone)) is not None
+
     def next_slot(self, now: datetime) -> datetime:
         """The first slot (UTC) after `now`."""
         slot = self._next_day(now)

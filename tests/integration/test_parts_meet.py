@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from monitor.model import OutboxState
+from monitor.model import OutboxState, Recipient
 from tests.faults.house import House
 from tests.faults.office import BUSY, MUTE, OPEN, Office
 from tests.faults.promises import Thing
@@ -16,6 +17,7 @@ from tests.faults.promises import Thing
 EIGHT = datetime(2026, 3, 2, 8, 1, tzinfo=UTC)
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 ME = "it@msp.example"
+WEEK = (0, 1, 2, 3, 4)
 
 
 @pytest.fixture
@@ -146,3 +148,35 @@ def test_a_look_takes_nothing_back_that_waits(house: House) -> None:
     house.app.runs.write_over(run.about("alfa"), standing)
     (waiting,) = house.waiting()
     assert sorted(str(notice.kind) for notice in waiting.notices) == ["reminder", "removed"]
+
+
+def test_what_is_urgent_goes_before_many_that_are_not(house: House) -> None:
+    """A mailbox sends 30 a minute: the last of 40 tells of a lapse, and is the first to go."""
+    names = [f"t{number:02}" for number in range(40)]
+    for name in names:
+        house.put(name, "UTC", 8, {f"it@{name}.example": None})
+        secret(house, name, -0.5 if name == names[-1] else 20)
+    for name in ("alfa", "beta"):
+        secret(house, name, None)
+    assert house.tick()
+    assert house.office.letters[0].kind == "lapsed"
+    assert len(house.office.letters) == 40
+
+
+def test_what_a_withdrawn_digest_said_is_written_anew_on_a_day_off(house: House) -> None:
+    """It was due on Friday; on Monday the other tenant's secret would have lapsed unannounced."""
+    house.now = EIGHT + 4 * DAY
+    for name in ("alfa", "beta"):
+        entry = replace(house.tenant(name), recipients=(Recipient(ME, working_days=WEEK),))
+        house.app.store.put_tenant(entry, now=house.now)
+        secret(house, name, 6)
+    house.office.mood = BUSY
+    assert house.tick()
+    house.now += DAY
+    paused = replace(house.tenant("alfa"), paused=True)
+    house.app.store.put_tenant(paused, now=house.now)
+    house.office.mood = OPEN
+    assert house.tick()
+    assert [tenants for _, tenants, state, _ in said(house) if state is OutboxState.SENT] == [
+        ("beta",)
+    ]
