@@ -33,12 +33,8 @@ from monitor.store.storms import MANY, claimable, mirror
 from monitor.store.tables import NOTICE, OUTBOX
 
 _NO_ALARM = OUTBOX.c.scope.is_(None)
-_IN_TURN = (
-    _NO_ALARM,
-    OUTBOX.c.attempt,
-    and_(_NO_ALARM, OUTBOX.c.urgent).desc(),
-    OUTBOX.c.id,
-)
+_URGENT_FIRST = and_(_NO_ALARM, OUTBOX.c.urgent).desc()
+_IN_TURN = (_NO_ALARM, OUTBOX.c.attempt, _URGENT_FIRST, OUTBOX.c.id)
 _OPEN = (OutboxState.PENDING, OutboxState.SENDING, OutboxState.DEAD)
 
 
@@ -139,10 +135,8 @@ class Outbox:
                 within the transaction, so it must not use the store.
             longest_wait: nobody lets a mail wait longer; one that is to wait for more was
                 written while the clock was ahead, and is due.
-            limit: at most so many; alarms first, then what was tried least, so that a mail that
-                is refused time and again never stands before the others; of these what is
-                urgent, because a mailbox's limit may let the rest wait for many minutes; then
-                the oldest.
+            limit: at most so many; alarms first, then what was tried least (what is refused time
+                and again never stands before the others), then the urgent, then the oldest.
             force: also those that are to wait for a later time.
             gated: no alarms but those whose gate is open; see `monitor.store.storms`.
 
