@@ -105,8 +105,11 @@ def every_mail() -> Mapping[str, Mail]:
     }
     noted = replace(item(), note=note())
     own = item(5, app_name="Lapsewatch", own=True, name=None)
+    from tests.mail_crowds import every_crowd
+
     return {
         **every_report(),
+        **every_crowd(),
         "reminder-one": digest(item()),
         "reminder-noted": digest(noted),
         "reminder-item": digest(watched()),

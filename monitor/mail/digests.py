@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from monitor.mail import closings, guides, renewals, views, welcomes, words
 from monitor.mail.guides import Guide
 from monitor.mail.views import TONES, BlindView, DigestItem, Frame, ItemView, is_lapsed
-from monitor.model import CLOSINGS, Credential, MailKind, Notice, Tenant, TenantHealth
+from monitor.model import CLOSINGS, Credential, MailKind, Note, Notice, Tenant, TenantHealth
 from monitor.severity import severity
 
 # What needs action in full: more would bury the first ones. The rest follow in a line each, all
@@ -69,6 +69,7 @@ class Headline:
     ending: str
     short_date: str
     counted: str
+    need: str
     first: str
     rest: int
     where: str
@@ -137,7 +138,7 @@ def _main(kind: MailKind, items: Sequence[DigestItem], frame: Frame, cap: int) -
     if kind is MailKind.COVERED:
         shown = [_covered(item, frame) for item in items]
         return section("What can go", "", shown, cap)
-    title = _TITLES.get(kind, "What needs renewal")
+    title = _TITLES.get(kind, "What is still used" if _all_used(items) else "What needs renewal")
     if kind in _TURNS:
         shows = views.unexpected if kind is MailKind.UNEXPECTED else views.over
         return section(title, "", [shows(item, frame) for item in items], cap)
@@ -194,7 +195,7 @@ def _aside(
 def _foot(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> tuple[str, ...]:
     where = words.defang(place(items))
     first = "Already renewed? The next scan sees it, and the reminders end."
-    if items and all(item.notice.still_used for item in items):
+    if _all_used(items):
         first = "Once the old one is deleted, the next scan sees it, and the reminders end."
     if kind in _TURNS:
         first = closings.foot(kind)
@@ -249,10 +250,14 @@ def shared_guides(items: Sequence[DigestItem]) -> tuple[Guide, ...]:
     found: dict[str, Guide] = {}
     for item in items:
         # In a few cards each has its own last step; rows name the places beside each one.
-        one, note = item.notice.credential, item.note if len(items) <= CARDS else None
-        steps = guides.moving(one) if item.notice.still_used else guides.guide(only, one, note)
+        steps = _steps(item, only, item.note if len(items) <= CARDS else None)
         found.setdefault(steps.key, steps)
     return tuple(found.values())
+
+
+def _steps(item: DigestItem, only: Tenant | None = None, note: Note | None = None) -> Guide:
+    one = item.notice.credential
+    return guides.moving(one) if item.notice.still_used else guides.guide(only, one, note)
 
 
 def with_forms(
@@ -264,13 +269,12 @@ def with_forms(
     """
     made = []
     for guide in found:
-        mine = [
-            item for item in items if guides.guide(None, item.notice.credential).key == guide.key
-        ]
+        mine = [item for item in items if _steps(item).key == guide.key]
         lives = [item.longest for item in mine if item.longest is not None]
-        form = renewals.shared_form(
-            [item.notice.credential for item in mine], frame.now, min(lives, default=None)
-        )
+        ones = [item.notice.credential for item in mine]
+        form = renewals.shared_form(ones, frame.now, min(lives, default=None))
+        if _all_used(mine):  # the newer one is there already
+            form = ()
         legend = guides.legend([item.tenant for item in mine]) if form else ""
         made.append(replace(guide, commands=form, legend=legend))
     return tuple(made)
@@ -299,6 +303,7 @@ def headline(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> Headl
         else words.ending(notice.days_left, is_lapsed(notice)) + used,
         short_date=_short_date(notice, frame),
         counted=_counted(kind, lead),
+        need="are still used after renewal" if _all_used(lead) else "need renewal",
         first=words.relative_days(soonest.days_left),
         rest=rest,
         where=place(items),
@@ -366,7 +371,13 @@ def _many(kind: MailKind, items: Sequence[DigestItem], rest: int) -> str:
         return f"{counted} in {where} have expired.{_others(rest)}"
     if kind is MailKind.COVERED:
         return f"{counted} in {where} end soon, the first {first}. Newer ones are in place."
+    if _all_used(items):
+        return f"{counted} in {where} are still used after their renewal. The first ends {first}."
     return f"{counted} in {where} need renewal. The first expires {first}."
+
+
+def _all_used(items: Sequence[DigestItem]) -> bool:
+    return bool(items) and all(item.notice.still_used for item in items)
 
 
 def _others(rest: int) -> str:
@@ -381,7 +392,7 @@ def _action(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> str:
     it, one = ("it", "the old one") if len(items) == 1 else ("them", "the old ones")
     if kind is MailKind.COVERED:
         return f"Make sure that nothing uses {one} any more, then delete {it}."
-    if all(item.notice.still_used for item in items):
+    if _all_used(items):
         return f"Find what uses {one}, give it the newer one before the end, then delete {one}."
     when = "now" if kind is MailKind.LAPSED else "before the end"
     if all(item.notice.credential.own for item in items):

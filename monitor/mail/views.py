@@ -71,7 +71,7 @@ def warned(item: DigestItem, frame: Frame, *, card: bool = False) -> ItemView:
     when = words.ending(notice.days_left, lapsed)
     view = _view(item.tenant, credential, frame, state.upper(), TONES[state], when, tuple(facts))
     view = replace(view, actions=frame.actions.get((item.tenant.name, credential.uid), ()))
-    if not card:
+    if not card or notice.still_used:  # what is still used has its newer one already
         return view
     lines = renewals.commands(item.tenant, credential, frame.now, item.longest)
     return replace(view, commands=lines)

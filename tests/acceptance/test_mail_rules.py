@@ -262,6 +262,9 @@ LAYOUT = {"open", "when", "credential", "stage", "result", "answer", "status", "
           "and", "ends", "ended"}  # fmt: skip
 
 
+POINTER = {"more", "in", "the", "text", "part", "of", "this", "mail", "lists", "them"}
+
+
 def spoken(text: str) -> set[str]:
     """The words of a text without punctuation around them."""
     found = (word.strip(".,:;()\"'").lower() for word in text.split())
@@ -273,10 +276,15 @@ def test_text_and_html_hold_the_same_facts(name: str) -> None:
     """Some people read only the one, some only the other."""
     mail, page = MAILS[name], Page(MAILS[name].html)
     links = set(re.findall(r"https://\S+", mail.text))
-    in_text = spoken(re.sub(r"https://\S+|\d+\.\s", " ", mail.text)) - LAYOUT
+    told = mail.text
+    if "in the text part of this mail" in page.text or "text part of this mail lists" in page.text:
+        # The HTML counts what it has no room for; everything that is told in full is in both.
+        told = re.sub(r"(?m)^And \d+ more:\n(?:- .*\n)+", "", told)
+    in_text = spoken(re.sub(r"https://\S+|\d+\.\s", " ", told)) - LAYOUT
+    whole = spoken(re.sub(r"https://\S+|\d+\.\s", " ", mail.text)) - LAYOUT
     in_html = spoken(re.sub(r"https://\S+|\d+\.\s", " ", page.text)) - LAYOUT
     assert in_text - in_html == set()
-    assert in_html - in_text == set()
+    assert in_html - whole - POINTER == set()
     assert page.links <= links
 
 

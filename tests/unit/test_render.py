@@ -233,6 +233,19 @@ def test_an_old_one_that_is_still_used_is_told_in_words_of_its_own() -> None:
     assert "Next reminder: none; a newer one is in place" in last.text
 
 
+@pytest.mark.parametrize("count", [1, 5, 30])
+def test_what_is_still_used_has_its_newer_one_and_gets_no_command_for_another(count: int) -> None:
+    """However many there are; and a mail that mixes them with others has both sets of steps."""
+    old = [sample.still_used_item(1 + day % 6, app_name=f"App {day}") for day in range(count)]
+    mail = sample.digest(*old)
+    assert "Or by command" not in mail.text
+    assert "need renewal" not in mail.subject
+    assert "need renewal" not in mail.text
+    mixed = sample.digest(*old[:5], *(sample.item(day, app_name=f"B {day}") for day in range(9)))
+    assert "Find what uses it" in mixed.text
+    assert "Or by command, Azure CLI" in mixed.text
+
+
 def test_twenty_five_are_told_in_full_and_each_other_one_in_a_line() -> None:
     """A digest that counts as told names every credential, in both parts, however many."""
     assert "more:\n" not in sample.digest(*sample.many(26)[1:]).text
