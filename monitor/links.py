@@ -13,11 +13,11 @@ from monitor.model.acts import Action, Link
 from monitor.store.links import digest_of
 
 TOKEN_BYTES = 24  # 192 random bits; 128 would do
-LABELS = {
+LABELS = {  # in the order in which a mail shows them
+    Action.VERIFY: "Done: check now",
     Action.ACKNOWLEDGE: "Acknowledge",
     Action.SNOOZE: "Snooze",
     Action.HAND_OVER: "Not ours: hand over",
-    Action.VERIFY: "Done: check now",
 }
 MOST = 25  # items with links in one mail; what follows them has a line only
 READABLE = (ObjectType.APPLICATION, ObjectType.SERVICE_PRINCIPAL)
@@ -88,4 +88,4 @@ def possible(item: DigestItem) -> list[Action]:
     """What can be done about an item: only what Graph shows one by one can be looked at again."""
     one = item.notice.credential
     readable = one.object_type in READABLE and one.kind is not Kind.GDAP
-    return [action for action in Action if readable or action is not Action.VERIFY]
+    return [action for action in LABELS if readable or action is not Action.VERIFY]
