@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import monitor
 from monitor.model import (
     CanaryResult,
     Cloud,
@@ -31,6 +34,8 @@ from monitor.model import (
 )
 from monitor.render import BrokenPath, DigestItem, Renderer, StormLine, WaitingItem
 
+RULES = Path(monitor.__file__).with_name("diagnose_rules.toml")
+CAUSES = tomllib.loads(RULES.read_text(encoding="utf-8"))["cause"]
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)  # 08:00 in Berlin
 READ = NOW - timedelta(hours=1, minutes=48)
@@ -207,9 +212,8 @@ def shrunk() -> Mail:
     )
     return cannot_check(
         health=health,
-        explanation="A complete scan no longer saw a large part of the tenant's credentials.",
-        fix="Was that meant? Then run `lapsewatch tenant accept NAME`: it lets the next scan "
-        "through.",
+        explanation=str(CAUSES["scan_shrunk"]["explanation"]),
+        fix=str(CAUSES["scan_shrunk"]["fix"]),
     )
 
 
