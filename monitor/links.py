@@ -7,19 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from monitor.mail.digests import gravest_first
 from monitor.mail.views import ActionView, DigestItem
 from monitor.model import Kind, MailKind, ObjectType
 from monitor.model.acts import Action, Link
 from monitor.store.links import digest_of
 
 TOKEN_BYTES = 24  # 192 random bits; 128 would do
-LABELS = {
+LABELS = {  # in the order in which a mail shows them
+    Action.VERIFY: "Done: check now",
     Action.ACKNOWLEDGE: "Acknowledge",
     Action.SNOOZE: "Snooze",
     Action.HAND_OVER: "Not ours: hand over",
-    Action.VERIFY: "Done: check now",
 }
 MOST = 25  # items with links in one mail; what follows them has a line only
+SHOWN = (MailKind.REMINDER, MailKind.LAPSED)
 READABLE = (ObjectType.APPLICATION, ObjectType.SERVICE_PRINCIPAL)
 
 ItemKey = tuple[str, str]  # tenant and uid
@@ -53,12 +55,13 @@ class LinkMaker:
         """New links for the first of a mail's items, for this recipient alone.
 
         Args:
-            items: soonest first; what a newer one covers gets none.
+            items: in any order; what needs no renewal shows no links and gets none.
             recipient: who gets the mail.
             now: the instant, aware UTC.
         """
         made = Offer()
-        warned = [item for item in items if item.notice.kind is not MailKind.COVERED]
+        # In the mail's order, so that the first it shows are the ones with links.
+        warned = [item for item in gravest_first(items) if item.notice.kind in SHOWN]
         for item in warned[:MOST]:
             shown = []
             for action in possible(item):
@@ -88,4 +91,4 @@ def possible(item: DigestItem) -> list[Action]:
     """What can be done about an item: only what Graph shows one by one can be looked at again."""
     one = item.notice.credential
     readable = one.object_type in READABLE and one.kind is not Kind.GDAP
-    return [action for action in Action if readable or action is not Action.VERIFY]
+    return [action for action in LABELS if readable or action is not Action.VERIFY]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import monitor
 from monitor.model import (
     CanaryResult,
     Finding,
@@ -18,6 +21,9 @@ from monitor.model import (
 )
 from monitor.render import BrokenPath, StormLine, WaitingItem
 from tests.mail_nouns import BERLIN, NOW, renderer, tenant
+
+RULES = Path(monitor.__file__).with_name("diagnose_rules.toml")
+CAUSES = tomllib.loads(RULES.read_text(encoding="utf-8"))["cause"]
 
 
 def shrunk() -> Mail:
@@ -35,9 +41,8 @@ def shrunk() -> Mail:
     )
     return cannot_check(
         health=health,
-        explanation="A complete scan no longer saw a large part of the tenant's credentials.",
-        fix="Was that meant? Then run `lapsewatch tenant accept NAME`: it lets the next scan "
-        "through.",
+        explanation=str(CAUSES["scan_shrunk"]["explanation"]),
+        fix=str(CAUSES["scan_shrunk"]["fix"]),
     )
 
 

@@ -81,9 +81,11 @@ def _renewed(item: DigestItem, frame: Frame) -> str:
 def action(kind: MailKind, items: Sequence[DigestItem]) -> str:
     """The second sentence: what is left to do."""
     if kind is MailKind.UNEXPECTED:
+        if len(items) > 1:
+            return "Find out who added them, and delete those that nobody can explain."
         return "Find out who added it, and delete it if nobody can say what it is for."
     if kind is MailKind.REMOVED:
-        return "If this was meant, nothing is to do. There are no more reminders."
+        return "If this was meant, there is nothing to do. There are no more reminders."
     if any(_still_there(item) for item in items):
         which = "the old one is" if len(items) == 1 else "some old ones are"
         return f"No more reminders: but {which} still there. Remove what nothing uses any more."

@@ -34,10 +34,10 @@ def enter(note: Note | None, what: str) -> str:
     if note is None or not (note.where or note.runbook or note.owner):
         return ""
     told = [f"Enter the new {what} at: {_numbered(note)}." if note.where else _unsaid(what)]
+    if note.owner:
+        told.append(f"Kept by {words.address(note.owner)}.")
     if note.runbook:  # checked to be one plain https address, so its host is what it shows
         told.append(f"Runbook: {note.runbook}")
-    if note.owner:
-        told.append(f"Kept by {words.address(note.owner)}")
     return " ".join(told)
 
 
@@ -52,7 +52,7 @@ def breaks(note: Note | None) -> str:
 def _numbered(note: Note) -> str:
     shown = [f"{n}. {words.defang(one, CAP)}" for n, one in enumerate(note.where[:PLACES], start=1)]
     more = len(note.where) - len(shown)
-    return " ".join(shown) + (f" and {more} more: lapsewatch note list" if more else "")
+    return "; ".join(shown) + (f" and {more} more: lapsewatch note list" if more else "")
 
 
 def _unsaid(what: str) -> str:

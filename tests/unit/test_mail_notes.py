@@ -44,8 +44,8 @@ def test_the_last_steps_say_where_the_new_value_goes() -> None:
     """After what is done in Entra, and before the old one is deleted."""
     text = sample.digest(noted()).text
     assert (
-        '3. Enter the new value at: 1. Veeam console, SMTP settings 2. KeePass, "Backup SMTP". '
-        "Runbook: https://wiki.contoso.example/backup Kept by ada.lovelace@contoso.example\n"
+        '3. Enter the new value at: 1. Veeam console, SMTP settings; 2. KeePass, "Backup SMTP". '
+        "Kept by ada.lovelace@contoso.example. Runbook: https://wiki.contoso.example/backup\n"
     ) in text
     assert text.index("portal. Add a new client secret") < text.index("3. Enter the new value")
     assert text.index("3. Enter the new value") < text.index("5. Delete the old secret")
