@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -34,7 +34,7 @@ from monitor.model import (
     Told,
 )
 from monitor.severity import STILL_USED_DAYS, warns_still_used
-from monitor.turns import NO_LEVEL, Key, closing, in_its_place, unexpected
+from monitor.turns import NO_LEVEL, Key, closing, in_its_place, last_told, unexpected
 
 __all__ = [
     "COVERED_DAYS", "Decision", "Key", "Reason", "StageOf", "Told", "decide", "decide_run",
@@ -227,7 +227,7 @@ def _judge(one: Credential, newer: Credential | None, run: _Run) -> Decision:
     )
     days = days_left(one.end, run.now, run.zone)
     if over := closing(one, newer, run.told, run.now, run.zone):
-        return _judge_over(one, over, stage, days, run)
+        return _judge_over(one, newer, over, stage, days, run)
     if one.removed_at is not None:
         return Decision(one, None, Reason.REMOVED, stage)
     if one.managed_identity:
@@ -240,12 +240,18 @@ def _judge(one: Credential, newer: Credential | None, run: _Run) -> Decision:
 
 
 def _judge_over(
-    one: Credential, over: Notice, stage: Stage | None, days: int | None, run: _Run
+    one: Credential,
+    newer: Credential | None,
+    over: Notice,
+    stage: Stage | None,
+    days: int | None,
+    run: _Run,
 ) -> Decision:
     """That it is over, unless its new life is due already: one word about it is enough."""
-    if over.credential.life < one.life and one.removed_at is None and days is not None:
-        fresh = _judge_stage(one, None, stage, days, run)
-        if fresh.notice is not None and not one.managed_identity:
+    began_anew = over.credential.life < one.life and one.removed_at is None
+    if began_anew and over.successor == one and days is not None:
+        fresh = _judge_stage(one, newer, stage, days, run)
+        if fresh.notice is not None:
             return fresh
     return Decision(one, over, Reason.OVER, stage)
 
@@ -260,10 +266,17 @@ def _judge_superseded(
         return used
     if days > COVERED_DAYS or has_lapsed(one.end, run.now):
         return Decision(one, None, Reason.SUPERSEDED, stage)
-    if _told(one, run).covered:
+    if _heard_of_the_newer(one, run):
         return Decision(one, None, Reason.COVERED_TOLD, stage)
     notice = Notice(one, MailKind.COVERED, Stage.threshold(days), NO_LEVEL, days, newer)
     return Decision(one, notice, Reason.COVERED_SOON, stage)
+
+
+def _heard_of_the_newer(one: Credential, run: _Run) -> bool:
+    """By the hint itself, or by the word that ended an earlier life of the same key."""
+    told = last_told(one, run.told)
+    lives = {one.life} if told is None else {one.life, told}
+    return any(_told(replace(one, life=life), run).covered for life in lives)
 
 
 def _judge_still_used(one: Credential, newer: Credential, days: int, run: _Run) -> Decision | None:

@@ -78,13 +78,14 @@ def closing(
     something still signs in with the old one), and when it is gone. `newer` is what
     `in_its_place` says; `told` is the recipient's.
     """
-    life = _last_told(one, told)
+    life = last_told(one, told)
     if life is None or not told[one.tenant, one.uid, life].open or one.managed_identity:
         return None
     ended = replace(one, life=life)
-    if life < one.life and one.removed_at is None:
-        return Notice(ended, MailKind.RENEWED, Stage.threshold(0), NO_LEVEL, 0, one)
-    if one.removed_at is None and (newer is None or one.own or warns_still_used(one, newer, now)):
+    if one.removed_at is None and (newer is None or one.own):
+        anew = Notice(ended, MailKind.RENEWED, Stage.threshold(0), NO_LEVEL, 0, one)
+        return anew if life < one.life else None
+    if one.removed_at is None and newer is not None and warns_still_used(one, newer, now):
         return None
     days = days_left(one.end, now, zone) or 0
     kind = MailKind.REMOVED if newer is None else MailKind.RENEWED
@@ -92,8 +93,8 @@ def closing(
     return Notice(ended, kind, Stage.threshold(max(days, 0)), level, days, newer)
 
 
-def _last_told(one: Credential, told: Mapping[Key, Told]) -> int | None:
-    """The newest life of which a stage was told: what came before it is not spoken of again."""
+def last_told(one: Credential, told: Mapping[Key, Told]) -> int | None:
+    """Return the newest life of which a stage was told: no earlier one is spoken of again."""
     for life in range(one.life, 0, -1):
         known = told.get((one.tenant, one.uid, life))
         if known is not None and known.level is not None:

@@ -98,6 +98,18 @@ def test_a_newer_life_that_is_due_already_is_told_and_not_called_done():
     assert said(prolonged, told=told) is None
 
 
+@pytest.mark.parametrize("end", [NOW - 400 * DAY, NOW - DAY, NOW + 3 * DAY, NOW + 20 * DAY])
+def test_a_newer_life_that_is_superseded_already_ends_with_one_word(end):
+    """It is not called lapsed or due, and nothing more is said of it the day after."""
+    again = replace(OLD, life=2, end=end)
+    told = {("contoso", "old", 1): AT_30}
+    assert said(again, NEW, told=told) == (MailKind.RENEWED, "new")
+    notice = made(again, NEW, told=told)["old"].notice
+    assert notice.credential.life == 1
+    told["contoso", "old", 1] = heard(AT_30, notice)
+    assert said(again, NEW, told=told) is None
+
+
 def test_what_we_sign_in_with_ourselves_is_not_done_when_entra_has_a_newer_one():
     """The new value is not in Lapsewatch yet; when the old one is gone, it must be."""
     own = replace(OLD, own=True)
