@@ -301,7 +301,8 @@ def load_builders() -> None:
         request_adapter=GraphRequestAdapter(AnonymousAuthenticationProvider(), client=nowhere)
     )
     app = graph.applications.by_application_id("0")
-    _ = (app.owners, app.federated_identity_credentials, graph.service_principals)
+    principal = graph.service_principals.by_service_principal_id("0")
+    _ = (app.owners, app.federated_identity_credentials, principal.owners)
 
 
 def load_partner_builders() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from monitor.entra.extras import AT_MOST
 from monitor.entra.graph import Deadlines, GraphReader
 from monitor.entra.secrets import ResolvedCredential
 from monitor.model import Kind, ObjectType, Owner
@@ -253,6 +254,52 @@ async def test_owners_are_read_where_a_warning_is_near(room: Room) -> None:
         ("ann@contoso.example", "bob@contoso", "A service", "4"), None, (),
     ]  # fmt: skip
     assert found.record.complete
+
+
+async def test_owners_of_service_principals_are_read_only_where_a_warning_is_near(
+    room: Room,
+) -> None:
+    """One request for each such object: none for the many without a credential, or rotated ones."""
+    near = app(1, "2026-04-01T00:00:00Z")
+    rotated = app(2, "2026-04-01T00:00:00Z", servicePrincipalType="ManagedIdentity")
+    crowd = [app(number) for number in range(10, 310)]
+    far = app(3, "2027-04-01T00:00:00Z")
+    room.server.script[PRINCIPALS] = [Reply({"value": [near, rotated, far, *crowd]})]
+    ann = {"@odata.type": "#microsoft.graph.user", "id": "1", "displayName": "Ann",
+           "mail": "ann@contoso.example"}  # fmt: skip
+    room.server.script[f"{PRINCIPALS}/{near['id']}/owners"] = [Reply({"value": [ann]})]
+    found = await room.scan(now=lambda: datetime(2026, 3, 1, tzinfo=UTC))
+    assert found.record.complete
+    by_id = {each.object_id: each for each in found.objects}
+    assert by_id[near["id"]].people == (Owner("Ann", "ann@contoso.example"),)
+    assert by_id[far["id"]].people is by_id[rotated["id"]].people is None
+    asked = [seen.path for seen in room.server.seen if seen.path.endswith("/owners")]
+    assert asked == [f"{PRINCIPALS}/{near['id']}/owners"]
+
+
+async def test_what_lapsed_long_ago_does_not_crowd_out_the_owners_of_what_is_near(
+    room: Room,
+) -> None:
+    """Two hundred objects are asked about in one scan: the nearest ends."""
+    old = [app(number, "2020-01-01T00:00:00Z") for number in range(10, 10 + AT_MOST)]
+    near = app(1, "2026-04-01T00:00:00Z")
+    room.server.script[APPS] = [Reply({"value": old})]
+    room.server.script[PRINCIPALS] = [Reply({"value": [near]})]
+    found = await room.scan(now=lambda: datetime(2026, 3, 1, tzinfo=UTC))
+    assert len(room.server.asked(f"{PRINCIPALS}/{near['id']}/owners")) == 1
+    assert "The owners of 1 apps were not asked for." in found.record.notes
+
+
+async def test_owners_of_a_service_principal_that_are_refused_make_a_note(room: Room) -> None:
+    """The scan stays complete, and the owners are not known."""
+    near = app(1, "2026-04-01T00:00:00Z")
+    room.server.script[PRINCIPALS] = [Reply({"value": [near]})]
+    refusal = graph_refusal(403, "Authorization_RequestDenied")
+    room.server.script[f"{PRINCIPALS}/{near['id']}/owners"] = [refusal]
+    found = await room.scan(now=lambda: datetime(2026, 3, 1, tzinfo=UTC))
+    assert found.record.complete
+    assert found.objects[0].people is None
+    assert any("Not all owners could be read" in note for note in found.record.notes)
 
 
 async def test_owners_are_kept_as_far_as_mail_reaches_them(room: Room) -> None:

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import event
 
 from monitor.model import Recipient
+from monitor.sandbox.draft import Draft
 from tests.integration.stage import HOUR, MINUTE, SIX, Stage, stage, story
 
 DAY = timedelta(days=1)
@@ -58,6 +59,20 @@ def test_owners_are_told_and_a_disabled_one_falls_through(tmp_path: Path) -> Non
         for app in tenant.apps:
             app.owners = [replace(owner, enabled=False) for owner in app.owners]
         assert days(show, 1, 1) == [(1, "it@contoso.example", "reminder")]
+
+
+def test_owners_of_an_enterprise_app_hear_of_its_saml_certificate(tmp_path: Path) -> None:
+    """It hangs on the service principal, which has owners of its own."""
+    draft = Draft("contoso", "Contoso", SIX)
+    draft.monitor()
+    draft.sender()
+    signing = draft.saml("Expense reports", 8)
+    draft.enterprise_app(
+        "Expense reports", saml=[signing], preferred_thumbprint=signing.thumbprint,
+        sso_mode="saml", owners=[draft.admin],
+    )  # fmt: skip
+    with stage(tmp_path, draft.tenant, rules=OWNERS) as show:
+        assert days(show, 1) == [(0, "kim@contoso.example", "reminder")]
 
 
 def test_owners_of_another_domain_or_unreadable_ones_fall_through(tmp_path: Path) -> None:
