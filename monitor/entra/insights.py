@@ -5,7 +5,8 @@ Nothing here decides whether a scan is complete: what fails is an answer of its 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -15,11 +16,12 @@ import msgspec
 from monitor.entra.calls import GraphCalls, RefusedError
 from monitor.entra.decode import Page, Report, read_page, unpack
 from monitor.entra.failures import brief, graph_error
+from monitor.entra.own_policies import read_own_policies
 from monitor.entra.paging import is_within
 from monitor.entra.policy import POLICY_PATH, limits_of
 from monitor.entra.values import parse_date
 from monitor.errors import RemoteError
-from monitor.model import PolicyFound, UsageFound
+from monitor.model import Limits, PolicyFound, UsageFound
 
 T = TypeVar("T")
 
@@ -66,19 +68,34 @@ async def read_json(calls: GraphCalls, url: str, what: str, *, tries: int = 1) -
 
 
 async def read_policy(calls: GraphCalls, report: Report, at: datetime) -> PolicyFound:
-    """How long new credentials of apps may live (Policy.Read.ApplicationConfiguration)."""
+    """How long new credentials may live (Policy.Read.ApplicationConfiguration).
+
+    Which single apps have a policy of their own takes Policy.Read.All; without it the default
+    one counts for all.
+    """
 
     async def ask() -> PolicyFound:
         found = await read_json(calls, f"{calls.base_url}/{POLICY_PATH}", "the app policy")
-        return PolicyFound(at, *limits_of(found))
+        principals = limits_of(found, "servicePrincipalRestrictions")
+        return PolicyFound(at, *limits_of(found), principals=principals)
+
+    async def ask_own() -> Mapping[str, Limits]:
+        return await read_own_policies(calls, report)
 
     try:
-        return await _in_time(calls, ask)
+        policy = await _in_time(calls, ask)
     except RemoteError as error:
         why = "the app lacks the permission Policy.Read.ApplicationConfiguration"
         problem = why if _status(error) == 403 else _words(error)
         report.odd(f"The app management policy is unknown: {problem}.")
         return PolicyFound(at, problem=problem)
+    try:
+        return replace(policy, own=await _in_time(calls, ask_own))
+    except RemoteError as error:
+        why = "the app lacks the permission Policy.Read.All"
+        told = why if _status(error) == 403 else _words(error)
+        report.odd(f"Which apps have a policy of their own is unknown: {told}.")
+        return policy
 
 
 async def read_usage(calls: GraphCalls, report: Report, at: datetime) -> UsageFound:

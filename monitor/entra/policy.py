@@ -1,32 +1,36 @@
-"""The app management policy: how long a new secret or certificate may live. Pure."""
+"""App management policies: how long a new secret or certificate may live. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Literal
 
 from monitor.entra.values import parse_date
-from monitor.model import Limit
+from monitor.model import Limit, Limits
 
 POLICY_PATH = "policies/defaultAppManagementPolicy"
+OWN_POLICIES = "policies/appManagementPolicies"
 _LAST_DAY = 3_650_000  # more days than any calendar has
 
 
-class Limits(NamedTuple):
-    """The longest lifetimes by a policy; None where it sets none."""
+def limits_of(
+    policy: Mapping[str, Any],
+    rules_in: Literal[
+        "applicationRestrictions", "servicePrincipalRestrictions", "restrictions"
+    ] = "applicationRestrictions",
+) -> Limits:
+    """What a policy says about the credentials of app registrations, or of what else it is asked.
 
-    secret: Limit | None
-    certificate: Limit | None
+    Args:
+        policy: the tenant's default one; with "restrictions" one that single objects have.
+        rules_in: whose rules; service principals have their own in the default policy.
 
-
-def limits_of(policy: Mapping[str, Any]) -> Limits:
-    """What a policy says about the credentials of app registrations.
-
-    Facts: https://learn.microsoft.com/graph/api/resources/passwordcredentialconfiguration and
+    Facts: https://learn.microsoft.com/graph/api/resources/tenantappmanagementpolicy,
+    https://learn.microsoft.com/graph/api/resources/passwordcredentialconfiguration and
     https://learn.microsoft.com/graph/api/resources/keycredentialconfiguration
     """
-    rules = policy.get("applicationRestrictions")
+    rules = policy.get(rules_in)
     if policy.get("isEnabled") is not True or not isinstance(rules, dict):
         return Limits(None, None)
     return Limits(
@@ -42,7 +46,8 @@ def _limit(rules: object, restriction: str) -> Limit | None:
         for rule in (rules if isinstance(rules, list) else ())
         if isinstance(rule, dict)
         and rule.get("restrictionType") == restriction
-        and rule.get("state") == "enabled"
+        # The documented example of a policy of single objects has rules without a state.
+        and rule.get("state", "enabled") == "enabled"
         and (life := _days(rule.get("maxLifetime"))) is not None
     ]
     return min(found, key=lambda limit: limit.longest, default=None)

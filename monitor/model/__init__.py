@@ -26,7 +26,7 @@ from monitor.model.facts import (
     TenantHealth,
     credential_uid,
 )
-from monitor.model.insights import Insight, Limit, PolicyFound, Topic, UsageFound
+from monitor.model.insights import Insight, Limit, Limits, PolicyFound, Topic, UsageFound
 from monitor.model.inventory import Item, Note, Reading, Served, Sort, WatchedItem
 from monitor.model.mails import (
     CLOSINGS,
@@ -136,6 +136,7 @@ __all__ = [
     "Item",
     "Kind",
     "Limit",
+    "Limits",
     "Looking",
     "Mail",
     "MailKind",

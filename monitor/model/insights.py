@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Topic(StrEnum):
@@ -26,17 +27,31 @@ class Limit:
     since: datetime | None = None
 
 
+class Limits(NamedTuple):
+    """The longest lifetimes by one policy; None where it sets none."""
+
+    secret: Limit | None = None
+    certificate: Limit | None = None
+
+
+NO_LIMITS = Limits()
+
+
 @dataclass(frozen=True, slots=True)
 class PolicyFound:
     """The answer to one question about the policy; `problem` is why there is none.
 
-    `secret` and `certificate` are None where the policy sets no limit.
+    `secret` and `certificate` are None where the policy sets no limit for applications.
+    `principals` are the limits for service principals, `own` those of objects with a policy of
+    their own, by object id: nothing else holds for these.
     """
 
     at: datetime
     secret: Limit | None = None
     certificate: Limit | None = None
     problem: str | None = None
+    principals: Limits = NO_LIMITS
+    own: Mapping[str, Limits] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, unquote
 
 from starlette.requests import Request
 
+from . import policies
 from .calls import Calls
 from .clock import SandboxClock
 from .faults import Fault, take_fault
@@ -33,7 +34,7 @@ from .replies import HttpRoom, Reply, from_fault, json_reply
 from .sendmail import SEND_MAIL, SENDERS, RefusedMailError, take_mail
 from .tokens import GRAPH, BadTokenError, TokenDesk
 from .usage import REPORT, refusal, sign_in_entries
-from .wire import federated_json, organization_json, owner_json, password_json, policy_json
+from .wire import federated_json, organization_json, owner_json, password_json
 from .world import App, Secret, ServicePrincipal, Tenant, World
 
 _ROOT = re.compile(r"/+(v1\.0|beta)/+")
@@ -43,7 +44,6 @@ _OBJECT = re.compile(
 )
 _COLLECTION = re.compile(r"/(?P<set>applications|servicePrincipals)")
 _READERS = {"Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All"}
-_POLICY_READERS = {"Policy.Read.All", "Policy.Read.ApplicationConfiguration"}
 _WRITERS = {"Application.ReadWrite.All", "Application.ReadWrite.OwnedBy"}
 _WINDOW = 10.0  # seconds in which resource units are counted
 
@@ -137,8 +137,8 @@ class Graph(HttpRoom):
     ) -> Reply:
         if path == "/organization":
             return _whole([organization_json(tenant)], "organization")
-        if path == "/policies/defaultAppManagementPolicy":
-            return json_reply(policy_json(tenant))
+        if (policy := policies.answer(tenant, path)) is not None:
+            return _whole(policy, path[1:]) if isinstance(policy, list) else json_reply(policy)
         if (sends := SEND_MAIL.fullmatch(path)) and self.inbox is not None:
             body, now = await request.body(), self.clock.now()
             take_mail(tenant, sends["user"], body, self.inbox, now)
@@ -308,11 +308,12 @@ def _no_segment(name: str) -> _GraphError:
 
 
 def _allow(method: str, path: str, roles: set[str]) -> None:
-    readers: Set[str] = _POLICY_READERS if path.startswith("/policies/") else _READERS
-    if path in LISTS:
-        readers = LISTS[path].readers
+    readers: Set[str] = LISTS[path].readers if path in LISTS else _READERS
     writers: Set[str] = SENDERS if SEND_MAIL.fullmatch(path) else _WRITERS
-    if not roles & (readers if method == "GET" else writers):
+    allowed = bool(roles & (readers if method == "GET" else writers))
+    if path.startswith("/policies/"):
+        allowed = method == "GET" and policies.may_read(path, roles)
+    if not allowed:
         message = "Insufficient privileges to complete the operation."
         raise _GraphError(403, "Authorization_RequestDenied", message)
 

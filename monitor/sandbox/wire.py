@@ -9,6 +9,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from .world import (
     App,
+    AppPolicy,
     Certificate,
     FederatedCredential,
     Owner,
@@ -207,17 +208,46 @@ def _asked(app: App, api: str) -> Json:
 def policy_json(tenant: Tenant) -> Json:
     """The app management policy: how long a client secret or a certificate may live."""
     longest = (tenant.secret_lifetime, tenant.certificate_lifetime)
+    other = tenant.principal_secret_lifetime
     return {
         "id": "00000000-0000-0000-0000-000000000000",
         "displayName": "Default app management tenant policy",
         "description": "Default tenant policy that enforces app management restrictions.",
-        "isEnabled": any(longest),
+        "isEnabled": any((*longest, other)),
         "applicationRestrictions": {
             "passwordCredentials": [_rule(tenant, "passwordLifetime", longest[0])],
             "keyCredentials": [_rule(tenant, "asymmetricKeyLifetime", longest[1])],
         },
-        "servicePrincipalRestrictions": {"passwordCredentials": [], "keyCredentials": []},
+        "servicePrincipalRestrictions": {
+            "passwordCredentials": [_rule(tenant, "passwordLifetime", other)] if other else [],
+            "keyCredentials": [],
+        },
     }
+
+
+def own_policy_json(policy: AppPolicy, tenant: Tenant) -> Json:
+    """An app management policy that single objects have."""
+    kinds = (
+        ("passwordCredentials", "passwordLifetime", policy.secret_lifetime),
+        ("keyCredentials", "asymmetricKeyLifetime", policy.certificate_lifetime),
+    )
+    return {
+        "id": policy.id,
+        "displayName": policy.name,
+        "description": "Custom policy.",
+        "isEnabled": policy.enabled,
+        "restrictions": {
+            name: [_rule(tenant, restriction, life)] if life else []
+            for name, restriction, life in kinds
+        },
+    }
+
+
+def policy_holder_json(object_id: str, tenant: Tenant) -> Json:
+    """One of the objects that a policy applies to, as far as `$select=id` shows it."""
+    app = any(one.object_id == object_id for one in tenant.apps)
+    sort = "application" if app else "servicePrincipal"
+    return {"@odata.type": f"#microsoft.graph.{sort}", "id": object_id}
 
 
 def _rule(tenant: Tenant, restriction: str, longest: str | None) -> Json:

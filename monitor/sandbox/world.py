@@ -145,6 +145,18 @@ class KeptNote:
     runbook: str
 
 
+@dataclass(frozen=True, slots=True)
+class AppPolicy:
+    """An app management policy for single objects, named by their ids; lifetimes as P180D."""
+
+    id: str
+    name: str
+    applies_to: tuple[str, ...]
+    secret_lifetime: str | None = None
+    certificate_lifetime: str | None = None
+    enabled: bool = True
+
+
 @dataclass(slots=True)
 class App:
     """An app registration."""
@@ -254,6 +266,8 @@ class Tenant:
     resource_units: int | None = None  # allowed in 10 seconds; None: no limit
     secret_lifetime: str | None = None  # of the app management policy, such as P180D
     certificate_lifetime: str | None = None
+    principal_secret_lifetime: str | None = None  # the same for service principals
+    app_policies: list[AppPolicy] = field(default_factory=list)
     lifetime_since: datetime | None = None  # the policy spares apps that are older
     sign_ins: dict[str, datetime | timedelta] = field(default_factory=dict)  # key id -> last one,
     # or how long ago the last one is at any time, as with what signs in regularly

@@ -21,6 +21,21 @@ class InsightRow(Row, table=True):
     usage_problem: str | None = text_column()
 
 
+class PolicyLimitRow(Row, table=True):
+    """What a policy allows other objects than applications in general, in days.
+
+    `scope` is the id of an object with a policy of its own, or `*` for service principals.
+    """
+
+    __tablename__ = "policy_limit"
+    tenant: str = tenant_column(primary_key=True)
+    scope: str = text_column(primary_key=True)
+    secret_days: int | None = None
+    secret_since: datetime | None = None
+    certificate_days: int | None = None
+    certificate_since: datetime | None = None
+
+
 class KeyUseRow(Row, table=True):
     """The last sign-in with each key. What is known once stays: the report forgets sooner."""
 
@@ -31,4 +46,5 @@ class KeyUseRow(Row, table=True):
 
 
 INSIGHT = table_of(InsightRow)
+POLICY_LIMIT = table_of(PolicyLimitRow)
 KEY_USE = table_of(KeyUseRow)

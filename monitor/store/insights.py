@@ -12,6 +12,7 @@ from monitor.model import (
     Insight,
     Kind,
     Limit,
+    Limits,
     ObjectType,
     PolicyFound,
     Scan,
@@ -19,9 +20,11 @@ from monitor.model import (
 )
 from monitor.store.engine import Database, upsert
 from monitor.store.insight_tables import INSIGHT, KEY_USE
+from monitor.store.policies import PolicyLimits, columns, keep_policy_limits, limits_in
 from monitor.store.tables import OBJECT
 from monitor.store.text import clean
 
+_LIMITED = frozenset({ObjectType.APPLICATION.value, ObjectType.SERVICE_PRINCIPAL.value})
 TRUSTED_FOR = timedelta(days=7)  # after that an answer that nobody could renew is none any more
 
 
@@ -67,6 +70,7 @@ class Beside:
     def __init__(self, connection: Connection, tenant: str | None) -> None:
         self._insights = all_insights(connection, tenant)
         self._uses = last_uses(connection, tenant)
+        self._policies = PolicyLimits(connection, tenant)
         self._off = _switched_off(connection, tenant)
 
     def enabled(self, holder: Row[Any]) -> bool | None:
@@ -83,14 +87,14 @@ class Beside:
         return known.usage_at if known else None
 
     def limit(self, row: Row[Any], holder: Row[Any]) -> Limit | None:
-        """The policy's limit for one of its kind on an app registration.
-
-        Service principals have rules of their own, which are not read.
-        """
+        """The limit for one of its kind by its holder's own policy, else by the tenant's."""
         known = self._insights.get(row.tenant)
-        if known is None or holder.object_type != ObjectType.APPLICATION.value:
+        if known is None or holder.object_type not in _LIMITED:
             return None
-        return {Kind.SECRET: known.secret, Kind.CERTIFICATE: known.certificate}.get(row.kind)
+        service = holder.object_type == ObjectType.SERVICE_PRINCIPAL.value
+        other = self._policies.of(row.tenant, row.object_id, service=service)
+        secret, certificate = other or (known.secret, known.certificate)
+        return {Kind.SECRET: secret, Kind.CERTIFICATE: certificate}.get(row.kind)
 
 
 def _switched_off(connection: Connection, tenant: str | None) -> set[tuple[str, str | None]]:
@@ -114,6 +118,7 @@ def keep_insights(connection: Connection, scan: Scan) -> None:
     known = all_insights(connection, tenant).get(tenant, Insight(tenant))
     if scan.policy is not None:
         known = _with_policy(known, scan.policy)
+        keep_policy_limits(connection, tenant, scan.policy)
     if scan.usage is not None:
         known = _with_usage(known, scan.usage)
         _keep_uses(connection, tenant, scan.usage)
@@ -152,15 +157,11 @@ def _keep_uses(connection: Connection, tenant: str, found: UsageFound) -> None:
 
 
 def _row(known: Insight) -> dict[str, Any]:
-    secret, certificate = known.secret, known.certificate
     return {
         "tenant": known.tenant,
         "policy_asked_at": known.policy_asked_at,
         "policy_problem": known.policy_problem,
-        "secret_days": secret.longest.days if secret else None,
-        "secret_since": secret.since if secret else None,
-        "certificate_days": certificate.longest.days if certificate else None,
-        "certificate_since": certificate.since if certificate else None,
+        **columns(Limits(known.secret, known.certificate)),
         "usage_asked_at": known.usage_asked_at,
         "usage_at": known.usage_at,
         "usage_problem": known.usage_problem,
@@ -168,15 +169,13 @@ def _row(known: Insight) -> dict[str, Any]:
 
 
 def _insight(row: Row[Any]) -> Insight:
-    def limit(days: int | None, since: datetime | None) -> Limit | None:
-        return None if days is None else Limit(timedelta(days=days), since)
-
+    limits = limits_in(row)
     return Insight(
         tenant=row.tenant,
         policy_asked_at=row.policy_asked_at,
         policy_problem=row.policy_problem,
-        secret=limit(row.secret_days, row.secret_since),
-        certificate=limit(row.certificate_days, row.certificate_since),
+        secret=limits.secret,
+        certificate=limits.certificate,
         usage_asked_at=row.usage_asked_at,
         usage_at=row.usage_at,
         usage_problem=row.usage_problem,

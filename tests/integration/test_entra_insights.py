@@ -9,7 +9,7 @@ import pytest
 
 from monitor.entra.graph import Deadlines
 from monitor.entra.insights import MAX_PAGES
-from monitor.model import Limit, Topic
+from monitor.model import Limit, Limits, Topic
 from tests.integration.entra_room import APPS, Room, room
 from tests.integration.graph_server import Reply, graph_refusal
 
@@ -18,6 +18,7 @@ __all__ = ["room"]  # a fixture
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 POLICY = "/v1.0/policies/defaultAppManagementPolicy"
+OWN = "/v1.0/policies/appManagementPolicies"
 REPORT = "/beta/reports/appCredentialSignInActivities"
 BOTH = frozenset(Topic)
 KEY = "11111111-0000-4000-8000-000000000001"
@@ -215,3 +216,68 @@ async def test_a_policy_that_may_not_be_read_is_unknown_and_named_in_the_notes(
     assert found.policy is not None
     assert "Policy.Read.ApplicationConfiguration" in (found.policy.problem or "")
     assert any("app management policy is unknown" in note for note in found.record.notes)
+
+
+def own_policy(name: str, *secrets: Any, enabled: bool = True) -> Any:
+    """A policy of single apps, in its documented shape."""
+    rules = {"passwordCredentials": list(secrets), "keyCredentials": []}
+    return {"id": name, "displayName": name, "isEnabled": enabled, "restrictions": rules}
+
+
+def stateless(longest: str) -> Any:
+    """A rule as the documentation shows it for such a policy: without a state."""
+    return {"restrictionType": "passwordLifetime", "maxLifetime": longest,
+            "restrictForAppsCreatedAfterDateTime": None}  # fmt: skip
+
+
+async def test_policies_of_single_apps_are_read_with_whom_they_are_for(room: Room) -> None:
+    """A page at a time; one that is switched off is not asked about and does not hold."""
+    room.server.script[POLICY] = [policy(rule("passwordLifetime", "P180D"))]
+    room.server.pages(OWN, [own_policy("a", stateless("P30D"))], [
+        own_policy("off", stateless("P9D"), enabled=False), own_policy("none"), own_policy("b"),
+    ])  # fmt: skip
+    room.server.pages(f"{OWN}/a/appliesTo", [{"id": "APP-1"}], [7, {"id": None}, {"id": "app-2"}])
+    room.server.pages(f"{OWN}/b/appliesTo", [{"id": "app-3"}])
+    scan = await room.scan(topics=BOTH)
+    assert scan.policy is not None
+    month = Limits(Limit(timedelta(days=30)))
+    assert dict(scan.policy.own) == {"app-1": month, "app-2": month, "app-3": Limits()}
+    assert not room.server.asked(f"{OWN}/off/appliesTo")
+    assert room.server.asked(f"{OWN}/a/appliesTo")[0].query == {"$select": "id"}
+
+
+async def test_the_default_policy_has_rules_of_their_own_for_service_principals(
+    room: Room,
+) -> None:
+    """They say nothing about app registrations, and the other way round."""
+    rules = {"passwordCredentials": [rule("passwordLifetime", "P60D")], "keyCredentials": []}
+    body = {"isEnabled": True, "servicePrincipalRestrictions": rules}
+    room.server.script[POLICY] = [Reply(body)]
+    found = (await room.scan(topics=BOTH)).policy
+    assert found is not None
+    assert (found.secret, found.principals) == (None, Limits(Limit(timedelta(days=60))))
+
+
+@pytest.mark.parametrize("where", [OWN, f"{OWN}/a/appliesTo"])
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [
+        (graph_refusal(403, "Authorization_RequestDenied"), "Policy.Read.All"),
+        (Reply(b"", 500), "500"),
+        (Reply({"value": [], "@odata.nextLink": "https://collector.example/v1.0/x"}), "elsewhere"),
+    ],
+)
+async def test_where_policies_of_single_apps_stay_unread_the_default_one_holds(
+    room: Room, where: str, reply: Reply, why: str
+) -> None:
+    """A note says so; the scan is complete and the default is known."""
+    room.server.script[POLICY] = [policy(rule("passwordLifetime", "P180D"))]
+    room.server.script[OWN] = [Reply({"value": [own_policy("a", stateless("P30D"))]})]
+    room.server.script[where] = [reply]
+    found = await room.scan(topics=BOTH)
+    assert found.record.complete
+    assert found.policy is not None
+    assert (found.policy.problem, dict(found.policy.own)) == (None, {})
+    assert found.policy.secret == Limit(timedelta(days=180))
+    (note,) = [note for note in found.record.notes if "policy of their own" in note]
+    assert why in note

@@ -12,13 +12,13 @@ from jobs.send_warnings import JOB
 from monitor.forecast import forecast
 from monitor.sandbox import Fault
 from monitor.sandbox.draft import Draft
-from monitor.sandbox.world import Tenant
+from monitor.sandbox.world import AppPolicy, Tenant
 from monitor.severity import IN_USE_WITHIN
-from tests.integration.stage import HOUR, MINUTE, SIX, Stage, stage
+from tests.integration.stage import HOUR, MINUTE, SIX, Stage, stage, story
 
 DAY = timedelta(days=1)
 REPORT = "GET /reports/*"
-POLICY = "GET /policies/*"
+POLICY = "GET /policies/defaultAppManagementPolicy"
 RIGHTS = ("AuditLog.Read.All", "Policy.Read.ApplicationConfiguration")
 
 
@@ -190,3 +190,22 @@ def test_nobody_asks_for_sign_ins_where_that_is_switched_off(tmp_path: Path) -> 
                 assert quiet.scan()["contoso"].complete
             assert show.cloud.calls.count("contoso", REPORT) == 1
             assert app.store.insight("contoso").usage_at is None
+
+
+def test_commands_of_a_mail_keep_to_the_policy_that_an_app_has_for_itself(tmp_path: Path) -> None:
+    """The tenant allows half a year, that app's own policy three weeks."""
+    tenant = story("contoso", SIX, 8)
+    monitor = tenant.principal_of(tenant.monitor.client_id if tenant.monitor else "")
+    monitor.graph_roles = ("Application.Read.All", "Policy.Read.All")
+    tenant.secret_lifetime = "P180D"
+    own = AppPolicy("p-1", "Short lived", (tenant.apps[-1].object_id,), secret_lifetime="P21D")
+    tenant.app_policies = [own]
+    with stage(tmp_path, tenant) as show:
+        show.scan()
+        lives = {one.app_name: one.longest for one in show.app.store.credentials("contoso")}
+        assert lives["App 8"] == timedelta(days=21)
+        assert set(lives.values()) == {timedelta(days=21), timedelta(days=180)}
+        show.at(SIX + 3 * HOUR)
+        show.warn()
+        (mail,) = [m for m in show.cloud.inbox.messages if m.rcpt_to[0] == "it@contoso.example"]
+        assert f"{SIX + timedelta(days=21):%Y-%m-%d}" in (mail.body("plain") or "")

@@ -13,6 +13,7 @@ from monitor.model import (
     Insight,
     Kind,
     Limit,
+    Limits,
     ObjectType,
     PolicyFound,
     Scan,
@@ -26,6 +27,7 @@ from tests.integration.facts_room import contoso, hour
 __all__ = ["contoso"]  # a fixture
 
 LIMIT = Limit(timedelta(days=180))
+SHORT = Limit(timedelta(days=30))
 
 
 def record(store: Store, make, *credentials: Any, **about: Any) -> None:
@@ -107,10 +109,27 @@ def test_a_policy_that_cannot_be_read_any_more_sets_no_limit(store: Store, make)
 def test_the_rules_for_app_registrations_are_not_those_of_service_principals(
     store: Store, make
 ) -> None:
-    """The policy has rules of their own for those, which are not read."""
+    """The policy has rules of their own for those."""
     holder = make.app("sp-1", make.secret(), object_type=ObjectType.SERVICE_PRINCIPAL)
     record(store, make, holders=[holder], policy=PolicyFound(make.now, LIMIT))
     assert store.credentials()[0].limit is None
+    both = PolicyFound(make.now, LIMIT, principals=Limits(SHORT))
+    record(store, make, holders=[holder], policy=both, hours=24)
+    assert store.credentials()[0].limit == SHORT
+
+
+def test_a_policy_of_its_own_holds_for_an_app_instead_of_the_default(store: Store, make) -> None:
+    """Also one that sets no limit; and nothing of it is left when it is taken away."""
+    holders = [make.app(name, make.secret(f"key-{name}")) for name in ("app-1", "app-2", "app-3")]
+    own = {"app-1": Limits(SHORT), "app-2": Limits(), "sp-9": Limits(SHORT)}
+    record(store, make, holders=holders, policy=PolicyFound(make.now, LIMIT, own=own))
+    assert {one.object_id: one.limit for one in store.credentials()} == {
+        "app-1": SHORT, "app-2": None, "app-3": LIMIT,
+    }  # fmt: skip
+    record(store, make, holders=holders, hours=6)
+    assert [one.limit for one in store.credentials()].count(LIMIT) == 1
+    record(store, make, holders=holders, policy=PolicyFound(hour(make, 24), LIMIT), hours=24)
+    assert {one.limit for one in store.credentials()} == {LIMIT}
 
 
 def test_an_app_whose_service_principal_is_disabled_is_disabled(store: Store, make) -> None:
@@ -129,10 +148,12 @@ def test_an_app_whose_service_principal_is_disabled_is_disabled(store: Store, ma
 
 @pytest.mark.parametrize("topic", Topic)
 def test_what_is_known_of_a_tenant_goes_with_it(store: Store, make, topic: Topic) -> None:
-    """By foreign key, in both tables."""
+    """By foreign key, in all tables."""
     usage = UsageFound(make.now, {"key-1": make.now})
-    record(store, make, make.secret(), policy=PolicyFound(make.now, LIMIT), usage=usage)
+    policy = PolicyFound(make.now, LIMIT, own={"app-1": Limits(SHORT)})
+    record(store, make, make.secret(), policy=policy, usage=usage)
     store.remove_tenant("contoso")
-    table = {Topic.POLICY: "insight", Topic.USAGE: "key_use"}[topic]
+    tables = {Topic.POLICY: ("insight", "policy_limit"), Topic.USAGE: ("key_use",)}[topic]
     with store._database.read() as connection:
-        assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0
+        for table in tables:
+            assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0
