@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
@@ -12,11 +13,15 @@ import typer
 
 from monitor.cli.tenants import AsJson, named
 from monitor.cli.terminal import iso, many, print_json, print_table, when, wired
+from monitor.fields.problems import printable
 from monitor.model import MailKind
 
 if TYPE_CHECKING:
     from monitor.mailings import Foreseen
+    from monitor.stretch import Departure, Stretch
     from monitor.wiring import App
+
+_STRETCHED = 10  # runs that are named one by one
 
 
 def register(app: typer.Typer) -> None:
@@ -35,11 +40,13 @@ def forecast(
 ) -> None:
     """Say who will be told what and when, if nothing is renewed, added or removed.
 
-    It writes and sends nothing. A run of today that is still to be made up is shown as now.
+    It writes and sends nothing. A run of today that is still to be made up is shown as now. Where
+    a mailbox's limit stretches a run, it says when the last mail leaves.
     """
     from jobs.send_warnings import JOB
     from monitor.forecast import forecast as foresee
     from monitor.mailings import mailings
+    from monitor.stretch import departures, stretched
 
     with wired(context) as app:
         name = None if only is None else named(app, only).name
@@ -50,13 +57,15 @@ def forecast(
         others = _canaries(app, name, now, until)
         if name is None:
             others += _reports(app, now, until)
-        coming = mailings(notices, app.carriers.paths(app.store.tenants()), others)
+        paths = app.carriers.paths(app.store.tenants())
+        coming = mailings(notices, paths, others)
+        leaving = departures(coming, paths)
         unread = _unread(app, name)
         zone = ZoneInfo(app.configuration.operator_zone)
     if unread:
         print(f"Not in it, because never read yet: {', '.join(unread)}.", file=sys.stderr)
     if as_json:
-        print_json([_shape(one) for one in coming])
+        print_json([_shape(one, leaving[one.mail]) for one in coming])
         return
     mails = len({one.mail for one in coming if one.credential is not None})
     kinds = Counter(one.kind for one in coming)
@@ -65,6 +74,7 @@ def forecast(
         f", {many(kinds[MailKind.CANARY], 'test mail')}, {many(kinds[MailKind.REPORT], 'report')}"
     )
     print(f"{said} in the next {many(days, 'day')}, if nothing changes.")
+    _print_stretched(stretched(leaving), zone)
     coming = [one for one in coming if one.kind is not MailKind.CANARY]  # one a day says little
     if coming:
         columns = ("When", "To", "Kind", "Stage", "Tenant", "Application", "Key id")
@@ -87,7 +97,19 @@ def _canaries(app: App, only: str | None, now: datetime, until: datetime) -> lis
     return list(canaries(chosen, known, daily_at=at, now=now, until=until))
 
 
-def _shape(one: Foreseen) -> dict[str, str | int | None]:
+def _print_stretched(runs: Sequence[Stretch], zone: ZoneInfo) -> None:
+    """Say of each run that a mailbox's limit stretches when its last mail leaves."""
+    for one in runs[:_STRETCHED]:
+        last = f"{one.leaves_by.astimezone(zone):%H:%M}"
+        print(
+            f"{many(one.mails, 'mail')} at {when(one.at, zone)} by {printable(one.rate.mailbox)}: "
+            f"the last leaves about {last} ({one.rate.per_minute} a minute)."
+        )
+    if len(runs) > _STRETCHED:
+        print(f"And {many(len(runs) - _STRETCHED, 'more such run')}: see leaves_by with --json.")
+
+
+def _shape(one: Foreseen, leaving: Departure) -> dict[str, str | int | None]:
     known = one.credential
     return {
         "at": iso(one.at),
@@ -98,6 +120,8 @@ def _shape(one: Foreseen) -> dict[str, str | int | None]:
         "app_name": known.app_name if known else None,
         "key_id": known.key_id if known else None,
         "mail": one.mail,
+        "leaves_by": iso(leaving.leaves_by),
+        "mailbox": leaving.rate.mailbox if leaving.rate else None,
     }
 
 

@@ -183,6 +183,7 @@ def test_the_forecast_has_the_shape_that_scripts_rely_on(watched: Command) -> No
     rows = notices(watched)
     assert set(rows[0]) == {
         "at", "to", "kind", "stage", "tenant", "app_name", "key_id", "mail",
+        "leaves_by", "mailbox",
     }  # fmt: skip
     assert rows == sorted(rows, key=lambda row: (row["at"], row["to"], row["tenant"]))
     assert all(datetime.fromisoformat(row["at"]).microsecond == 0 for row in rows)
@@ -212,6 +213,30 @@ def test_the_forecast_in_words_says_what_it_cannot_foresee(watched: Command) -> 
     assert "it@contoso.example" in said.out
     only = watched("forecast", "--days", "30", "--tenant", "contoso")
     assert only.err == ""
+
+
+def test_the_forecast_says_how_long_a_mailboxs_limit_stretches_a_run(
+    ready: Command, folder: Path
+) -> None:
+    """In words and, for each mail, in the JSON; without a limit a mail leaves when it is due."""
+    (folder / "tenants.toml").write_text(
+        f'[[tenant]]\nname="contoso"\ndirectory_id="{GUID}1"\nclient_id="{APP}"\n'
+        'credential={secret="env:X"}\nrecipients=["a@x.example", "b@x.example", "c@x.example"]\n'
+        f'[tenant.sender]\nmailbox="noreply@x.example"\nenterprise_object_id="{GUID}2"\n'
+        "rate_per_minute=1\n"
+    )
+    assert ready("tenant", "import", "tenants.toml", "--live").code == 0
+    read(folder, "contoso", {"ab12cd34-0001": 20})
+    said = ready("forecast", "--days", "15")
+    assert "3 mails at " in said.out
+    assert "by noreply@x.example: the last leaves about " in said.out
+    assert "(1 a minute)." in said.out
+    rows = [row for row in notices(ready) if row["kind"] == "reminder"][:3]
+    due = datetime.fromisoformat(rows[0]["at"])
+    late = [datetime.fromisoformat(row["leaves_by"]) - due for row in rows]
+    minute = timedelta(minutes=1)
+    assert late == [timedelta(0), 2 * minute, 3 * minute]
+    assert {row["mailbox"] for row in rows} == {"noreply@x.example"}
 
 
 def test_looking_ahead_writes_nothing(watched: Command, folder: Path) -> None:

@@ -13,10 +13,12 @@ from threading import Lock
 import pytest
 
 from jobs.send_canaries import send_canaries
+from monitor.mailings import Foreseen
 from monitor.model import MailKind, OutboxMail, OutboxState
 from monitor.pace import HELD, MINUTE, MailboxFullError, Pace
-from monitor.routes import Rate
+from monitor.routes import Paths, Rate
 from monitor.store import Store
+from monitor.stretch import departures, stretched
 from tests.integration.conftest import Make
 from tests.integration.post_room import CONTOSO, OPERATOR, Room, room
 from tests.integration.stage import stage, story
@@ -210,3 +212,23 @@ def test_canaries_count_and_wait_their_turn(tmp_path, make: Make) -> None:
         assert here.canaries() == {"contoso": "ok"}
         left = [here.app.outgoing.pace.admit(rate, now + MINUTE) for _ in range(LIMIT)]
         assert left.count(None) == LIMIT - 1
+
+
+@pytest.mark.parametrize("tick", [1, 20, 30])
+def test_what_is_foreseen_of_a_stretched_run_is_what_then_happens(store: Store, tick: int) -> None:
+    """By the table that real sending asks, tick by tick: the last leaves in the minute named."""
+    due = [
+        Foreseen(Make.now, f"r{n}@x.example", MailKind.REMINDER, "30", "contoso", mail=n)
+        for n in range(1, 143)
+    ]
+    paths = Paths({CONTOSO: ("contoso",)}, rates={CONTOSO: RATE})
+    (run,) = stretched(departures(due, paths))
+    pace, now, left = Pace(store), Make.now, 0
+    while True:
+        while left < len(due) and pace.admit(RATE, now) is None:
+            left += 1
+        if left == len(due):
+            break
+        now += tick * STEP
+    assert (run.at, run.mails, run.rate) == (Make.now, 142, RATE)
+    assert run.leaves_by - MINUTE <= now <= run.leaves_by
