@@ -237,10 +237,14 @@ class Renderer:
         now: datetime,
     ) -> Mail:
         """One mail in place of one for each of these alarms; `fixes` says what to do, by cause."""
-        view = storms.storm_view(lines, fixes, zone=zone, now=now)
         kind = storms.leading_kind(lines)
         urgent = kind is not MailKind.RECOVERED
-        return self._alarm(kind, view, thread=("storm", str(kind)), urgent=urgent)
+        for shown in storms.SHOWN:
+            view = storms.storm_view(lines, fixes, zone=zone, now=now, shown=shown)
+            mail = self._alarm(kind, view, thread=("storm", str(kind)), urgent=urgent)
+            if len(mail.html.encode()) < SIZE:
+                break
+        return mail
 
     def mail_path_broken(
         self,

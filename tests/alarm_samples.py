@@ -198,7 +198,9 @@ def storm(count: int = 37, **changes: Any) -> Mail:
             f"customer-{number:03d}",
             "connect_refused" if number % 5 else "consent_missing",
             since,
-            "login.microsoftonline.com:443 refuses the connection",
+            "login.microsoftonline.com:443 refuses the connection"
+            if number % 5
+            else "AADSTS65001: nobody has consented to the application.",
         )
         for number in range(count)
     ]
@@ -208,7 +210,7 @@ def storm(count: int = 37, **changes: Any) -> Mail:
             "noreply@contoso.example",
         )
     )  # fmt: skip
-    fixes = {"connect_refused": "Check the way out of this machine."}
+    fixes = {name: str(CAUSES[name]["fix"]) for name in ("connect_refused", "consent_missing")}
     return renderer().storm(lines, **{"fixes": fixes, "zone": BERLIN, "now": NOW, **changes})
 
 

@@ -31,8 +31,23 @@ class StageView:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """Alarms with one cause: what to do about them, and whom they are about.
+
+    `names` are told in both parts, the `more` ones of `rest` in the text part only.
+    """
+
+    title: str
+    fix: tuple[str, ...]
+    facts: tuple[Fact, ...]
+    names: tuple[Fact, ...]
+    rest: tuple[Fact, ...] = ()
+    more: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class AlarmView:
-    """A mail about one tenant or one sender."""
+    """A mail about one tenant or one sender, or in `groups` about many."""
 
     word: str
     tone: str
@@ -45,6 +60,7 @@ class AlarmView:
     fix: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     stages: tuple[StageView, ...] = ()
+    groups: tuple[Group, ...] = ()
     foot: tuple[str, ...] = ()
     sender: bool = False
     many: bool = False

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from monitor.mail import closings, guides, renewals, views, welcomes, words
+from monitor.mail import closings, guides, leads, views, welcomes, words
 from monitor.mail.guides import Guide
 from monitor.mail.views import TONES, BlindView, DigestItem, Frame, ItemView, is_lapsed
-from monitor.model import CLOSINGS, Credential, MailKind, Note, Notice, Tenant, TenantHealth
+from monitor.model import CLOSINGS, Credential, MailKind, Notice, Tenant, TenantHealth
 from monitor.severity import severity
 
 # What needs action in full: more would bury the first ones. The rest follow in a line each, all
@@ -78,7 +78,10 @@ class Headline:
 
 @dataclass(frozen=True, slots=True)
 class DigestView:
-    """A whole digest; `steps` are those of a welcome, which begins with them."""
+    """A whole digest; `steps` are those of a welcome, which begins with them.
+
+    `before` is what to do as it stands before the list, `guides` as it stands after it.
+    """
 
     head: Headline
     main: Section
@@ -89,6 +92,7 @@ class DigestView:
     blind_more: int
     foot: tuple[str, ...]
     steps: tuple[str, ...] = ()
+    before: tuple[Guide, ...] = ()
 
 
 # --- assembly ------------------------------------------------------------------------------------
@@ -112,16 +116,20 @@ def digest_view(
     """
     beside = min(SHOWN_ASIDE, shown // 2)
     main = [item for item in items if item.notice.kind in _MAIN.get(kind, _DUE)]
+    listed, found = _main(kind, main, frame, shown), _guides(kind, main, shown, frame)
+    commands = any(guide.commands for guide in found) or any(one.commands for one in listed.items)
+    before, after = leads.split(found, items=len(main), commands=commands)
     return DigestView(
         head=headline(kind, main, frame),
-        main=replace(_main(kind, main, frame, shown), lines=lines),
+        main=replace(listed, lines=lines),
         cards=len(main) <= CARDS,
-        guides=_guides(kind, main, shown, frame),
+        guides=after,
         aside=_aside(kind, items, covered, still_lapsed, frame, beside),
         blind=tuple(views.blind_view(*pair, frame) for pair in blind[:beside]),
         blind_more=max(len(blind) - beside, 0),
         foot=_foot(kind, main, frame),
         steps=welcomes.next_steps(main) if kind is MailKind.WELCOME else (),
+        before=before,
     )
 
 
@@ -138,7 +146,9 @@ def _main(kind: MailKind, items: Sequence[DigestItem], frame: Frame, cap: int) -
     if kind is MailKind.COVERED:
         shown = [_covered(item, frame) for item in items]
         return section("What can go", "", shown, cap)
-    title = _TITLES.get(kind, "What is still used" if _all_used(items) else "What needs renewal")
+    title = _TITLES.get(
+        kind, "What is still used" if leads.all_used(items) else "What needs renewal"
+    )
     if kind in _TURNS:
         shows = views.unexpected if kind is MailKind.UNEXPECTED else views.over
         return section(title, "", [shows(item, frame) for item in items], cap)
@@ -156,8 +166,8 @@ def _guides(
     if kind in _TURNS:
         return closings.steps(kind, items)
     if kind is not MailKind.COVERED:
-        found = shared_guides(items[:cap])
-        return found if len(items) <= CARDS else with_forms(found, items[:cap], frame)
+        found = leads.shared_guides(items[:cap], few=CARDS)
+        return found if len(items) <= CARDS else leads.with_forms(found, items[:cap], frame)
     word = words.kind_word(items[0].notice.credential.kind)
     same = len({item.notice.credential.kind for item in items}) == 1
     return (Guide("covered", "", guides.covered_steps(word if same else "one")),)
@@ -195,7 +205,7 @@ def _aside(
 def _foot(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> tuple[str, ...]:
     where = words.defang(place(items))
     first = "Already renewed? The next scan sees it, and the reminders end."
-    if _all_used(items):
+    if leads.all_used(items):
         first = "Once the old one is deleted, the next scan sees it, and the reminders end."
     if kind in _TURNS:
         first = closings.foot(kind)
@@ -243,43 +253,6 @@ def section(title: str, lead: str, views: Sequence[ItemView], cap: int) -> Secti
     return Section(title, lead, tuple(views[:cap]), len(brief), brief)
 
 
-def shared_guides(items: Sequence[DigestItem]) -> tuple[Guide, ...]:
-    """The steps for every sort of credential in the list, each once, in the list's order."""
-    tenants = {item.tenant.name: item.tenant for item in items}
-    only = next(iter(tenants.values())) if len(tenants) == 1 else None
-    found: dict[str, Guide] = {}
-    for item in items:
-        # In a few cards each has its own last step; rows name the places beside each one.
-        steps = _steps(item, only, item.note if len(items) <= CARDS else None)
-        found.setdefault(steps.key, steps)
-    return tuple(found.values())
-
-
-def _steps(item: DigestItem, only: Tenant | None = None, note: Note | None = None) -> Guide:
-    one = item.notice.credential
-    return guides.moving(one) if item.notice.still_used else guides.guide(only, one, note)
-
-
-def with_forms(
-    found: Sequence[Guide], items: Sequence[DigestItem], frame: Frame
-) -> tuple[Guide, ...]:
-    """The guides with commands that hold for each of their items, once what differs is filled in.
-
-    There is no room for the commands of each one beside its row.
-    """
-    made = []
-    for guide in found:
-        mine = [item for item in items if _steps(item).key == guide.key]
-        lives = [item.longest for item in mine if item.longest is not None]
-        ones = [item.notice.credential for item in mine]
-        form = renewals.shared_form(ones, frame.now, min(lives, default=None))
-        if _all_used(mine):  # the newer one is there already
-            form = ()
-        legend = guides.legend([item.tenant for item in mine]) if form else ""
-        made.append(replace(guide, commands=form, legend=legend))
-    return tuple(made)
-
-
 # --- the headline --------------------------------------------------------------------------------
 
 
@@ -303,7 +276,7 @@ def headline(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> Headl
         else words.ending(notice.days_left, is_lapsed(notice)) + used,
         short_date=_short_date(notice, frame),
         counted=_counted(kind, lead),
-        need="are still used after renewal" if _all_used(lead) else "need renewal",
+        need="are still used after renewal" if leads.all_used(lead) else "need renewal",
         first=words.relative_days(soonest.days_left),
         rest=rest,
         where=place(items),
@@ -371,13 +344,9 @@ def _many(kind: MailKind, items: Sequence[DigestItem], rest: int) -> str:
         return f"{counted} in {where} have expired.{_others(rest)}"
     if kind is MailKind.COVERED:
         return f"{counted} in {where} end soon, the first {first}. Newer ones are in place."
-    if _all_used(items):
+    if leads.all_used(items):
         return f"{counted} in {where} are still used after their renewal. The first ends {first}."
     return f"{counted} in {where} need renewal. The first expires {first}."
-
-
-def _all_used(items: Sequence[DigestItem]) -> bool:
-    return bool(items) and all(item.notice.still_used for item in items)
 
 
 def _others(rest: int) -> str:
@@ -392,7 +361,7 @@ def _action(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> str:
     it, one = ("it", "the old one") if len(items) == 1 else ("them", "the old ones")
     if kind is MailKind.COVERED:
         return f"Make sure that nothing uses {one} any more, then delete {it}."
-    if _all_used(items):
+    if leads.all_used(items):
         return f"Find what uses {one}, give it the newer one before the end, then delete {one}."
     when = "now" if kind is MailKind.LAPSED else "before the end"
     if all(item.notice.credential.own for item in items):

@@ -218,7 +218,7 @@ def _create(kind: Kind, service: bool) -> tuple[str, ...]:
     if kind is Kind.SECRET:
         return (
             "The portal does not show this secret. Open PowerShell with Microsoft Graph.",
-            "Run Add-MgServicePrincipalPassword -ServicePrincipalId with the object id above. "
+            "Run Add-MgServicePrincipalPassword -ServicePrincipalId with its object id. "
             "Copy the secretText at once.",
         )
     if kind is Kind.CERTIFICATE and not service:
@@ -259,7 +259,7 @@ def _use(kind: Kind) -> tuple[str, ...]:
 
 
 def _delete(word: str) -> str:
-    return f"Delete the old {word}. Its key id begins as shown above."
+    return f"Delete the old {word}. This mail shows how its key id begins."
 
 
 def legend(tenants: Sequence[Tenant]) -> str:

@@ -26,3 +26,28 @@ def test_what_to_do_comes_before_the_commands_and_after_the_links() -> None:
         places = ["What breaks", "Done: check now", "Acknowledge", "What to do", "Or by command"]
         found = [told.index(place) for place in places]
         assert found == sorted(found)
+
+
+SEVERAL = [name for name, mail in MAILS.items() if re.search(r"(?m)^2\. [A-Z]+: ", mail.text)]
+
+
+def steps_come_late(told: str) -> bool:
+    """Whether somebody with ten seconds has to read past the list to know what to do."""
+    steps, listed = told.find("What to do"), re.search(r"(?:1\. )?[A-Z]{5,}:? ", told[60:])
+    assert listed
+    return steps > 60 + listed.start()
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_with_several_items_what_to_do_comes_before_them(name: str) -> None:
+    """In a few lines; the steps of each kind, where they are many, and the commands come after."""
+    told = MAILS[name].text
+    assert not steps_come_late(told)
+    assert len(told.partition("\n1. ")[0].splitlines()) <= 16
+    assert told.find("Or by command") == -1 or told.index("Or by command") > told.index("\n2. ")
+
+
+def test_steps_after_a_list_are_caught() -> None:
+    """The known-bad variant: the order of a mail about one item."""
+    first = MAILS["reminder-three"].text.replace("What to do\n", "", 1)
+    assert steps_come_late(first)
