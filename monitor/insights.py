@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from monitor.model import CLOCK_SLACK, Insight, Topic
@@ -19,6 +20,15 @@ def topics_due(known: Insight, now: datetime, *, usage: bool = True) -> frozense
     if usage:
         asked[Topic.USAGE] = known.usage_asked_at
     return frozenset(topic for topic, at in asked.items() if _is_due(at, now))
+
+
+def usage_problems(known: Iterable[Insight]) -> dict[str, str]:
+    """Why the last sign-ins are not known, by tenant; only of tenants that were read at all."""
+    return {
+        one.tenant: one.usage_problem or "it is switched off in the settings"
+        for one in known
+        if one.usage_at is None and (one.usage_asked_at or one.policy_asked_at) is not None
+    }
 
 
 def _is_due(asked: datetime | None, now: datetime) -> bool:

@@ -10,6 +10,7 @@ from monitor.canaries import as_of_now
 from monitor.carriers import Carriers
 from monitor.customers import standing
 from monitor.heartbeat import Heartbeat
+from monitor.insights import usage_problems
 from monitor.inventory import Notes
 from monitor.recipients import Audience
 from monitor.routing import Router
@@ -69,5 +70,6 @@ class Overview:
             operator_listens=bool(self.audience.recipients),
             examinations=self.store.examinations(),
             router=Router(tenants, self.audience),
+            usage_problems=usage_problems(self.store.insights()),
             arrivals=self.store.arrivals_of_senders(now),
         )

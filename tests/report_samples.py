@@ -44,7 +44,8 @@ def good_facts() -> Facts:
     return facts(
         [tenant("contoso")], rows, [health("contoso", 0.7)],
         [sender("contoso", CanaryResult.OK)],
-        pulse=Pulse(configured=True, last_ok=NOW), paths={"operator", "tenant:contoso"},
+        pulse=Pulse(configured=True, last_ok=NOW),
+        paths={"operator", "tenant:contoso", "channel:pager"},
     )  # fmt: skip
 
 
@@ -69,7 +70,9 @@ def crowd(count: int) -> StatusReport:
     healths = [health(name, 30 if number % 8 == 0 else 0.7) for number, name in enumerate(names)]
     senders = [sender(name, CanaryResult.OK) for name in names[: count // 2]]
     people = [tenant(name, paused=number % 8 == 1) for number, name in enumerate(names)]
-    return build_report(facts(people, rows, healths, senders, paths={"operator"}), now=NOW)
+    return build_report(
+        facts(people, rows, healths, senders, paths={"operator", "channel:pager"}), now=NOW
+    )
 
 
 def hostile_report(name: str) -> Mail:

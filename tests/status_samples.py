@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 from monitor.model import (
     OPERATOR,
+    ArrivalNews,
+    ArrivalState,
     CanaryResult,
     Credential,
     CredentialRef,
@@ -146,6 +148,7 @@ def facts(
     **more: object,
 ) -> Facts:
     """Facts as the store gives them, with a service that lives; keywords replace them."""
+    proven = ArrivalNews(ArrivalState.PROVEN, "graph", 4.0)
     plain = Facts(
         tenants=tenants,
         credentials=credentials,
@@ -158,6 +161,7 @@ def facts(
         beats=beats(),
         scan_every=SCAN_EVERY,
         known_since={one.name: NOW - timedelta(hours=5) for one in tenants},
+        arrivals={(one.tenant, one.mailbox): proven for one in senders if one.last},
     )
     return replace(plain, **more)  # type: ignore[arg-type]
 

@@ -19,6 +19,7 @@ class BlindKind(StrEnum):
     SENDER_FAILING = "sender_failing"
     SENDER_UNCONFIRMED = "sender_unconfirmed"  # accepted, and nobody saw it arrive
     SENDER_UNPROVEN = "sender_unproven"  # no good test mail within 26 hours
+    ARRIVAL_UNPROVEN = "arrival_unproven"  # accepted, and nobody looks whether it arrives
     FACTS_UNKNOWN = "facts_unknown"
     SCAN_INCOMPLETE = "scan_incomplete"
     FACTS_STALE = "facts_stale"
@@ -28,9 +29,13 @@ class BlindKind(StrEnum):
     PAUSED = "paused"
     SHADOW = "shadow"
     SNOOZED = "snoozed"  # past the lapse, or without end
+    IGNORED = "ignored"  # by rule
     NO_END = "no_end"  # credentials without an end date
+    OWNER_UNREACHED = "owner_unreached"  # a rule asks for owners, and none can be told
+    USAGE_UNREADABLE = "usage_unreadable"  # nobody knows what is still used
     NO_OPERATOR = "no_operator"
     NO_OPERATOR_PATH = "no_operator_path"
+    NO_FALLBACK = "no_fallback"  # nothing but mail says that mail is broken
     NO_HEARTBEAT = "no_heartbeat"
     HEARTBEAT_FAILING = "heartbeat_failing"
 

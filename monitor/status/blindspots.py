@@ -1,8 +1,8 @@
 """The blind spots: everything that could not have been warned about. Pure.
 
 Silence is proof only while this list is empty. A new sort of blind spot is a kind in
-`monitor.model.blind` and either a function here, if `Facts` and rows say it, or an entry in
-`Facts.blind`, if another room finds it (what is ignored by a rule, say).
+`monitor.model.blind` and either a function here or in `gaps`, if `Facts` and rows say it, or an
+entry in `Facts.blind`, if another room finds it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from monitor.model import (
     TenantState,
 )
 from monitor.routes import OPERATOR_PATH, tenant_path
+from monitor.status import gaps
 from monitor.status.rows import CanaryRow, CredentialRow, Facts, StatusReport, TenantRow
 
 _NAMED = 3
@@ -224,6 +225,7 @@ def _operator(report: StatusReport, facts: Facts) -> Iterator[BlindSpot]:
 
 _PARTS: tuple[Callable[[StatusReport, Facts], Iterator[BlindSpot]], ...] = (
     _service, _clock, _recipients, _paths, _senders, _tenants, _credentials, _operator,
+    gaps.owners, gaps.usage, gaps.ignored, gaps.fallback, gaps.arrival,
 )  # fmt: skip
 
 

@@ -235,6 +235,7 @@ class Facts:
     pulse: Pulse = field(default_factory=Pulse)
     paths: Collection[str] | None = None  # the ids of all sending paths; None: not looked at
     refused: Sequence[RefusedAddress] = ()
+    usage_problems: Mapping[str, str] = field(default_factory=dict)  # why, where it is not known
     blind: Sequence[BlindSpot] = ()  # what other rooms know of that could not be warned about
     operator_listens: bool = True  # whether the operator has recipients for what has none
     router: Router | None = None  # the operator's rules about who is told

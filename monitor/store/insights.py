@@ -42,6 +42,15 @@ class Insights:
         with self._database.read() as connection:
             return all_insights(connection, tenant).get(tenant, Insight(tenant))
 
+    def insights(self) -> list[Insight]:
+        """What was asked about each tenant beside the lists.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        with self._database.read() as connection:
+            return list(all_insights(connection).values())
+
 
 def all_insights(connection: Connection, tenant: str | None = None) -> dict[str, Insight]:
     """What was asked about each tenant, or about one, by name."""

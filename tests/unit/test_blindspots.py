@@ -4,25 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
 from monitor.model import (
     OPERATOR,
+    ArrivalNews,
+    ArrivalState,
     BlindKind,
     BlindSpot,
     CanaryResult,
+    Ignore,
     OutboxState,
+    Owner,
+    Policy,
     Pulse,
     Recipient,
     RefusedAddress,
+    Route,
     ScanRecord,
     SenderHealth,
     Snooze,
 )
 from monitor.model.customers import LostAccess
+from monitor.recipients import Audience
+from monitor.routing import Router
 from monitor.status import Facts, StatusReport, build_report
 from tests import status_samples as samples
 from tests.status_samples import NOW, credential, facts, health, mail, sender, tenant
@@ -30,7 +38,7 @@ from tests.status_samples import NOW, credential, facts, health, mail, sender, t
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 SEEING: Mapping[str, Any] = {
     "pulse": Pulse(configured=True, last_ok=NOW - HOUR / 60),
-    "paths": {"tenant:contoso", "operator"},
+    "paths": {"tenant:contoso", "operator", "channel:pager"},
 }
 
 
@@ -87,6 +95,24 @@ def _snoozed(until: timedelta | None) -> Facts:
     return whole(credentials=[known], snoozes={("contoso", known.uid, 1): asked})
 
 
+def _routed(*people: Owner, to: tuple[str, ...] = ("owners",)) -> Facts:
+    rules = Policy(routes=(Route(to), Route(("tenant",))))
+    one = replace(credential("contoso", "Intranet", 1, 9), people=people)
+    known = whole(credentials=[one])
+    return replace(known, router=Router(known.tenants, Audience(policy=rules)))
+
+
+def _ignored(day: date = date(2099, 1, 1)) -> Facts:
+    rule = Ignore(reason="Goes with the demo", author="kim", review=day, name="Intranet")
+    known = whole(credentials=[credential("contoso", "Intranet", 1, 9)])
+    return replace(known, router=Router(known.tenants, Audience(policy=Policy(ignores=(rule,)))))
+
+
+def _arrival(state: ArrivalState) -> Facts:
+    told = ArrivalNews(state, evidence="The app lacks Mail.Read.")
+    return whole(arrivals={("contoso", "noreply@contoso.example"): told})
+
+
 CASES: Mapping[BlindKind, Callable[[], Facts]] = {
     BlindKind.SERVICE: lambda: whole(beats=samples.beats(scheduler=HOUR)),
     BlindKind.CLOCK: lambda: whole(beats=samples.beats(warn=-HOUR)),
@@ -94,7 +120,7 @@ CASES: Mapping[BlindKind, Callable[[], Facts]] = {
     BlindKind.BAD_ADDRESS: lambda: whole(
         refused=[RefusedAddress("gone@contoso.example", NOW - DAY, "550 5.1.10", ("contoso",))]
     ),
-    BlindKind.NO_PATH: lambda: whole(paths=set()),
+    BlindKind.NO_PATH: lambda: whole(paths={"channel:pager"}),
     BlindKind.MAIL_STUCK: lambda: replace(
         whole(),
         outbox=samples.counts([mail(1, "x", path="", state=OutboxState.PENDING)]),
@@ -114,9 +140,14 @@ CASES: Mapping[BlindKind, Callable[[], Facts]] = {
     BlindKind.PAUSED: lambda: _watched(paused=True),
     BlindKind.SHADOW: lambda: _watched(shadow_until=NOW + DAY),
     BlindKind.SNOOZED: lambda: _snoozed(None),
+    BlindKind.ARRIVAL_UNPROVEN: lambda: _arrival(ArrivalState.NOT_CHECKED),
+    BlindKind.IGNORED: _ignored,
+    BlindKind.OWNER_UNREACHED: lambda: _routed(Owner("Kim", "kim@contoso.example", enabled=False)),
+    BlindKind.USAGE_UNREADABLE: lambda: whole(usage_problems={"contoso": "no P1 licence"}),
+    BlindKind.NO_FALLBACK: lambda: whole(paths={"tenant:contoso", "operator"}),
     BlindKind.NO_END: lambda: whole(credentials=[credential("contoso", "Forever", 1, None)]),
     BlindKind.NO_OPERATOR: lambda: whole(operator_listens=False),
-    BlindKind.NO_OPERATOR_PATH: lambda: whole(paths={"tenant:contoso"}),
+    BlindKind.NO_OPERATOR_PATH: lambda: whole(paths={"tenant:contoso", "channel:pager"}),
     BlindKind.NO_HEARTBEAT: lambda: whole(pulse=Pulse()),
     BlindKind.HEARTBEAT_FAILING: lambda: whole(
         pulse=Pulse(configured=True, failing_since=NOW - HOUR, problem="the answer was 503")
@@ -186,6 +217,58 @@ def test_many_credentials_without_an_end_are_one_line_a_tenant() -> None:
     assert spot.words.endswith(" and 2 more.")
 
 
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        (_routed(), "nobody owns this application"),
+        (_routed(Owner("Kim")), "Kim has no mail address that can be read"),
+        (_routed(Owner("Kim", "kim@x.example")), "the domain of kim@x.example is not allowed"),
+        (_routed(Owner("Robot", kind="service_principal")), "Robot is an application"),
+        (_routed(Owner("Kim", enabled=False), Owner("Lee")), "is disabled, Lee has no mail"),
+        (_routed(Owner("Kim", "kim@contoso.example")), ""),
+        (_routed(Owner("Kim", "k@contoso.example"), Owner("Lee", enabled=False)), ""),
+        (_routed(Owner("Kim", enabled=False), to=("owners", "noc@msp.example")), ""),
+    ],
+)
+def test_owners_who_cannot_be_told_are_named_with_the_reason(known: Facts, words: str) -> None:
+    """Where the rule yields somebody nothing is blind."""
+    found = [spot.words for spot in spots(known) if spot.kind is BlindKind.OWNER_UNREACHED]
+    assert len(found) == bool(words)
+    assert all('"Intranet" (' in said and words in said for said in found)
+
+
+def test_owners_of_what_is_far_off_or_ignored_are_not_asked_for() -> None:
+    """They are read where an end is near."""
+    known = _routed()
+    far = replace(known, credentials=[credential("contoso", "Intranet", 1, 400)])
+    assert BlindKind.OWNER_UNREACHED not in kinds(far)
+
+
+def test_an_ignore_rule_whose_review_is_due_hides_nothing_any_more() -> None:
+    """Its warnings are back, and the status asks for the review."""
+    assert BlindKind.IGNORED not in kinds(_ignored(date(2020, 1, 1)))
+
+
+def test_tenants_whose_use_is_unknown_for_one_reason_share_a_line() -> None:
+    """Hundreds without a licence must not hide what differs."""
+    names = [f"t{number}" for number in range(9)]
+    known = facts(
+        [tenant(name) for name in names],
+        usage_problems={name: "no P1 licence" if name != "t4" else "no right" for name in names},
+    )
+    first, second = [s for s in spots(known) if s.kind is BlindKind.USAGE_UNREADABLE]
+    assert "(8 tenants: t0, t1, t2 and 5 more)" in first.words
+    assert (first.tenant, second.tenant) == (None, "t4")
+
+
+def test_a_sender_whose_arrival_nobody_could_look_for_is_named_with_the_reason() -> None:
+    """One whose test mail is still looked for, or was found, is not."""
+    (spot,) = spots(_arrival(ArrivalState.UNKNOWN))
+    assert (spot.kind, spot.tenant) == (BlindKind.ARRIVAL_UNPROVEN, "contoso")
+    assert "The app lacks Mail.Read." in spot.words
+    assert spots(_arrival(ArrivalState.PENDING)) == spots(_arrival(ArrivalState.PROVEN)) == []
+
+
 def blind_kinds_without(part: str) -> set[str]:
     """What a search that leaves a part out would miss, over all cases."""
     from monitor.status import blindspots
@@ -206,7 +289,7 @@ def blind_kinds_without(part: str) -> set[str]:
 @pytest.mark.parametrize(
     "part",
     ["_service", "_clock", "_recipients", "_paths", "_senders", "_tenants", "_credentials",
-     "_operator"],
+     "_operator", "owners", "usage", "ignored", "fallback", "arrival"],
 )  # fmt: skip
 def test_a_search_that_leaves_a_part_out_is_caught(part: str) -> None:
     """The cases above would otherwise prove nothing."""
