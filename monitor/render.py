@@ -257,7 +257,8 @@ class Renderer:
     ) -> Mail:
         """What goes by another way when mail is broken: the paths, the fix, and all that waits."""
         view = outages.outage_view(broken, waiting, mails, zone=zone, now=now)
-        return self._alarm(MailKind.MAIL_PATH_BROKEN, view, thread=("mail",), urgent=True)
+        mail = self._alarm(MailKind.MAIL_PATH_BROKEN, view, thread=("mail",), urgent=True)
+        return replace(mail, attachments=outages.waiting_sheet(waiting, zone=zone, now=now))
 
     def mended(self, *, since: datetime, sent: int, zone: ZoneInfo, now: datetime) -> Mail:
         """The end of a `mail_path_broken`."""
@@ -321,7 +322,7 @@ def _attachments(
 
 
 def _environment(*, autoescape: bool) -> Environment:
-    return Environment(
+    found = Environment(
         loader=FileSystemLoader(_templates("email")),
         autoescape=autoescape,  # noqa: S701 (off for the text part only, which is not HTML)
         undefined=StrictUndefined,
@@ -329,6 +330,8 @@ def _environment(*, autoescape: bool) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    found.filters["pieces"] = words.pieces
+    return found
 
 
 def exchange_script(setup: ExchangeSetup, form: Form) -> str:

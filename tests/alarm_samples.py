@@ -72,15 +72,12 @@ def failed_probe() -> Probe:
 
 def canary_failed(**changes: Any) -> Mail:
     """The alarm after `failed_probe`."""
+    about = CAUSES["smtp_auth_disabled_tenant"]
     values: dict[str, Any] = {
         "tenant_name": "Contoso",
         "mailbox": "noreply@contoso.example",
         "probe": failed_probe(),
-        "title": "SMTP AUTH is switched off for the whole organisation",
-        "explanation": "The token is good. Exchange Online refuses it because SMTP AUTH is off.",
-        "fix": "Switch SMTP AUTH on for this mailbox only:\n"
-        "Set-CASMailbox noreply@contoso.example -SmtpClientAuthenticationDisabled $false\n"
-        "https://learn.microsoft.com/exchange/clients-and-mobile-in-exchange-online/",
+        **{part: str(about[part]) for part in ("title", "explanation", "fix")},
         "also": ("security_defaults",),
         "last_ok": NOW - timedelta(days=1),
         "zone": BERLIN,

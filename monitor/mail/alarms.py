@@ -46,8 +46,20 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """Something that waits until mail leaves again: what, when it ends, and for whom."""
+
+    what: str
+    end: str
+    recipient: str
+
+
+@dataclass(frozen=True, slots=True)
 class AlarmView:
-    """A mail about one tenant or one sender, or in `groups` about many."""
+    """A mail about one tenant or one sender, or in `groups` about many.
+
+    What waits is told in `waiting`, and the rest of it in a line each in the text part.
+    """
 
     word: str
     tone: str
@@ -61,6 +73,9 @@ class AlarmView:
     also: tuple[str, ...] = ()
     stages: tuple[StageView, ...] = ()
     groups: tuple[Group, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
+    waiting_more: int = 0
+    waiting_rest: tuple[str, ...] = ()
     foot: tuple[str, ...] = ()
     sender: bool = False
     many: bool = False
@@ -266,13 +281,19 @@ def canary_failed_view(
         action="No warning leaves by this mailbox until this is fixed.",
         facts=tuple(facts),
         explanation=tuple(words.lines(explanation)),
-        fix=tuple(words.lines(fix)),
+        fix=tuple(words.lines(filled(fix, mailbox))),
         also=tuple(words.cause_words(other) for other in also),
         stages=tuple(_stage_view(timing) for timing in probe.timings),
         foot=(*words.lines(path_note), "A mail says RECOVERED when the canary is OK again.", WHY),
         command=_command(finding),
         command_title=_command_title(finding),
     )
+
+
+def filled(fix: str, mailbox: str) -> str:
+    """The fix with the mailbox in its commands, where no shell reads the address otherwise."""
+    plain = re.fullmatch(r"[\w.+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", mailbox, re.ASCII)
+    return fix.replace("<mailbox>", mailbox) if plain and mailbox[0].isalnum() else fix
 
 
 def _who(name: str) -> str:

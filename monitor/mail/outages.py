@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from monitor.mail import words
-from monitor.mail.alarms import AlarmView
+from monitor.mail import sheets, words
+from monitor.mail.alarms import AlarmView, Waiting, filled
 from monitor.mail.views import Fact
+from monitor.model import Attachment
 from monitor.routes import OPERATOR_PATH, tenant_of
 
-_LISTED = 25
+LISTED = 25  # what waits, in full; the rest follows in a line each, in the text part
+LINES = 500  # so many lines; a channel may have no attachments, but nobody reads more
+COLUMNS = ("recipient", "what", "end", "days_left")
 _WHY = "You get this by a channel that `fallback` under [operator] names, because mail is broken."
 
 
@@ -61,10 +64,7 @@ def outage_view(
         words.short_day(since.date(), words.local(now, zone).date())
     )  # fmt: skip
     many = f"{mails} mail{'s' if mails != 1 else ''}"
-    facts = [Fact(_name(path), _said(path, zone)) for path in broken]
-    facts += [_item(item, zone, now) for item in waiting[:_LISTED]]
-    if len(waiting) > _LISTED:
-        facts.append(Fact("and", f"{len(waiting) - _LISTED} more"))
+    rest = [_line(item, zone, now) for item in waiting[LISTED:]]
     return AlarmView(
         word="MAIL PATH BROKEN",
         tone="lapsed",
@@ -73,8 +73,11 @@ def outage_view(
         verdict=f"No mail leaves by {_name(first)} since {words.long_date(first.since, zone)}: "
         f"{words.plain(first.title, 160)}.",
         action=f"{many} waiting. Nobody else was told what stands below.",
-        facts=tuple(facts),
-        fix=tuple(words.lines(first.fix)),
+        facts=tuple(fact for path in broken for fact in _facts(path, zone)),
+        fix=tuple(words.lines(filled(first.fix, first.mailbox))),
+        waiting=tuple(_waiting(item, zone, now) for item in waiting[:LISTED]),
+        waiting_more=len(rest),
+        waiting_rest=tuple(_bounded(rest)),
         foot=(_WHY, "It is said again each day until mail works, and once when it does."),
     )
 
@@ -104,14 +107,48 @@ def _name(path: BrokenPath) -> str:
     return f"{words.address(path.mailbox)} ({whose})" if path.mailbox else whose
 
 
-def _said(path: BrokenPath, zone: ZoneInfo) -> str:
+def _facts(path: BrokenPath, zone: ZoneInfo) -> tuple[Fact, ...]:
     said = words.defang(path.said, words.EVIDENCE_CAP)
-    return f"broken since {words.long_date(path.since, zone)}. {said}"
+    return (
+        Fact("Broken path", _name(path)),
+        Fact("Since", words.long_date(path.since, zone)),
+        *((Fact("The answer", said, code=True),) if said else ()),
+    )
 
 
-def _item(item: WaitingItem, zone: ZoneInfo, now: datetime) -> Fact:
-    what = words.defang(item.what, 160)
+def _waiting(item: WaitingItem, zone: ZoneInfo, now: datetime) -> Waiting:
+    end = ""
     if item.end is not None:
-        left = words.relative_days(words.days_between(item.end, now, zone))
-        what += f", ends {words.long_date(item.end, zone)} ({left})"
-    return Fact(words.address(item.recipient), what)
+        left = words.days_between(item.end, now, zone)
+        verb = "ended" if item.end <= now else "ends"
+        end = f"{verb} {words.relative_days(left)}, {words.long_date(item.end, zone)}"
+    return Waiting(words.defang(item.what, 160), end, words.address(item.recipient))
+
+
+def _line(item: WaitingItem, zone: ZoneInfo, now: datetime) -> str:
+    told = _waiting(item, zone, now)
+    return ", ".join(part for part in (told.what, told.end, f"for {told.recipient}") if part)
+
+
+def _bounded(lines: Sequence[str]) -> Sequence[str]:
+    if len(lines) <= LINES:
+        return lines
+    return [*lines[:LINES], f"and {len(lines) - LINES} more, which the status page shows"]
+
+
+def waiting_sheet(
+    waiting: Sequence[WaitingItem], *, zone: ZoneInfo, now: datetime
+) -> tuple[Attachment, ...]:
+    """All that waits as a file, where the mail shows only some of it in full."""
+    if len(waiting) <= LISTED:
+        return ()
+    rows: list[list[str | int]] = [
+        [
+            item.recipient,
+            item.what[:200],
+            sheets.iso(item.end),
+            "" if item.end is None else words.days_between(item.end, now, zone),
+        ]
+        for item in waiting
+    ]
+    return (sheets.table("lapsewatch-waiting.csv", COLUMNS, rows),)

@@ -23,22 +23,26 @@ _OWNERS = 20
 
 
 def sheet(items: Sequence[DigestItem], frame: Frame) -> Attachment:
-    """All items of a digest, in the order given, as RFC 4180 says.
+    """All items of a digest, in the order given, as RFC 4180 says; see `table`."""
+    return table("lapsewatch.csv", COLUMNS, [_row(item, frame) for item in items])
 
-    A cell that a spreadsheet would run as a formula starts with an apostrophe. Where the file
-    would become too large, its last line says how many are not in it.
+
+def table(name: str, columns: Sequence[str], rows: Sequence[Sequence[str | int]]) -> Attachment:
+    """Rows as a file; where it would become too large, its last line says how many are not in it.
+
+    A cell that a spreadsheet would run as a formula starts with an apostrophe.
     """
-    lines, size = [_line(COLUMNS)], 0
-    for number, item in enumerate(items):
-        lines.append(_line(_row(item, frame)))
+    lines, size = [_line(columns)], 0
+    for number, row in enumerate(rows):
+        lines.append(_line(row))
         size += len(lines[-1])
         if size > LARGEST:
-            left = len(items) - number
+            left = len(rows) - number
             lines[-1] = _line([f"and {left} more: the text part of the mail lists them"])
             break
     # With a byte order mark, or Excel reads umlauts as something else.
     content = codecs.BOM_UTF8 + b"".join(lines)
-    return Attachment("lapsewatch.csv", "text/csv; charset=utf-8", content)
+    return Attachment(name, "text/csv; charset=utf-8", content)
 
 
 def _line(cells: Sequence[str | int]) -> bytes:
@@ -60,7 +64,7 @@ def _row(item: DigestItem, frame: Frame) -> list[str | int]:
     return [
         state,
         notice.days_left,
-        _iso(one.end),
+        iso(one.end),
         one.tenant,
         one.app_name[:_CELL],
         one.app_id or "",
@@ -69,11 +73,12 @@ def _row(item: DigestItem, frame: Frame) -> list[str | int]:
         str(one.kind),
         (one.name or "")[:_CELL],
         one.key_id or "",
-        _iso(one.start),
+        iso(one.start),
         owners[: 5 * _CELL],
         guides.portal_link(cloud, item.tenant, one) if cloud else "",
     ]
 
 
-def _iso(instant: datetime | None) -> str:
+def iso(instant: datetime | None) -> str:
+    """An instant in UTC as ISO 8601; empty for None."""
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z") if instant else ""

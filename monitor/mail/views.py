@@ -119,18 +119,18 @@ def over(item: DigestItem, frame: Frame) -> ItemView:
     if new is None:
         return _removed(item, frame)
     same_key = new.uid == old.uid
-    left = _old_one(old, frame)
+    rest = _old_one(old, frame)
     facts = (
         Fact("Now valid to", frame.date(new.end)),
         Fact("The new one", "the same key, with a later end" if same_key else _newer(new, frame)),
-        *(() if same_key else (Fact("The old one", left),)),
+        *(() if same_key else (Fact("The old one", rest),)),
         *_identity(old),
         *((Fact("Take care", guides.OWN),) if old.own else ()),
         Fact("Owner", _owners(old)),
         Fact("Facts as of", _as_of(item.tenant, new, frame)),
     )
-    until = "without an end date" if new.end is None else words.short_date(new.end, frame.zone)
-    when = f"valid, now {until}" if new.end is None else f"now valid to {until}"
+    left = words.relative_days(frame.days_left(new.end))
+    when = "now without an end date" if new.end is None else f"now ends {left}"
     shown = _view(item.tenant, old, frame, "RENEWED", "good", when, facts)
     return replace(shown, date=frame.date(new.end))
 
@@ -162,10 +162,11 @@ def _removed(item: DigestItem, frame: Frame) -> ItemView:
 
 
 def _seen(at: datetime | None, frame: Frame) -> tuple[str, str]:
-    """An instant at which something was seen, in full and as a day."""
+    """An instant at which something was seen, in full and in days before now."""
     if at is None:
         return "not known", ""
-    return words.long_date(at, frame.zone), words.short_date(at, frame.zone)
+    ago = words.relative_days(words.days_between(at, frame.now, frame.zone))
+    return words.long_date(at, frame.zone), ago
 
 
 def unexpected(item: DigestItem, frame: Frame) -> ItemView:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -97,6 +98,26 @@ def address(text: str) -> str:
 def lines(text: str) -> list[str]:
     """Our own explanations line by line, with their links and commands intact."""
     return [shown for line in text.splitlines() if (shown := plain(line, EVIDENCE_CAP * 2))]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a line; `code` is to be typed as it stands, `spaced` has a blank before it."""
+
+    text: str
+    code: bool
+    spaced: bool
+
+
+def pieces(line: str) -> list[Piece]:
+    """A line of ours taken apart at its backticks: a template's output is trimmed at its ends."""
+    found, spaced = [], False
+    for number, part in enumerate(line.split("`")):
+        code = number % 2 == 1
+        if part.strip():
+            found.append(Piece(part.strip(), code, spaced or part[0] == " "))
+        spaced = part[-1:] == " " if part else spaced
+    return found
 
 
 def shorten(text: str, cap: int) -> str:

@@ -267,7 +267,7 @@ POINTER = {"more", "in", "the", "text", "part", "of", "this", "mail", "lists", "
 
 def spoken(text: str) -> set[str]:
     """The words of a text without punctuation around them."""
-    found = (word.strip(".,:;()\"'").lower() for word in text.split())
+    found = (word.strip(".,:;()\"'`").lower() for word in text.split())
     return {word for word in found if re.search(r"\w", word)}
 
 
