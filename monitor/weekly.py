@@ -145,7 +145,7 @@ def _coming(rows: Iterable[CredentialRow], now: datetime, zone: ZoneInfo) -> Ite
     found: dict[date, list[CredentialRow]] = {}
     for row in rows:
         end = row.credential.end
-        if end is not None and now < end <= now + AHEAD and row.state not in _QUIET:
+        if end is not None and now < end <= now + AHEAD and (row.state not in _QUIET or row.moving):
             found.setdefault(_monday(end, zone), []).append(row)
     monday = _monday(now, zone)
     while monday <= _monday(now + AHEAD, zone):

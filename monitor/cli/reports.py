@@ -147,7 +147,7 @@ def _print_credentials(report: StatusReport, zone: ZoneInfo, *, everything: bool
             ("State", "Days", "Ends", "Tenant", "Application", "Credential"),
             [
                 (
-                    str(row.state),
+                    f"{row.state}, still used" if row.moving else str(row.state),
                     "-" if row.days_left is None else str(row.days_left),
                     when(row.credential.end, zone),
                     row.tenant.name,

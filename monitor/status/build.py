@@ -32,6 +32,7 @@ from monitor.model import (
     TenantHealth,
     TenantState,
 )
+from monitor.moving import needs_moving
 from monitor.status.blindspots import find
 from monitor.status.rows import (
     CanaryRow,
@@ -131,6 +132,7 @@ def _credential_rows(
                 snooze=snooze,
                 note=facts.notes.of(credential),
                 ignored=_ignored(facts, credential, now),
+                moving=needs_moving(credential, successor, snooze, tenant, now),
             )
         )
     rows.sort(key=_credential_order)

@@ -69,6 +69,7 @@ class CredentialRow:
     """One credential as the report shows it. `as_of` is when Graph last showed it.
 
     `note` is what people keep about it; `ignored` is the operator's rule that keeps it quiet.
+    `moving`: it is superseded, and what still uses it has to be moved before its end.
     """
 
     credential: Credential
@@ -81,12 +82,13 @@ class CredentialRow:
     snooze: Snooze | None = None
     note: Note | None = None
     ignored: Ignore | None = None
+    moving: bool = False
 
     @property
     def needs_action(self) -> bool:
         """Whether somebody has to do something; Microsoft rotates managed identities itself."""
         quiet = self.credential.managed_identity or self.ignored is not None
-        return self.state in NEEDS_ACTION and not quiet
+        return (self.state in NEEDS_ACTION or self.moving) and not quiet
 
     @property
     def still_used(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from monitor.lifecycle import CRITICAL_DAYS
 from monitor.model import CanaryResult, CredentialState, OutboxMail, OutboxState, TenantState
 from monitor.status import (
     EXIT_ACTION,
@@ -153,7 +154,7 @@ def _mood(report: StatusReport) -> Mood:
 
 def _tiles(report: StatusReport) -> tuple[Tile, ...]:
     def in_state(state: CredentialState) -> int:
-        return sum(row.state is state for row in report.action_rows)
+        return sum(_as_grave_as(row) is state for row in report.action_rows)
 
     return (
         Tile("lapsed", in_state(CredentialState.LAPSED), "Lapsed", "#action"),
@@ -161,6 +162,14 @@ def _tiles(report: StatusReport) -> tuple[Tile, ...]:
         Tile("warning", in_state(CredentialState.WARNING), "8 to 30 days", "#action"),
         _trust_tile(report),
     )
+
+
+def _as_grave_as(row: CredentialRow) -> CredentialState:
+    """The state whose tile counts a row: the days left of what must be moved count as any."""
+    if not row.moving:
+        return row.state
+    near = row.days_left is not None and row.days_left <= CRITICAL_DAYS
+    return CredentialState.CRITICAL if near else CredentialState.WARNING
 
 
 def _trust_tile(report: StatusReport) -> Tile:

@@ -15,7 +15,7 @@ import pytest
 
 from monitor.cli.demo import _summary as summary
 from monitor.demo import Demo, demo, one_cycle
-from monitor.model import MailKind, OutboxState, stage_label
+from monitor.model import CredentialState, MailKind, OutboxState, stage_label
 from monitor.shape import as_json
 from monitor.web.page import render_page
 
@@ -74,6 +74,18 @@ def test_federated_credentials_are_listed_with_issuer_and_subject(show: Demo) ->
     assert wanted
     page = render_page(show.app.report(), zone=ZoneInfo("UTC"), version="test")
     assert all(subject in page for *_, subject in wanted)
+
+
+def test_what_is_superseded_and_still_used_needs_action_as_its_mail_says(show: Demo) -> None:
+    """Lucerne's old secret: the state is its own word, and page and status say what is to do."""
+    report = show.app.report()
+    (row,) = [row for row in report.action_rows if row.state is CredentialState.SUPERSEDED]
+    assert (row.tenant.name, row.credential.name) == ("lucerne", "parcels 2024")
+    (mail,) = [m for m in summary(show)["mails"] if m["tenant"] == "lucerne"
+               and m["kind"] == "reminder"]  # fmt: skip
+    assert "still used" in mail["subject"]
+    page = render_page(report, zone=ZoneInfo("UTC"), version="test")
+    assert '<span class="tag">still used</span>' in page
 
 
 def test_every_canary_ends_as_the_oracle_says(show: Demo) -> None:
