@@ -148,7 +148,7 @@ def cannot_check(who: Tenant | None = None, **changes: Any) -> Mail:
         "back.",
         "fix": "Open the app registration, API permissions.\n"
         "Choose Grant admin consent.\n"
-        "Check it: lapsewatch run scan --tenant Contoso",
+        "Check it: `lapsewatch run scan --tenant Contoso`",
         "zone": BERLIN,
         "now": NOW,
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from monitor.mail import closings, guides, leads, views, welcomes, words
 from monitor.mail.guides import Guide
 from monitor.mail.views import TONES, BlindView, DigestItem, Frame, ItemView, is_lapsed
-from monitor.model import CLOSINGS, Credential, MailKind, Notice, Tenant, TenantHealth
+from monitor.model import CLOSINGS, Credential, Kind, MailKind, Notice, Tenant, TenantHealth
 from monitor.severity import severity
 
 # What needs action in full: more would bury the first ones. The rest follow in a line each, all
@@ -207,6 +207,8 @@ def _foot(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> tuple[st
     first = "Already renewed? The next scan sees it, and the reminders end."
     if leads.all_used(items):
         first = "Once the old one is deleted, the next scan sees it, and the reminders end."
+    if all(item.notice.credential.kind is Kind.ITEM for item in items):
+        first = "Already renewed? Once Lapsewatch knows the new end, the reminders end."
     if kind in _TURNS:
         first = closings.foot(kind)
     if kind is MailKind.COVERED:

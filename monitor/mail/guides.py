@@ -192,7 +192,7 @@ def _item_guide(credential: Credential, note: Note | None) -> Guide:
         "The next scan of the tenant reads the new end from the server."
         if host
         else "Give Lapsewatch the new end: change the [[item]] and import the file again, or run "
-        "lapsewatch item add with the same name."
+        "`lapsewatch item add` with the same name."
     )
     key = f"{credential.kind}/{word}/{bool(host)}/{enter}"
     title = f"{word[0].upper()}{word[1:]}{_of(credential, enter)}"
@@ -218,7 +218,7 @@ def _create(kind: Kind, service: bool) -> tuple[str, ...]:
     if kind is Kind.SECRET:
         return (
             "The portal does not show this secret. Open PowerShell with Microsoft Graph.",
-            "Run Add-MgServicePrincipalPassword -ServicePrincipalId with its object id. "
+            "Run `Add-MgServicePrincipalPassword -ServicePrincipalId` with its object id. "
             "Copy the secretText at once.",
         )
     if kind is Kind.CERTIFICATE and not service:
@@ -234,10 +234,10 @@ def _create(kind: Kind, service: bool) -> tuple[str, ...]:
 
 
 def _use_own(tenant: Tenant | None) -> tuple[str, ...]:
-    name = plain(tenant.name) if tenant else "NAME, with the tenant's name"
+    name = plain(tenant.name) if tenant else "NAME"
     return (
         "Put the new value where Lapsewatch reads it.",
-        f"Check it: lapsewatch run scan --tenant {name}",
+        f"Check it: `lapsewatch run scan --tenant {name}`" + ("" if tenant else ", with its name"),
     )
 
 

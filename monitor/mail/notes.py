@@ -45,11 +45,13 @@ def breaks(note: Note | None) -> str:
     """What the end of a watched date does, as far as somebody has noted it."""
     if note is not None and note.used_by:
         used = ", ".join(words.defang(one, CAP) for one in note.used_by[:PLACES])
-        return f"What uses it: {used}."
+        return f"Whatever relies on it: {used}."
     return "Nobody has noted what uses it."
 
 
 def _numbered(note: Note) -> str:
+    if len(note.where) == 1:
+        return words.defang(note.where[0], CAP)
     shown = [f"{n}. {words.defang(one, CAP)}" for n, one in enumerate(note.where[:PLACES], start=1)]
     more = len(note.where) - len(shown)
     return "; ".join(shown) + (f" and {more} more: lapsewatch note list" if more else "")

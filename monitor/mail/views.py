@@ -52,7 +52,7 @@ def warned(item: DigestItem, frame: Frame, *, card: bool = False) -> ItemView:
         Fact("Ended" if lapsed else "Ends", frame.date(credential.end)),
         *_identity(credential),
         Fact("What breaks", guides.what_breaks(credential, lapsed, item.note)),
-        *(Fact(*pair) for pair in notes.facts(item.note, places=not card)),
+        *(Fact(*pair) for pair in _kept(item, places=not card)),
     ]
     if credential.own:
         facts.append(Fact("Take care", guides.OWN))
@@ -75,6 +75,13 @@ def warned(item: DigestItem, frame: Frame, *, card: bool = False) -> ItemView:
         return view
     lines = renewals.commands(item.tenant, credential, frame.now, item.longest)
     return replace(view, commands=lines)
+
+
+def _kept(item: DigestItem, *, places: bool) -> list[tuple[str, str]]:
+    """What people keep about it; a watched date says beside "What breaks" what uses it."""
+    facts = notes.facts(item.note, places=places)
+    watched = item.notice.credential.kind is Kind.ITEM
+    return [pair for pair in facts if not (watched and pair[0] == "Used by")]
 
 
 def _handed_over(given: HandOver, frame: Frame) -> str:
@@ -239,8 +246,8 @@ def _view(
 
 
 def _no_app(credential: Credential) -> str:
-    no_app = credential.kind in (Kind.GDAP, Kind.ITEM)
-    return "none, this is no app" if no_app else "none"
+    """An app has an id, or none; what is no app has nothing to say about it."""
+    return "" if credential.kind in (Kind.GDAP, Kind.ITEM) else "none"
 
 
 def _what(credential: Credential) -> str:

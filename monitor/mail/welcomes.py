@@ -62,9 +62,9 @@ def next_steps(items: Sequence[DigestItem]) -> tuple[str, ...]:
     one = names[0] if len(names) == 1 else "NAME"
     steps = [
         f"Known already? This keeps it quiet for everybody until it gets more urgent: "
-        f"lapsewatch ack --tenant {one}",
-        f"See what would follow: lapsewatch forecast --days {FORESEEN_DAYS} --tenant {one}",
-        f"Start the reminders now: lapsewatch tenant live {one}",
+        f"`lapsewatch ack --tenant {one}`",
+        f"See what would follow: `lapsewatch forecast --days {FORESEEN_DAYS} --tenant {one}`",
+        f"Start the reminders now: `lapsewatch tenant live {one}`",
     ]
     if len(names) > 1:
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""

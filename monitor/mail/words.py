@@ -111,6 +111,8 @@ class Piece:
 
 def pieces(line: str) -> list[Piece]:
     """A line of ours taken apart at its backticks: a template's output is trimmed at its ends."""
+    if line.count("`") % 2:  # a name may hold one
+        return [Piece(line, code=False, spaced=False)]
     found, spaced = [], False
     for number, part in enumerate(line.split("`")):
         code = number % 2 == 1

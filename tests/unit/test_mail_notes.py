@@ -59,7 +59,7 @@ def test_two_cards_have_two_last_steps() -> None:
     text = sample.digest(noted(), noted(other, 9, app_name="Fax")).text
     assert 'Secret of an app registration, "Backup SMTP"' in text
     assert 'Secret of an app registration, "Fax"' in text
-    assert "Enter the new value at: 1. Fax server." in text
+    assert "Enter the new value at: Fax server." in text
 
 
 def test_many_items_name_the_places_beside_each_one() -> None:
@@ -118,8 +118,9 @@ def test_a_watched_date_is_told_in_words_of_its_own(sort: Sort, words: str) -> N
     """It is no secret, no portal knows it, and no az command renews it."""
     mail = sample.digest(watched(sort))
     assert words in mail.text
-    assert "What uses it: Intune." in mail.text
-    assert "Enter the new one at: 1. Intune." in mail.text
+    assert "What breaks: Whatever relies on it: Intune." in mail.text
+    assert "Used by" not in mail.text
+    assert "Enter the new one at: Intune." in mail.text
     assert "Owner: Kim\n" in mail.text
     assert "lapsewatch item add" in mail.text
     for word in ("secret", "portal", "az login", "Entra", "key id"):

@@ -49,14 +49,14 @@ def test_each_thing_to_do_has_its_command() -> None:
         "lapsewatch forecast --days 60 --tenant Contoso",
         "lapsewatch tenant live Contoso",
     ):
-        assert f"{line}\n" in text
+        assert f"`{line}`\n" in text
 
 
 def test_of_several_tenants_the_commands_have_a_stand_in_and_the_names_follow() -> None:
     """So many are named one by one, the rest is counted; so are different ends."""
     items = [sample.item(9, who=sample.tenant(f"Customer-{number}")) for number in range(7)]
     text = sample.welcome(*items).text
-    assert "lapsewatch tenant live NAME\n" in text
+    assert "`lapsewatch tenant live NAME`\n" in text
     assert "NAME stands for one of: Customer-0, Customer-1, Customer-2, Customer-3, " in text
     assert "Customer-4 and 2 more\n" in text
     later = [
@@ -73,7 +73,7 @@ def test_of_several_tenants_the_commands_have_a_stand_in_and_the_names_follow() 
 def test_a_name_that_is_no_plain_word_does_not_stand_in_a_command(name: str) -> None:
     """Nothing in the mail is pasted that does more than it says."""
     text = sample.welcome(sample.item(9, who=sample.tenant(name))).text
-    assert "lapsewatch tenant live NAME\n" in text
+    assert "`lapsewatch tenant live NAME`\n" in text
 
 
 def test_lapsed_comes_first_and_each_item_is_told_as_in_a_digest() -> None:
