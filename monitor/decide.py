@@ -89,12 +89,14 @@ class Decision:
     """What a run does about one credential for one recipient, and why.
 
     `stage` is the current one. The notice may name another: L0 where the lapse is told late.
+    `over` is the word that an earlier life has ended, where the notice makes it needless.
     """
 
     credential: Credential
     notice: Notice | None
     reason: Reason
     stage: Stage | None
+    over: Notice | None = None
 
     @property
     def silenced(self) -> bool:
@@ -105,6 +107,14 @@ class Decision:
     def withheld(self) -> bool:
         """Whether a rule of the operator's keeps the credential out of this recipient's mails."""
         return self.reason in (Reason.IGNORED, Reason.NOT_ROUTED)
+
+    def held_back(self, reason: Reason) -> Decision:
+        """The same without what it would say, unless that is that something is over."""
+        if self.notice is not None and self.notice.kind in CLOSINGS:
+            return self
+        if self.over is not None:
+            return replace(self, notice=self.over, reason=Reason.OVER, over=None)
+        return self if self.notice is None else replace(self, notice=None, reason=reason)
 
 
 # A tenant and its decisions -> the same without what is not for the recipient.
@@ -203,12 +213,7 @@ def _in_shadow(decisions: list[Decision], *, welcomed: bool) -> list[Decision]:
 
 def _held_back(decisions: list[Decision], reason: Reason) -> list[Decision]:
     """The same, but of all that would be said only what is over."""
-    return [
-        one
-        if one.notice is None or one.notice.kind in CLOSINGS
-        else Decision(one.credential, None, reason, one.stage)
-        for one in decisions
-    ]
+    return [one.held_back(reason) for one in decisions]
 
 
 def needs_action(notice: Notice | None) -> bool:
@@ -252,7 +257,7 @@ def _judge_over(
     if began_anew and over.successor == one and days is not None:
         fresh = _judge_stage(one, newer, stage, days, run)
         if fresh.notice is not None:
-            return fresh
+            return replace(fresh, over=over)
     return Decision(one, over, Reason.OVER, stage)
 
 

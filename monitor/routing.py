@@ -174,13 +174,13 @@ class Router:
         if over or one.reason in _NEVER_TOLD:  # that it is over is for whoever heard of it
             return one
         if self.ignored_by(one.credential, times[0]):
-            return replace(one, notice=None, reason=Reason.IGNORED)
+            return _quiet(one, Reason.IGNORED)
         if not self.policy.routes or one.reason is Reason.NOT_NEAR:
             return one
         routed = self.route(one.credential, severity_of(one, tenant, *times))
         if routed.hears(run.address):
             return one
-        return replace(one, notice=None, reason=Reason.NOT_ROUTED)
+        return _quiet(one, Reason.NOT_ROUTED)
 
     def _yield(
         self, rule: Route, tenant: Tenant, known: Sequence[Contacts]
@@ -317,6 +317,11 @@ def _default_step(tenant: Tenant, told: Sequence[Listener]) -> Step:
     who = "tenant's" if tenant.recipients else "operator's"
     why = f"no rule holds, so the {who} recipients are told"
     return Step(0, "holds", (why,), _addresses(told))
+
+
+def _quiet(one: Decision, reason: Reason) -> Decision:
+    """The same without its notice; who was warned of an earlier life hears that this is over."""
+    return one.held_back(reason) if one.over else replace(one, notice=None, reason=reason)
 
 
 def _addresses(told: Iterable[Listener]) -> tuple[str, ...]:

@@ -9,7 +9,20 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from monitor.decide import Decision, Reason, Told, decide, decide_run
-from monitor.model import Credential, Forbid, Kind, MailKind, NoticeKey, Snooze, Stage
+from monitor.model import (
+    Credential,
+    Forbid,
+    Ignore,
+    Kind,
+    MailKind,
+    NoticeKey,
+    Policy,
+    Route,
+    Snooze,
+    Stage,
+)  # fmt: skip
+from monitor.recipients import Audience, RecipientRun
+from monitor.routing import Router
 from monitor.turns import forbidden_by, heard, in_its_place, is_out_of_date
 from tests.unit.lives import NOW, TENANT, credential
 
@@ -198,6 +211,30 @@ def test_in_shadow_what_was_told_is_closed_and_the_rest_stays_quiet():
     due = credential("due", end=NOW + 3 * DAY, object_id="due")
     assert run(OLD, NEW, due, tenant=shaded) == [("old", MailKind.RENEWED)]
     assert run(OLD, NEW, due, tenant=shaded, told={}) == [("due", MailKind.REMINDER)]
+
+
+def test_who_does_not_hear_of_the_new_life_hears_that_the_old_one_ended():
+    """A former recipient, or one in a shadow: the due stage of the new life is not told to them."""
+    prolonged = replace(OLD, life=2, end=NOW + 5 * DAY)
+    shaded = replace(TENANT, shadow_until=NOW + 5 * DAY)
+    over, stage = [("old", MailKind.RENEWED)], [("old", MailKind.REMINDER)]
+    assert run(prolonged) == stage
+    assert run(prolonged, ends={"contoso"}) == over
+    assert run(prolonged, tenant=shaded) == over
+
+
+def test_who_is_routed_elsewhere_hears_that_the_old_life_ended():
+    """Also where the credential is ignored by now: who was warned is told that this is over."""
+    prolonged = replace(OLD, life=2, end=NOW + 5 * DAY)
+    for policy in (
+        Policy(routes=(Route(("else@m.example",)),)),
+        Policy(ignores=(Ignore("x", "kim", (NOW + 9 * DAY).date(), name="*"),)),
+    ):
+        mine = RecipientRun("ann@m.example", "Europe/Berlin", 8, (TENANT,))
+        router = Router([TENANT], Audience(policy=policy))
+        mask = router.mask(mine, NOW, NOW)
+        assert run(prolonged, mask=mask) == [("old", MailKind.RENEWED)]
+        assert run(replace(prolonged, life=1), told=Told(), mask=mask) == []
 
 
 # --- what should not be there ---------------------------------------------------------------------
