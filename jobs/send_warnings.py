@@ -125,10 +125,17 @@ def deliver(app: App, *, stop: Callable[[], bool] = lambda: False) -> Outcome:
 
 
 def write_lost(app: App, standing: Standing) -> list[OutboxMail]:
-    """Tidy, and write anew what a withdrawn digest said to those who are still to be told."""
+    """Tidy, and write anew what a withdrawn digest said to those who are still to be told.
+
+    Before the hour of the day nothing else goes with it.
+    """
     written: list[OutboxMail] = []
     lost = app.runs.tidy(standing)
     for run in standing.runs:
-        if run.scope in lost and run.has_come(app.clock()):  # what was due before a day off, too
+        if run.scope not in lost:
+            continue
+        if run.has_come(app.clock()):  # what was due before a day off, too
             written += app.runs.write(run, standing)
+        else:
+            written += app.runs.write_anew(run, standing, lost[run.scope])
     return written

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from monitor.model import Credential, NoticeKey, Recipient, Tenant
+from monitor.decide import Decision, Reason
+from monitor.model import (
+    CLOSINGS,
+    Credential,
+    MailKind,
+    NoticeKey,
+    Recipient,
+    Tenant,
+    WaitingMail,
+)
 from monitor.recipients import Audience, RecipientRun, listener
 from monitor.severity import warns_still_used
 from monitor.turns import in_its_place, is_out_of_date
@@ -64,17 +73,62 @@ def with_endings(
     return [found[key] for key in sorted(found)]
 
 
-def untrue(
-    waiting: Mapping[str, Sequence[NoticeKey]],
-    credentials: Mapping[str, Sequence[Credential]],
-    now: datetime,
-) -> dict[str, bool]:
-    """The waiting digests that say something which is not so any more.
+@dataclass(frozen=True, slots=True)
+class Hush:
+    """What is kept from an address now, by tenant and uid: its stages, and that it is odd."""
+
+    stages: frozenset[tuple[str, str]] = frozenset()
+    odd: frozenset[tuple[str, str]] = frozenset()
+
+
+NO_HUSH = Hush()
+_QUIET = (
+    Reason.SNOOZED, Reason.ACKNOWLEDGED, Reason.IGNORED, Reason.NOT_ROUTED, Reason.IN_SHADOW,
+    Reason.NO_RECIPIENT,
+)  # fmt: skip
+
+
+def hushed(decisions: Iterable[Decision]) -> Hush:
+    """What somebody asked to keep from an address, given everything that is decided for it now.
+
+    Not what merely is not due: a clock that was set back, or a rule about days, takes no warning
+    away that was right when it was written.
 
     Args:
-        waiting: the notices of each, by the mail's id.
+        decisions: of all runs of the address; what one of them says is not kept from it.
+    """
+    said: dict[bool, set[tuple[str, str]]] = {True: set(), False: set()}
+    quiet, withheld = set(), set()
+    for one in decisions:
+        key = (one.credential.tenant, one.credential.uid)
+        if one.notice is not None:
+            said[one.notice.kind is MailKind.UNEXPECTED].add(key)
+            continue
+        if one.reason in _QUIET:
+            quiet.add(key)
+        if one.withheld:
+            withheld.add(key)
+    return Hush(frozenset(quiet - said[False]), frozenset(withheld - said[True]))
+
+
+def untrue(
+    waiting: Sequence[WaitingMail],
+    notices: Mapping[str, Sequence[NoticeKey]],
+    credentials: Mapping[str, Sequence[Credential]],
+    now: datetime,
+    *,
+    hushes: Mapping[str, Hush] | None = None,
+    in_shadow: Collection[str] = (),
+) -> dict[str, bool]:
+    """The waiting digests that say something which would not be said any more.
+
+    Args:
+        waiting: digests that no server accepted.
+        notices: what each says, by the mail's id.
         credentials: of each tenant that they speak about, removed ones too.
         now: the instant, aware UTC.
+        hushes: what is kept from each address (casefolded) now.
+        in_shadow: the tenants whose stages are told in a welcome, or not at all.
 
     Returns:
         By the mail's id: whether all of it is untrue.
@@ -87,8 +141,23 @@ def untrue(
             if old.removed_at is not None or not warns_still_used(old, one, now):
                 newer[key] = one
     found = {}
-    for mail, notices in waiting.items():
-        wrong = [is_out_of_date(notice, known, newer) for notice in notices]
+    for mail in waiting:
+        hush = (hushes or {}).get(mail.recipient.casefold(), NO_HUSH)
+        late = () if mail.kind is MailKind.WELCOME else in_shadow
+        wrong = [
+            is_out_of_date(notice, known, newer) or _is_kept(notice, hush, late)
+            for notice in notices.get(mail.id, ())
+        ]
         if any(wrong):
-            found[mail] = all(wrong)
+            found[mail.id] = all(wrong)
     return found
+
+
+def _is_kept(notice: NoticeKey, hush: Hush, in_shadow: Collection[str]) -> bool:
+    """Whether a notice is not for its reader now; that something is over always is."""
+    key = (notice.tenant, notice.uid)
+    if notice.kind is MailKind.UNEXPECTED:
+        return key in hush.odd
+    if notice.kind in CLOSINGS:
+        return False
+    return key in hush.stages or notice.tenant in in_shadow

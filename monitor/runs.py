@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from monitor.compose import Composer, Knowledge, Standing
 from monitor.decide import Decision
-from monitor.endings import unserved, untrue, with_endings
+from monitor.endings import unserved, with_endings
 from monitor.forecast import Outlook
 from monitor.inventory import Notes
 from monitor.log import get
@@ -17,7 +16,6 @@ from monitor.model import (
     Forbid,
     HeldSlot,
     OutboxMail,
-    OutboxState,
     Sender,
     Tenant,
     TenantHealth,
@@ -32,10 +30,12 @@ from monitor.recipients import (
     spoken_for,
     strays,
 )
+from monitor.rewriting import Rest, beside, rest_of
 from monitor.routes import Paths
 from monitor.routing import Contacts, Router, rules_of
 from monitor.senders import watched_scopes
 from monitor.store import Store
+from monitor.waits import Waits
 
 TRIES = 3  # what is told while a run is decided makes it decide anew
 
@@ -73,6 +73,7 @@ class Runs:
         self._paths = paths
         self._clock = clock
         self._forbids = forbids
+        self._waits = Waits(store, audience=audience, forbids=forbids)
         self._possible: dict[str, tuple[object, Sequence[Listener]]] = {}
 
     def standing(self) -> Standing:
@@ -137,14 +138,14 @@ class Runs:
     def _contacts(self, tenant: str) -> list[Contacts]:
         return [Contacts(people, notify) for people, notify in self._store.contacts(tenant)]
 
-    def tidy(self, standing: Standing) -> set[str]:
+    def tidy(self, standing: Standing) -> dict[str, list[WaitingMail]]:
         """Take back what waits for people who are no longer to be told, and alarms about nothing.
 
-        Also what waits and is not so any more, where nothing else is in that mail.
+        Also what waits and would not be said any more, where nothing else is in that mail.
 
         Returns:
-            The scopes of the runs whose recipient lost a digest: what it said of tenants that are
-            still theirs is to be written anew. So are digests that are untrue in part.
+            By the scope of the runs whose recipient lost a digest: what it said that is still to
+            be said is to be written anew. So are digests that are untrue in part.
 
         Raises:
             StoreError: the database cannot be used.
@@ -152,31 +153,15 @@ class Runs:
         now = self._clock()
         waiting = self._store.waiting()
         stray = strays(waiting, standing.runs, standing.tenants, self._audience, now=now)
-        over = self._untrue(waiting, now)
+        over = self._waits.untrue(waiting, standing, now)
         gone = {mail.id for mail in stray}
         self._store.withdraw([*gone, *(mail for mail, whole in over.items() if whole)])
         self._store.end_alarms_except(standing.senders, "sender:", now)
         lost = [mail for mail in waiting if mail.digest and mail.id in {*gone, *over}]
-        return {
-            run.scope
-            for run in standing.runs
-            for mail in lost
-            if mail.recipient.casefold() == run.address.casefold() and run.names & set(mail.tenants)
+        found = {
+            run.scope: [mail for mail in lost if _is_about(mail, run)] for run in standing.runs
         }
-
-    def _untrue(self, waiting: Sequence[WaitingMail], now: datetime) -> dict[str, bool]:
-        """The waiting digests that say what is not so any more; by id, whether all of it is."""
-        open_ = [
-            mail.id
-            for mail in waiting
-            if mail.digest and mail.state is OutboxState.PENDING and not mail.possible_duplicate
-        ]
-        notices = self._store.notices_of(open_)
-        names = {notice.tenant for each in notices.values() for notice in each}
-        facts = {
-            name: self._store.credentials(name, include_removed=True) for name in sorted(names)
-        }
-        return untrue(notices, facts, now)
+        return {scope: mails for scope, mails in found.items() if mails}
 
     def _facts(
         self, names: Collection[str], told: Mapping[tuple[str, str, int], Told]
@@ -193,11 +178,16 @@ class Runs:
         }
 
     def plan(
-        self, run: RecipientRun, standing: Standing, *, urgent: bool = False
+        self,
+        run: RecipientRun,
+        standing: Standing,
+        *,
+        urgent: bool = False,
+        rest: Rest | None = None,
     ) -> tuple[list[OutboxMail], list[Decision]]:
         """What a run would say now, and every decision behind it; nothing is written.
 
-        With `urgent` only what does not wait for the hour.
+        With `urgent` only what does not wait for the hour; with `rest` only that.
         """
         told = self._store.told(run.address, run.names)
         known = Knowledge(
@@ -211,6 +201,7 @@ class Runs:
         )
         now = self._clock()
         rules = rules_of(run, Router(standing.tenants, self._audience), now, urgent=urgent)
+        rules = rest.rules(rules, now) if rest else rules
         return self._composer.digests(run, known, standing.paths, now, rules)
 
     def outlook(self, done: Mapping[str, datetime], *, only: str | None = None) -> Outlook:
@@ -260,11 +251,60 @@ class Runs:
             StoreError: the database cannot be used; nothing was written.
         """
         for _ in range(TRIES):
-            mine = run.without(spoken_for(self._store.waiting(), run))
-            mails, _ = self.plan(mine, standing, urgent=urgent)
-            added = self._store.write_run(
-                mails, recipient=run.address, tenants=mine.names, at=self._clock(), slot=slot
-            )
+            added = self._try(run, standing, slot, urgent=urgent)
+            if added is not None:
+                return added
+        log.warning("run_overtaken", recipient=run.address)
+        return []
+
+    def _try(
+        self,
+        run: RecipientRun,
+        standing: Standing,
+        slot: HeldSlot | None = None,
+        *,
+        urgent: bool = False,
+        rest: Rest | None = None,
+    ) -> list[OutboxMail] | None:
+        """Decide and write once; None when that was overtaken."""
+        mine = run.without(spoken_for(self._store.waiting(), run))
+        mails, _ = self.plan(mine, standing, urgent=urgent, rest=rest)
+        partial = frozenset[str]() if urgent else None
+        return self._store.write_run(
+            mails,
+            recipient=run.address,
+            tenants=mine.names,
+            at=self._clock(),
+            slot=slot,
+            replaces=rest.mails if rest else partial,
+        )
+
+    def write_anew(
+        self,
+        run: RecipientRun,
+        standing: Standing,
+        lost: Sequence[WaitingMail] = (),
+        *,
+        about: Collection[str] = (),
+    ) -> list[OutboxMail]:
+        """Write what was lost or waits, as it is now, and what is over; nothing else that is due.
+
+        Args:
+            run: whose.
+            standing: what holds for this tick.
+            lost: what `tidy` says of it.
+            about: tenants of which all that is over is told at once.
+
+        Returns:
+            The mails that were added.
+
+        Raises:
+            StoreError: the database cannot be used; nothing was written.
+        """
+        for _ in range(TRIES):
+            mails = beside(run, self._store.waiting(), lost, about)
+            rest = rest_of(run, mails, self._store.notices_of([one.id for one in mails]), about)
+            added = self._try(rest.run, standing, rest=rest)
             if added is not None:
                 return added
         log.warning("run_overtaken", recipient=run.address)
@@ -287,12 +327,19 @@ class Runs:
         if not self.plan(run, standing, urgent=True)[0]:
             self._store.finish_slot(slot.job, slot.scope, slot.slot_at, self._clock())
             return []
-        return self.write(run, standing, slot, urgent=not self._waits(run))
+        return self.write(run, standing, slot, urgent=not self._has_waiting(run))
 
-    def write_over(self, run: RecipientRun, standing: Standing) -> list[OutboxMail]:
+    def write_over(
+        self, run: RecipientRun, standing: Standing, name: str | None = None
+    ) -> list[OutboxMail]:
         """Write what is over at once; whatever else is due keeps to its hour and its days.
 
-        Where a digest of the recipient still waits, all that is due is written in its place.
+        Where a digest of the recipient still waits, what it says is written anew with that.
+
+        Args:
+            run: whose.
+            standing: what holds for this tick.
+            name: the tenant that is spoken of; None: all of the run.
 
         Returns:
             The mails that were added.
@@ -300,15 +347,17 @@ class Runs:
         Raises:
             StoreError: the database cannot be used; nothing was written.
         """
-        return self.write(run if self._waits(run) else replace(run, ends=run.names), standing)
+        return self.write_anew(run, standing, about=run.names if name is None else {name})
 
-    def _waits(self, run: RecipientRun) -> bool:
+    def _has_waiting(self, run: RecipientRun) -> bool:
         """Whether a digest to the recipient about one of these tenants is not accepted yet."""
-        mine = run.address.casefold()
-        return any(
-            mail.digest and mail.recipient.casefold() == mine and run.names & set(mail.tenants)
-            for mail in self._store.waiting()
-        )
+        return any(mail.digest and _is_about(mail, run) for mail in self._store.waiting())
+
+
+def _is_about(mail: WaitingMail, run: RecipientRun) -> bool:
+    """Whether a mail to this recipient names a tenant of the run."""
+    same = mail.recipient.casefold() == run.address.casefold()
+    return same and bool(run.names & set(mail.tenants))
 
 
 def _facts_at(health: TenantHealth | None) -> datetime | None:

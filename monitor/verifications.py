@@ -144,4 +144,4 @@ class Verifications:
         standing = self._runs.standing()
         for run in standing.runs:
             if tenant.name in run.names:
-                self._runs.write_over(run.about(tenant.name), standing)
+                self._runs.write_over(run, standing, tenant.name)

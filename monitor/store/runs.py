@@ -63,6 +63,7 @@ class Runs:
         tenants: Collection[str],
         at: datetime,
         slot: HeldSlot | None = None,
+        replaces: Collection[str] | None = None,
     ) -> list[OutboxMail] | None:
         """Write a recipient's digests in place of those that still wait, in one transaction.
 
@@ -77,11 +78,14 @@ class Runs:
             tenants: the names of those that were decided about.
             at: when the run happened.
             slot: the run's slot, which is finished; None outside slots.
+            replaces: the ids of the waiting digests whose place they may take, where not all that
+                is due is in them; None: of any.
 
         Returns:
             The mails that were added. None when the decision is out of date, because some of it
-            was told meanwhile, is in a waiting digest about more tenants, or another process has
-            the slot: nothing was written, and who still has the slot decides anew.
+            was told meanwhile, is in a waiting digest about more tenants, another process has
+            the slot, or something waits that is not in `replaces`: nothing was written, and who
+            still has the slot decides anew.
 
         Raises:
             StoreError: the database cannot be used; nothing was written.
@@ -96,7 +100,10 @@ class Runs:
                 return None
             if _is_spoken_for(waiting, mails, set(tenants)):
                 return None
-            added = _replace(connection, waiting, mails, set(tenants), told)
+            gone = _replaced(waiting, mails, set(tenants), told)
+            if replaces is not None and not set(gone) <= set(replaces):
+                return None
+            added = _replace(connection, waiting, mails, gone)
             if slot is not None:
                 finish(connection, slot.job, slot.scope, slot.slot_at, at)
             return added
@@ -210,27 +217,29 @@ def _waiting(connection: Connection, recipient: str) -> list[OutboxMail]:
     return read_mails(connection, rows)
 
 
+def _replaced(
+    waiting: Sequence[OutboxMail], mails: Sequence[OutboxMail], tenants: set[str], told: Ledger
+) -> list[str]:
+    """The ids of what waits about these tenants and gives way to `mails`."""
+    wanted = {_gist(mail) for mail in mails}
+    return [
+        mail.id
+        for mail in waiting
+        if set(mail.tenants) <= tenants
+        and (_gives_way(mail) or _is_outdone(mail, mails, told))
+        and not (mail.state is OutboxState.PENDING and _gist(mail) in wanted)
+    ]
+
+
 def _replace(
     connection: Connection,
     waiting: Sequence[OutboxMail],
     mails: Sequence[OutboxMail],
-    tenants: set[str],
-    told: Ledger,
+    gone: Sequence[str],
 ) -> list[OutboxMail]:
-    """Put `mails` in the place of what waits about the same tenants; returns what was added."""
-    alive = [mail for mail in waiting if mail.state is OutboxState.PENDING]
-    kept = {_gist(mail) for mail in alive}
-    wanted = {_gist(mail) for mail in mails}
-    _withdraw(
-        connection,
-        [
-            mail.id
-            for mail in waiting
-            if set(mail.tenants) <= tenants
-            and (_gives_way(mail) or _is_outdone(mail, mails, told))
-            and not (mail.state is OutboxState.PENDING and _gist(mail) in wanted)
-        ],
-    )
+    """Put `mails` in the place of what is gone; returns what was added."""
+    kept = {_gist(mail) for mail in waiting if mail.state is OutboxState.PENDING}
+    _withdraw(connection, gone)
     added = [mail for mail in mails if _gist(mail) not in kept]
     insert_mails(connection, added)
     return added
