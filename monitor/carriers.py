@@ -103,9 +103,23 @@ class Carriers:
             if (known := health.get((sender.tenant, sender.mailbox))) is not None and known.broken
         }
         fallback = self._configuration.fallback
+        fallbacks = self._fallbacks(self._store.tenants() if tenants is None else tenants)
         # Each is a path of its own, whatever it shares with others.
-        identity |= {channel_path(name): ("channel", name) for name in fallback}
-        return Paths(identity, frozenset(broken), rates, fallback)
+        named = {*fallback, *(name for names in fallbacks.values() for name in names)}
+        identity |= {channel_path(name): ("channel", name) for name in named}
+        return Paths(identity, frozenset(broken), rates, fallback, fallbacks)
+
+    def _fallbacks(self, tenants: Iterable[Tenant]) -> dict[str, tuple[str, ...]]:
+        """The channels of single recipients; a tenants file may name some that are no more."""
+        policy = self._configuration.policy
+        there = {spec.name for spec in self._configuration.channels}
+        listed = [policy.wishes(one) for tenant in tenants for one in tenant.recipients]
+        found: dict[str, tuple[str, ...]] = {}
+        for one in (*listed, *policy.recipients) if there else ():
+            names = tuple(name for name in one.fallback if name in there)
+            if names:
+                found.setdefault(one.address.casefold(), names)
+        return found
 
     def rate(self, sender: OAuthSender) -> Rate:
         """How fast an OAuth sender's mailbox may send: its own limit, or that of the settings."""

@@ -325,7 +325,11 @@ def _cross_checks(configuration: Configuration) -> list[str]:
     for number, address in enumerate(addresses):
         if address in addresses[:number]:
             problems.append(f"recipient.{number}.address: comes twice; join the two")
-    problems += problems_of(configuration.channels, configuration.fallback, configuration.clouds)
+    fallbacks = {"operator.fallback": configuration.fallback} | {
+        f"recipient.{number}.fallback": one.fallback
+        for number, one in enumerate(configuration.settings.recipient)
+    }
+    problems += problems_of(configuration.channels, fallbacks, configuration.clouds)
     if vault.old_keys and not vault.key:
         problems.append("vault.key: is missing: the key that new values are sealed with")
     if sender and not sender.relay and not (sender.client_id and sender.credential):

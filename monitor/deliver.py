@@ -244,7 +244,8 @@ class Deliverer:
         """The paths that have not refused this mail in this round; those that work come first."""
         ways, refused = self._ways, this.refused[row.id]
         gone = {ways.identity.get(path) for path in refused}
-        possible = candidates(row.mail.kind, row.tenants, ways, about_sender=_about(row))
+        about = _about(row)
+        possible = candidates(row.mail.kind, row.tenants, ways, about_sender=about, scope=row.scope)
         left = [path for path in possible if ways.identity[path] not in gone]
         return sorted(left, key=ways.is_broken)
 
@@ -256,6 +257,7 @@ class Deliverer:
             row.tenants,
             self._ways,
             about_sender=_about(row),
+            scope=row.scope,
             avoid=this.failed,
         )
         cause = row.last_cause or "unknown"

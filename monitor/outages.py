@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -14,9 +15,9 @@ from monitor.mail.outages import BrokenPath, WaitingItem
 from monitor.model import OPERATOR, AlarmChange, Mail, OutboxMail, OutboxState
 from monitor.recipients import Audience
 from monitor.render import Renderer
-from monitor.routes import OPERATOR_PATH, Paths, channel_path, tenant_of
+from monitor.routes import MAIL_SCOPE, OPERATOR_PATH, Paths, channel_path, mail_scope, tenant_of
 from monitor.store import AlarmWrite, Store
-from monitor.store.outages import SCOPE
+from monitor.store.outages import REFUSED
 
 AFTER = timedelta(hours=1)
 AGAIN = timedelta(days=1)
@@ -66,15 +67,25 @@ def is_critical(mail: OutboxMail) -> bool:
     return any(notice.level >= CRITICAL for notice in mail.notices)
 
 
+@dataclass(frozen=True, slots=True)
+class Hearer:
+    """Who is told by which channels: the operator of all that waits, a recipient of its own."""
+
+    people: tuple[str, ...]
+    channels: tuple[str, ...]
+    scope: str = MAIL_SCOPE
+    own: str | None = None
+
+
 class OutageWatch:
-    """Tells the operator by a channel that mail is broken.
+    """Tells the operator, and recipients that have channels of their own, that mail is broken.
 
     Args:
         store: what waits, and what was said.
         renderer: makes the words.
         rulebook: explains causes.
         audience: the operator.
-        paths: the sending paths, with the fallback.
+        paths: the sending paths, with the fallbacks.
         everyone: whether the first channel reaches addresses, so that each person gets it.
         clock: the current instant, aware UTC.
     """
@@ -107,30 +118,68 @@ class OutageWatch:
         Raises:
             StoreError: the database cannot be used.
         """
-        ways = self._paths()
-        if not ways.fallback:
+        ways, now = self._paths(), self._clock()
+        hearers = self._hearers(ways)
+        # Whoever has no channels any more is told no more of it.
+        self._store.end_alarms_except([one.scope for one in hearers], f"{MAIL_SCOPE}:", now)
+        if not hearers:
             return False
-        now, standing = self._clock(), self._store.outage()
-        broken = broken_since(self._store.refused_mails(), self._store.last_accepted())
+        refused, accepted = self._store.refused_mails(), self._store.last_accepted()
+        done = [self._look(one, refused, accepted, ways, now) for one in hearers]
+        return any(done)
+
+    def _hearers(self, ways: Paths) -> list[Hearer]:
+        people = [one.address for one in self._audience.recipients] or [NOBODY]
+        told = tuple(people if self._everyone else people[:1])
+        operator = [Hearer(told, ways.fallback)] if ways.fallback else []
+        return operator + [
+            Hearer((address,), channels, mail_scope(address), address)
+            for address, channels in sorted(ways.fallbacks.items())
+        ]
+
+    def _look(
+        self,
+        who: Hearer,
+        refused: Sequence[OutboxMail],
+        accepted: Mapping[str, datetime],
+        ways: Paths,
+        now: datetime,
+    ) -> bool:
+        """Tell one hearer what there is to tell; whether something was written."""
+        if who.own is not None:
+            refused = [one for one in refused if one.recipient.casefold() == who.own] or (
+                # There may be more than were read for all.
+                self._store.refused_mails(who.own) if len(refused) >= REFUSED else []
+            )
+        standing = self._store.outage(who.scope)
+        broken = broken_since(refused, accepted)
         mails = [mail for found in broken.values() for mail in found]
         if not mails:
-            return standing is not None and self._mended(*standing, ways, now)
+            return standing is not None and self._mended(who, *standing, now)
         if standing is None:
-            return is_worth_telling(mails, self._definite, now) and self._tell(broken, ways, now)
-        return self._remind(standing[1], broken, ways, now)
+            worth = is_worth_telling(mails, self._definite, now)
+            return worth and self._tell(who, broken, ways, now)
+        return self._remind(who, standing[1], broken, ways, now)
 
     def _definite(self, cause: str | None) -> bool:
         known = self._rulebook.causes.get(cause or "")
         return known is not None and known.retry == "after_fix"
 
-    def _tell(self, broken: Mapping[str, Sequence[OutboxMail]], ways: Paths, now: datetime) -> bool:
-        rows = self._rows(broken, ways, now)
-        self._store.write_alarm(AlarmWrite(AlarmChange.OPEN, SCOPE, now, tuple(rows)))
+    def _tell(
+        self,
+        who: Hearer,
+        broken: Mapping[str, Sequence[OutboxMail]],
+        ways: Paths,
+        now: datetime,
+    ) -> bool:
+        rows = self._rows(who, broken, ways, now)
+        self._store.write_alarm(AlarmWrite(AlarmChange.OPEN, who.scope, now, tuple(rows)))
         log.warning("mail_path_broken", paths=sorted(broken))
         return True
 
     def _remind(
         self,
+        who: Hearer,
         said: Sequence[OutboxMail],
         broken: Mapping[str, Sequence[OutboxMail]],
         ways: Paths,
@@ -140,22 +189,31 @@ class OutageWatch:
         if any(mail.date > now - AGAIN for mail in said):
             return False
         self._store.withdraw([mail.id for mail in said if mail.state is OutboxState.PENDING])
-        self._store.say_again(self._rows(broken, ways, now))
+        self._store.say_again(self._rows(who, broken, ways, now), who.scope)
         return True
 
     def _mended(
-        self, since: datetime, said: Sequence[OutboxMail], ways: Paths, now: datetime
+        self, who: Hearer, since: datetime, said: Sequence[OutboxMail], now: datetime
     ) -> bool:
-        sent = self._store.accepted_since(since)
-        mail = self._renderer.mended(since=since, sent=sent, zone=self._zone, now=now)
-        rows = [self._row(mail, who, (), ways, now) for who in self._people()]
+        """Say that it is over, by the channel that took the news: an incident is closed there."""
+        sent = self._store.accepted_since(since, who.own)
+        mail = self._renderer.mended(
+            since=since, sent=sent, zone=self._zone, now=now, own=who.own is not None
+        )
+        took = {one.recipient: one.path for one in said if one.state is OutboxState.SENT}
+        first = channel_path(who.channels[0])
+        rows = [self._row(mail, who, each, (), took.get(each, first), now) for each in who.people]
         self._store.withdraw([one.id for one in said if one.state is OutboxState.PENDING])
-        self._store.write_alarm(AlarmWrite(AlarmChange.CLOSE, SCOPE, now, tuple(rows)))
+        self._store.write_alarm(AlarmWrite(AlarmChange.CLOSE, who.scope, now, tuple(rows)))
         log.info("mail_works_again", sent=sent)
         return True
 
     def _rows(
-        self, broken: Mapping[str, Sequence[OutboxMail]], ways: Paths, now: datetime
+        self,
+        who: Hearer,
+        broken: Mapping[str, Sequence[OutboxMail]],
+        ways: Paths,
+        now: datetime,
     ) -> list[OutboxMail]:
         mails = sorted((m for found in broken.values() for m in found), key=lambda m: m.date)
         mail = self._renderer.mail_path_broken(
@@ -164,9 +222,11 @@ class OutageWatch:
             mails=len(mails),
             zone=self._zone,
             now=now,
+            own=who.own is not None,
         )
         names = tuple(dict.fromkeys(name for m in mails for name in m.tenants if name != OPERATOR))
-        return [self._row(mail, who, names, ways, now) for who in self._people()]
+        first = channel_path(who.channels[0])
+        return [self._row(mail, who, each, names, first, now) for each in who.people]
 
     def _broken(self, path: str, mails: Sequence[OutboxMail], ways: Paths) -> BrokenPath:
         last = mails[-1]
@@ -205,14 +265,9 @@ class OutageWatch:
         return sorted(found, key=lambda item: item.end or far)
 
     def _row(
-        self, mail: Mail, who: str, names: tuple[str, ...], ways: Paths, now: datetime
+        self, mail: Mail, who: Hearer, to: str, names: tuple[str, ...], path: str, now: datetime
     ) -> OutboxMail:
-        path = channel_path(ways.fallback[0])
-        return outbox_row(mail, who, names, path, now, domain="lapsewatch.invalid", scope=SCOPE)
-
-    def _people(self) -> list[str]:
-        people = [one.address for one in self._audience.recipients] or [NOBODY]
-        return people if self._everyone else people[:1]
+        return outbox_row(mail, to, names, path, now, domain="lapsewatch.invalid", scope=who.scope)
 
     @property
     def _zone(self) -> ZoneInfo:

@@ -254,15 +254,21 @@ class Renderer:
         mails: int,
         zone: ZoneInfo,
         now: datetime,
+        own: bool = False,
     ) -> Mail:
-        """What goes by another way when mail is broken: the paths, the fix, and all that waits."""
-        view = outages.outage_view(broken, waiting, mails, zone=zone, now=now)
+        """What goes by another way when mail is broken: the paths, the fix, and all that waits.
+
+        `own`: it is for one recipient, by its own channels.
+        """
+        view = outages.outage_view(broken, waiting, mails, zone=zone, now=now, own=own)
         mail = self._alarm(MailKind.MAIL_PATH_BROKEN, view, thread=("mail",), urgent=True)
         return replace(mail, attachments=outages.waiting_sheet(waiting, zone=zone, now=now))
 
-    def mended(self, *, since: datetime, sent: int, zone: ZoneInfo, now: datetime) -> Mail:
-        """The end of a `mail_path_broken`."""
-        view = outages.mended_view(since, sent, zone=zone, now=now)
+    def mended(
+        self, *, since: datetime, sent: int, zone: ZoneInfo, now: datetime, own: bool = False
+    ) -> Mail:
+        """The end of a `mail_path_broken`; `own`: to one recipient, by its own channels."""
+        view = outages.mended_view(since, sent, zone=zone, now=now, own=own)
         return self._alarm(MailKind.RECOVERED, view, thread=("mail",))
 
     def report(self, told: Weekly, *, recipient: str, zone: ZoneInfo) -> Mail:

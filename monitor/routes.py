@@ -9,6 +9,7 @@ from monitor.model import OPERATOR, MailKind
 
 OPERATOR_PATH = "operator"
 NO_PATH = ""
+MAIL_SCOPE = "mail"  # of the alarm that mail is broken; of one recipient's own: "mail:ADDRESS"
 _ALARMS = (
     MailKind.CANNOT_CHECK,
     MailKind.RECOVERED,
@@ -50,6 +51,11 @@ def sender_of(scope: str) -> tuple[str, str] | None:
     return tenant, mailbox
 
 
+def mail_scope(address: str) -> str:
+    """The scope of the alarm to one recipient that what waits for it cannot go by mail."""
+    return f"{MAIL_SCOPE}:{address.casefold()}"
+
+
 @dataclass(frozen=True, slots=True)
 class Rate:
     """How many mails a minute a mailbox may send, by whatever app and path."""
@@ -64,13 +70,22 @@ class Paths:
 
     `identity` says what a path really is (host, port, mailbox, app): two ids with the same
     identity are one path, and break together. `rates` are the limits of those that have one.
-    `fallback` are the names of channels to take where mail is broken, the first one first.
+    `fallback` are the names of channels to take where mail is broken, the first one first;
+    `fallbacks` those of single recipients, by their address in lower case.
     """
 
     identity: dict[str, tuple[str, ...]]
     broken: frozenset[str] = frozenset()
     rates: Mapping[str, Rate] = field(default_factory=dict)
     fallback: tuple[str, ...] = ()
+    fallbacks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def channels_for(self, scope: str | None) -> list[str]:
+        """The paths of what is said about mail itself; none for every other scope."""
+        if scope == MAIL_SCOPE:
+            return [channel_path(name) for name in self.fallback]
+        own = (scope or "").removeprefix(f"{MAIL_SCOPE}:")
+        return [channel_path(name) for name in self.fallbacks.get(own, ()) if own != scope]
 
     def domain(self, path: str) -> str:
         """The domain of a path's mailbox, for Message-IDs; a reserved one where there is none."""
@@ -84,9 +99,16 @@ class Paths:
 
 
 def candidates(
-    kind: MailKind, tenants: Sequence[str], paths: Paths, *, about_sender: str | None = None
+    kind: MailKind,
+    tenants: Sequence[str],
+    paths: Paths,
+    *,
+    about_sender: str | None = None,
+    scope: str | None = None,
 ) -> list[str]:
     """Every path that may carry a mail, the best first, broken or not; see `choose`."""
+    if said := paths.channels_for(scope):
+        return said  # that mail is broken, and that it works again, is said by the same channels
     own = [tenant_path(tenants[0])] if len(set(tenants)) == 1 else []
     order = [OPERATOR_PATH, *own] if kind in _ALARMS else [*own, OPERATOR_PATH]
     possible = [path for path in dict.fromkeys(order) if path in paths.identity]
@@ -105,6 +127,7 @@ def choose(
     paths: Paths,
     *,
     about_sender: str | None = None,
+    scope: str | None = None,
     avoid: Collection[str] = (),
 ) -> str:
     """The path a mail takes, or "" when nothing may carry it.
@@ -119,8 +142,9 @@ def choose(
         tenants: every tenant whose name the mail holds.
         paths: what exists and what is broken.
         about_sender: for alarms about a sender: the path id of that sender.
+        scope: what an alarm is about.
         avoid: paths that have just failed.
     """
-    possible = candidates(kind, tenants, paths, about_sender=about_sender)
+    possible = candidates(kind, tenants, paths, about_sender=about_sender, scope=scope)
     working = [path for path in possible if not paths.is_broken(path, avoid)]
     return (working or possible or [NO_PATH])[0]

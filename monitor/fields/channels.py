@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -125,16 +125,25 @@ class ChannelTable(Strict):
 
 
 def problems_of(
-    channels: Sequence[ChannelSpec], fallback: Sequence[str], clouds: Collection[str]
+    channels: Sequence[ChannelSpec],
+    fallbacks: Mapping[str, Sequence[str]],
+    clouds: Collection[str],
 ) -> list[str]:
-    """What is wrong with the channels as a whole, each with its place in the settings."""
+    """What is wrong with the channels as a whole, each with its place in the settings.
+
+    Args:
+        channels: all of them.
+        fallbacks: the names of those to fall back to, by the key that holds them.
+        clouds: the names of the clouds.
+    """
     names = [spec.name for spec in channels]
     twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     problems = [f'channel.name: there are two channels "{name}"' for name in twice]
-    for name in fallback:
-        if name not in names:
-            hint = f'; did you mean "{near}"?' if (near := nearest(name, names)) else ""
-            problems.append(f'operator.fallback: there is no channel "{name}"{hint}')
+    for key, wanted in fallbacks.items():
+        for name in wanted:
+            if name not in names:
+                hint = f'; did you mean "{near}"?' if (near := nearest(name, names)) else ""
+                problems.append(f'{key}: there is no channel "{name}"{hint}')
     for way in (spec.way for spec in channels):
         if isinstance(way, GraphWay) and way.cloud not in clouds:
             problems.append(f'channel.graph.cloud: there is no cloud "{printable(way.cloud)}"')

@@ -17,6 +17,7 @@ LISTED = 25  # what waits, in full; the rest follows in a line each, in the text
 LINES = 500  # so many lines; a channel may have no attachments, but nobody reads more
 COLUMNS = ("recipient", "what", "end", "days_left")
 _WHY = "You get this by a channel that `fallback` under [operator] names, because mail is broken."
+_WHY_OWN = "You get this by a channel that `fallback` of your address names: mail is broken."
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ def outage_view(
     *,
     zone: ZoneInfo,
     now: datetime,
+    own: bool = False,
 ) -> AlarmView:
     """The message that mail is broken.
 
@@ -57,7 +59,9 @@ def outage_view(
         mails: how many mails wait.
         zone: of the operator.
         now: the instant, aware UTC.
+        own: it is for one recipient, of what waits for that one alone.
     """
+    whom, why = (" for you", _WHY_OWN) if own else ("", _WHY)
     first = broken[0]
     since = words.local(first.since, zone)
     there = f"{since:%H:%M}" if since.date() == words.local(now, zone).date() else (
@@ -68,22 +72,27 @@ def outage_view(
     return AlarmView(
         word="MAIL PATH BROKEN",
         tone="lapsed",
-        subject=f"{many} waiting since {there} ({words.cause_words(first.cause)})",
+        subject=f"{many} waiting{whom} since {there} ({words.cause_words(first.cause)})",
         where="",
         verdict=f"No mail leaves by {_name(first)} since {words.long_date(first.since, zone)}: "
         f"{words.plain(first.title, 160)}.",
-        action=f"{many} waiting. Nobody else was told what stands below.",
+        action=f"{many} waiting{whom}. "
+        + ("What they tell stands below." if own else "Nobody else was told what stands below."),
         facts=tuple(fact for path in broken for fact in _facts(path, zone)),
         fix=tuple(words.lines(filled(first.fix, first.mailbox))),
         waiting=tuple(_waiting(item, zone, now) for item in waiting[:LISTED]),
         waiting_more=len(rest),
         waiting_rest=tuple(_bounded(rest)),
-        foot=(_WHY, "It is said again each day until mail works, and once when it does."),
+        foot=(why, "It is said again each day until mail works, and once when it does."),
     )
 
 
-def mended_view(since: datetime, sent: int, *, zone: ZoneInfo, now: datetime) -> AlarmView:
-    """The message that mail works again."""
+def mended_view(
+    since: datetime, sent: int, *, zone: ZoneInfo, now: datetime, own: bool = False
+) -> AlarmView:
+    """The message that mail works again; of one recipient alone: that nothing waits any more."""
+    if own:
+        return _own_end(since, sent, zone, now)
     many = f"{sent} mail{'s were' if sent != 1 else ' was'} sent"
     return AlarmView(
         word="MAIL WORKS AGAIN",
@@ -97,6 +106,30 @@ def mended_view(since: datetime, sent: int, *, zone: ZoneInfo, now: datetime) ->
             Fact("Working again since", words.long_date(now, zone)),
         ),
         foot=(_WHY,),
+        many=True,
+    )
+
+
+def _own_end(since: datetime, sent: int, zone: ZoneInfo, now: datetime) -> AlarmView:
+    """What waited may have become untrue meanwhile, so that no mail went: nothing is claimed."""
+    if sent:
+        subject = f"mail works again after {words.span(now - since)}; look into your mailbox"
+        verdict = f"Mail works again; {sent} mail{'s' if sent != 1 else ''} went to you."
+    else:
+        subject = "nothing waits for you any more"
+        verdict = "What waited for you is settled: nothing of it is left to be told."
+    return AlarmView(
+        word="MAIL WORKS AGAIN" if sent else "NOTHING WAITS",
+        tone="good",
+        subject=subject,
+        where="",
+        verdict=verdict,
+        action="The mails tell the current state, not what had piled up." if sent else "",
+        facts=(
+            Fact("Told since", words.long_date(since, zone)),
+            Fact("Over since", words.long_date(now, zone)),
+        ),
+        foot=(_WHY_OWN,),
         many=True,
     )
 

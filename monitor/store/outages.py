@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, or_, select
 
 from monitor.model import MailKind, OutboxMail, OutboxState
+from monitor.routes import MAIL_SCOPE
 from monitor.store.engine import Database
-from monitor.store.mails import insert_mails, read_mails
+from monitor.store.mails import address_key, insert_mails, read_mails
 from monitor.store.tables import ALARM, OUTBOX
 
-SCOPE = "mail"  # of the alarm that mail is broken
 _OPEN = (OutboxState.PENDING.value, OutboxState.SENDING.value)
-_LIMIT = 500
+REFUSED = 500  # so many waiting mails are read at a time
 
 
 class Outages:
@@ -34,8 +34,11 @@ class Outages:
         with self._database.read() as connection:
             return {row.path: row.at for row in connection.execute(query.group_by(OUTBOX.c.path))}
 
-    def refused_mails(self) -> list[OutboxMail]:
+    def refused_mails(self, to: str | None = None) -> list[OutboxMail]:
         """Mails that wait although they were tried, or that have no path; the oldest first.
+
+        Args:
+            to: only those to this address.
 
         Raises:
             StoreError: the database cannot be used.
@@ -44,46 +47,55 @@ class Outages:
             select(OUTBOX)
             .where(OUTBOX.c.state.in_(_OPEN), OUTBOX.c.last_error.is_not(None))
             .where(OUTBOX.c.kind != MailKind.MAIL_PATH_BROKEN.value)
-            .where(func.coalesce(OUTBOX.c.scope, "") != SCOPE)
+            .where(OUTBOX.c.scope.is_(None) | ~_about_mail())
             .order_by(OUTBOX.c.id)
-            .limit(_LIMIT)
+            .limit(REFUSED)
         )
+        if to is not None:
+            query = query.where(OUTBOX.c.recipient_key == address_key(to))
         with self._database.read() as connection:
             return read_mails(connection, connection.execute(query).all())
 
-    def outage(self) -> tuple[datetime, Sequence[OutboxMail]] | None:
+    def outage(self, scope: str = MAIL_SCOPE) -> tuple[datetime, Sequence[OutboxMail]] | None:
         """Since when mail is said to be broken, and what was said of it, the newest last.
+
+        Args:
+            scope: to whom; see `monitor.routes.mail_scope`.
 
         Raises:
             StoreError: the database cannot be used.
         """
-        standing = select(ALARM).where(ALARM.c.scope == SCOPE, ALARM.c.closed_at.is_(None))
+        standing = select(ALARM).where(ALARM.c.scope == scope, ALARM.c.closed_at.is_(None))
         with self._database.read() as connection:
             alarm = connection.execute(standing).one_or_none()
             if alarm is None:
                 return None
             query = select(OUTBOX).where(
-                OUTBOX.c.scope == SCOPE,
+                OUTBOX.c.scope == scope,
                 OUTBOX.c.kind == MailKind.MAIL_PATH_BROKEN.value,
                 OUTBOX.c.dated >= alarm.opened_at.replace(microsecond=0),
             )
             rows = connection.execute(query.order_by(OUTBOX.c.id)).all()
             return alarm.opened_at, read_mails(connection, rows)
 
-    def say_again(self, mails: Sequence[OutboxMail]) -> None:
+    def say_again(self, mails: Sequence[OutboxMail], scope: str = MAIL_SCOPE) -> None:
         """Add mails to the alarm that mail is broken; nothing where it does not stand.
 
         Raises:
             StoreError: the database cannot be used.
         """
-        standing = select(ALARM.c.id).where(ALARM.c.scope == SCOPE, ALARM.c.closed_at.is_(None))
+        standing = select(ALARM.c.id).where(ALARM.c.scope == scope, ALARM.c.closed_at.is_(None))
         with self._database.write() as connection:
             number = connection.execute(standing).scalar_one_or_none()
             if number is not None:
                 insert_mails(connection, mails, number)
 
-    def accepted_since(self, at: datetime) -> int:
+    def accepted_since(self, at: datetime, to: str | None = None) -> int:
         """How many mails went out by a mail path since then; gathered ones count once.
+
+        Args:
+            at: aware UTC.
+            to: only those to this address.
 
         Raises:
             StoreError: the database cannot be used.
@@ -93,5 +105,12 @@ class Outages:
             OUTBOX.c.sent_at >= at,
             OUTBOX.c.path.not_like("channel:%"),
         )
+        if to is not None:
+            query = query.where(OUTBOX.c.recipient_key == address_key(to))
         with self._database.read() as connection:
             return connection.execute(query).scalar_one()
+
+
+def _about_mail() -> ColumnElement[bool]:
+    """Whether a mail says something about mail itself."""
+    return or_(OUTBOX.c.scope == MAIL_SCOPE, OUTBOX.c.scope.like(f"{MAIL_SCOPE}:%"))
