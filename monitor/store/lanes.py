@@ -1,9 +1,9 @@
 """Whose turn it is: alarms and urgent digests side by side, and a place for all others.
 
 A mailbox sends some thirty mails a minute, and a storm may bring hundreds of alarms to as many
-people. Of each five places two are for alarms, two for urgent digests (what has lapsed or soon
-will, and what Lapsewatch itself signs in with) and one for the rest; what one of them does not
-need goes to the others. So nothing waits behind all of another kind, whatever comes in heaps.
+people. Of each five places two are for alarms, two for urgent digests (something in them has
+lapsed or ends within a week, or should not be there) and one for the rest; what one of them does
+not need goes to the others. So nothing waits behind all of another kind, whatever comes in heaps.
 """
 
 from __future__ import annotations
