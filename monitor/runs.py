@@ -9,6 +9,7 @@ from monitor.compose import Composer, Knowledge, Standing
 from monitor.decide import Decision
 from monitor.endings import unserved, with_endings
 from monitor.forecast import Outlook
+from monitor.hearers import Hearers
 from monitor.inventory import Notes
 from monitor.log import get
 from monitor.model import (
@@ -73,6 +74,7 @@ class Runs:
         self._paths = paths
         self._clock = clock
         self._forbids = forbids
+        self._hearers = Hearers(store, clock)
         self._waits = Waits(store, audience=audience, forbids=forbids)
         self._possible: dict[str, tuple[object, Sequence[Listener]]] = {}
 
@@ -96,7 +98,7 @@ class Runs:
     ) -> list[RecipientRun]:
         """The daily runs of recipients, and of those who have only to hear that it is over."""
         runs = self.of(tenants, health)
-        former = unserved(self._store.heard_about(), runs, tenants)
+        former = unserved(self._hearers.all(), runs, tenants)
         owed = {address: self._owed(address, names) for address, names in former.items()}
         return with_endings(runs, owed, tenants, self._audience)
 

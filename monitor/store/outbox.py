@@ -26,15 +26,13 @@ from monitor.model import (
 )
 from monitor.store import leases
 from monitor.store.engine import Database
+from monitor.store.lanes import in_turn
 from monitor.store.leases import NO_LEASE
 from monitor.store.links import take_tokens_out
 from monitor.store.mails import insert_mails, read_mails
 from monitor.store.storms import MANY, claimable, mirror
 from monitor.store.tables import NOTICE, OUTBOX
 
-_NO_ALARM = OUTBOX.c.scope.is_(None)
-_URGENT_FIRST = and_(_NO_ALARM, OUTBOX.c.urgent).desc()
-_IN_TURN = (_NO_ALARM, OUTBOX.c.attempt, _URGENT_FIRST, OUTBOX.c.id)
 _OPEN = (OutboxState.PENDING, OutboxState.SENDING, OutboxState.DEAD)
 
 
@@ -135,8 +133,7 @@ class Outbox:
                 within the transaction, so it must not use the store.
             longest_wait: nobody lets a mail wait longer; one that is to wait for more was
                 written while the clock was ahead, and is due.
-            limit: at most so many; alarms first, then what was tried least (what is refused time
-                and again never stands before the others), then the urgent, then the oldest.
+            limit: at most so many; see `monitor.store.lanes` for whose turn it is.
             force: also those that are to wait for a later time.
             gated: no alarms but those whose gate is open; see `monitor.store.storms`.
 
@@ -147,12 +144,13 @@ class Outbox:
             dead = leases.dead_owners(connection, owner_is_dead)
             due = claimable(gated=gated) & leases.due(now, force, dead, longest_wait, lease)
             leases.drop_what_is_over(connection, due)
-            rows = _in_turn(connection, due, limit)
+            rows = in_turn(connection, due, limit)
             if not rows:
                 return []
             leases.lease_to(connection, rows, owner, now + lease)
-            taken = select(OUTBOX).where(OUTBOX.c.id.in_([number for number, _ in rows]))
-            mails = read_mails(connection, connection.execute(taken.order_by(*_IN_TURN)).all())
+            turn = {number: place for place, (number, _) in enumerate(rows)}
+            taken = connection.execute(select(OUTBOX).where(OUTBOX.c.id.in_(turn))).all()
+            mails = read_mails(connection, sorted(taken, key=lambda row: turn[row.id]))
             for mail in mails:
                 if mail.scope == MANY:
                     _lease_told(connection, mail)
@@ -288,13 +286,6 @@ def _open_kinds(now: datetime) -> dict[str, ColumnElement[bool]]:
         "sending": and_(carried, OUTBOX.c.state == OutboxState.SENDING.value),
         "pending": and_(carried, OUTBOX.c.state == OutboxState.PENDING.value),
     }
-
-
-def _in_turn(connection: Connection, due: ColumnElement[bool], limit: int) -> list[tuple[int, str]]:
-    """The numbers and states of the mails whose turn it is, held until the transaction ends."""
-    query = select(OUTBOX.c.id, OUTBOX.c.state).where(due).order_by(*_IN_TURN).limit(limit)
-    rows = connection.execute(query.with_for_update(skip_locked=True)).all()
-    return [(row.id, row.state) for row in rows]
 
 
 def _lease_told(connection: Connection, mail: OutboxMail) -> None:

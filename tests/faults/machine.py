@@ -99,6 +99,7 @@ class AnyLife(RuleBasedStateMachine):
             past = end is not None and until > end
             self.it.quiet[self.it.life(uid)] = Quiet(until, past_the_end=past)
             self.house.silence(uid, days)
+            self.moved = True  # what waits is written anew without it
 
     @rule(uid=uids)
     def acknowledge(self, uid: Uid) -> None:
@@ -113,6 +114,7 @@ class AnyLife(RuleBasedStateMachine):
         if not self.it.is_quiet(life, known.thing.end, level, self.house.now):
             self.it.quiet[life] = Quiet(acked=level)
         self.house.silence(uid, None)
+        self.moved = True
 
     @rule(
         name=st.sampled_from(list(TENANTS)),

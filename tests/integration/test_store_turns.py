@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
+from sqlalchemy import event
+
+from monitor.hearers import OLDEST, Hearers
 from monitor.model import MailKind, OutboxMail, Receipt, Told
 from monitor.store import Store
 
@@ -71,3 +76,44 @@ def test_everybody_who_heard_of_a_tenant_is_named_once(store: Store, make) -> No
     store.enqueue([make.mail(make.notice(), other), make.mail(make.notice(tenant="fabrikam"))])
     found = [(address.casefold(), name) for address, name in store.heard_about()]
     assert found == [(ANN, "contoso"), (ANN, "fabrikam")]
+
+
+def test_pairs_are_found_however_many_and_in_whatever_order(store: Store, make) -> None:
+    """Hops through the index find what reading all notices finds; nobody, where there are none."""
+    assert store.heard_about() == []
+    pairs = [(f"p{who}@x.example", f"t{who * 7 % 5}{more}") for who in range(9) for more in "ab"]
+    for address, tenant in reversed(pairs):
+        notices = [make.notice(f"k{n}", tenant=tenant, recipient=address) for n in range(3)]
+        store.enqueue([make.mail(*notices, tenants=(tenant,))])
+    assert store.heard_about() == sorted(pairs)
+
+
+@contextmanager
+def asked(store: Store) -> Iterator[list[str]]:
+    """The statements that the database gets."""
+    seen: list[str] = []
+
+    def note(_c: object, _k: object, statement: str, *_: object) -> None:
+        seen.append(statement)
+
+    event.listen(store._database.engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(store._database.engine, "before_cursor_execute", note)
+
+
+def test_who_heard_of_what_is_asked_only_after_a_new_mail(store: Store, make) -> None:
+    """An idle minute reads one number; within the hour all is read again, whatever it says."""
+    clock = [make.now]
+    hearers = Hearers(store, lambda: clock[-1])
+    store.enqueue([make.mail(make.notice())])
+    assert hearers.all() == [(ANN, "contoso")]
+    with asked(store) as seen:
+        assert hearers.all() == [(ANN, "contoso")]
+    assert not any("notice" in one for one in seen)
+    store.enqueue([make.mail(make.notice(tenant="fabrikam"))])
+    assert hearers.all() == [(ANN, "contoso"), (ANN, "fabrikam")]
+    for later in (OLDEST, -OLDEST):
+        clock.append(make.now + later)
+        with asked(store) as seen:
+            hearers.all()
+        assert any("notice" in one for one in seen)
