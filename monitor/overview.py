@@ -68,6 +68,6 @@ class Overview:
             refused=self.store.refused_addresses(),
             operator_listens=bool(self.audience.recipients),
             examinations=self.store.examinations(),
-            router=Router(tenants, self.audience),
+            router=Router(tenants, self.audience, self.store.hand_overs()),
             arrivals=self.store.arrivals_of_senders(now),
         )

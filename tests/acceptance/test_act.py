@@ -238,6 +238,35 @@ def test_what_was_handed_over_is_said_in_the_next_mail(room: Room, reader: Reade
     told = [body for body in room.mails()[2:] if "Handed over: to eve@contoso.example by" in body]
     assert len(told) == 2
     assert "She runs it" in told[0]
+    to = [one.rcpt_to[0] for one in room.cloud.inbox.messages][-2:]
+    assert "eve@contoso.example" in to
+    [given] = room.app.store.hand_overs().values()
+    assert given.author not in to
+    assert room.app.store.audit()[0].about.endswith(" to eve@contoso.example")
+
+
+@pytest.mark.parametrize(
+    "to", ["eve@evil.example", "eve@@contoso.example", "eve@contoso.example.evil"]
+)
+def test_a_link_aims_no_mails_at_the_rest_of_the_world(room: Room, reader: Reader, to: str) -> None:
+    """The refusal says which domains are meant, and who can allow more; nothing was used up."""
+    path = room.link("hand over")
+    answer = reader.press(path, to=to)
+    assert answer.status_code == 422
+    if "evil" in to:
+        assert "name somebody at contoso.example" in words(answer.text)
+        assert "hand_over_domains" in words(answer.text)
+    assert room.app.store.hand_overs() == {}
+    assert reader.press(path, to="eve@contoso.example").status_code == 200
+
+
+def test_a_name_is_a_note_and_the_mails_go_where_they_went(room: Room, reader: Reader) -> None:
+    """Nothing can be sent to it."""
+    assert reader.press(room.link("hand over"), to="the web team").status_code == 200
+    room.clock.advance(timedelta(days=2))
+    room.cycle()
+    to = {one.rcpt_to[0] for one in room.cloud.inbox.messages[2:]}
+    assert to == {"it@contoso.example", "bob@contoso.example"}
 
 
 def test_wrong_tokens_are_slowed_down_and_right_ones_are_not(room: Room, reader: Reader) -> None:
