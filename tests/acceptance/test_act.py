@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -258,6 +259,34 @@ def test_a_link_aims_no_mails_at_the_rest_of_the_world(room: Room, reader: Reade
         assert "hand_over_domains" in words(answer.text)
     assert room.app.store.hand_overs() == {}
     assert reader.press(path, to="eve@contoso.example").status_code == 200
+
+
+def test_links_are_listed_without_their_tokens_and_taken_back(room: Room, reader: Reader) -> None:
+    """By reader, by credential, or all; a link that was taken back opens nothing."""
+    from typer.testing import CliRunner
+
+    from monitor.cli.root import app as command
+
+    def run(*words: str) -> str:
+        file = str(room.app.configuration.path)
+        done = CliRunner().invoke(command, ["--config", file, "links", *words])
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    paths = [room.link("acknowledge", mail) for mail in (0, 1)]
+    listed = run("list", "--json")
+    assert not [path for path in paths if path.rpartition("/")[2] in listed]
+    rows = json.loads(listed)
+    people = {row["recipient"] for row in rows}
+    assert people == {"it@contoso.example", "bob@contoso.example"}
+    mine = [row for row in rows if row["recipient"].startswith("bob")]
+    gone = json.loads(run("revoke", "--recipient", "BOB@contoso.example", "--json"))
+    assert gone == {"revoked": len(mine)}
+    assert sorted(reader.http.get(path).status_code for path in paths) == [200, 404]
+    assert room.app.store.audit()[0].about == "to BOB@contoso.example"
+    assert json.loads(run("revoke", "--all", "--json"))["revoked"] == len(rows) - len(mine)
+    assert json.loads(run("list", "--json")) == []
+    assert {reader.http.get(path).status_code for path in paths} == {404}
 
 
 def test_a_name_is_a_note_and_the_mails_go_where_they_went(room: Room, reader: Reader) -> None:
