@@ -150,11 +150,13 @@ class Configuration:
     def policy(self) -> Policy:
         """The operator's rules about who is told."""
         domains = self.settings.defaults.owner_domains
+        operator = self.settings.operator
         return Policy(
             routes=tuple(table.noun() for table in self.settings.route),
             ignores=tuple(table.noun() for table in self.settings.ignore),
             recipients=tuple(table.noun() for table in self.settings.recipient),
             owner_domains=None if domains is None else frozenset(domains),
+            hand_over_domains=frozenset(operator.hand_over_domains if operator else ()),
         )
 
     @property

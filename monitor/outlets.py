@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
+from monitor.channels.unheld import Unheld
 from monitor.config import Configuration
 from monitor.deliver import Channel
 from monitor.errors import UsageError
@@ -119,18 +120,12 @@ class Outlets:
         return value.total_seconds()
 
 
-class _GraphChannel:
+class _GraphChannel(Unheld):
     """A mailbox that sends through Graph; nothing is kept open between mails."""
 
     def __init__(self, outlets: Outlets, way: GraphWay) -> None:
         self._outlets = outlets
         self._way = way
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        """Nothing is open."""
 
     def send(self, mail: OutboxMail) -> Receipt:
         """Hand over one mail."""

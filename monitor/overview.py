@@ -69,7 +69,7 @@ class Overview:
             refused=self.store.refused_addresses(),
             operator_listens=bool(self.audience.recipients),
             examinations=self.store.examinations(),
-            router=Router(tenants, self.audience),
+            router=Router(tenants, self.audience, self.store.hand_overs()),
             usage_problems=usage_problems(self.store.insights()),
             arrivals=self.store.arrivals_of_senders(now),
         )

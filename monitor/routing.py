@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from hashlib import sha256
@@ -10,7 +10,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from monitor.addresses import domain_of, domains_of, is_address
-from monitor.decide import Decision, Mask, Reason, StageOf
+from monitor.decide import Decision, Key, Mask, Reason, StageOf
 from monitor.lifecycle import current_stage, local_date, stage_until
 from monitor.matching import Subject, fits, fits_any, ignores, why_not
 from monitor.model import (
@@ -24,6 +24,7 @@ from monitor.model import (
     Severity,
     Tenant,
 )
+from monitor.model.acts import HandOver
 from monitor.recipients import Audience, Listener, RecipientRun, defaults, listener
 from monitor.urgency import is_urgent as is_urgent
 from monitor.urgency import only_urgent, severity_of
@@ -51,7 +52,7 @@ class Step:
     """
 
     rule: int
-    outcome: Literal["holds", "does_not_fit", "yields_nobody", "not_asked"]
+    outcome: Literal["holds", "does_not_fit", "yields_nobody", "not_asked", "handed_over"]
     why: tuple[str, ...] = ()
     to: tuple[str, ...] = ()
 
@@ -75,9 +76,18 @@ class Router:
     Args:
         tenants: as the roster has them, whatever stages a recipient wishes.
         audience: the operator and its policy.
+        handed_over: what was given to somebody else, by tenant, uid and life.
     """
 
-    def __init__(self, tenants: Iterable[Tenant], audience: Audience) -> None:
+    def __init__(
+        self,
+        tenants: Iterable[Tenant],
+        audience: Audience,
+        handed_over: Mapping[Key, HandOver] | None = None,
+    ) -> None:
+        self._given = {
+            key: one for key, one in (handed_over or {}).items() if one.holds and is_address(one.to)
+        }
         self._tenants = {tenant.name: tenant for tenant in tenants}
         self._audience = audience
 
@@ -89,6 +99,10 @@ class Router:
     def reads_entra(self) -> bool:
         """Whether some rule sends to addresses that are found in the directories."""
         return any({"owners", "notes"} & set(rule.to) for rule in self.policy.routes)
+
+    def given(self, tenant: str) -> list[HandOver]:
+        """What holds of the hand-overs of a tenant."""
+        return [one for (name, _, _), one in self._given.items() if name == tenant]
 
     def possible(self, tenant: Tenant, known: Iterable[Contacts] = ()) -> list[Listener]:
         """Everybody who may be told about some credential of a tenant at some time.
@@ -103,7 +117,8 @@ class Router:
             if not (fits(rule.tenant, tenant.name) and fits_any(rule.tag, tenant.tags)):
                 continue
             found += self._yield(rule, tenant, people)[0]
-        return _each_once([*found, *defaults(tenant, self._audience)])
+        taken = [self._of_tenant(one.to, tenant) for one in self.given(tenant.name)]
+        return _each_once([*found, *defaults(tenant, self._audience), *taken])
 
     def route(self, credential: Credential, severity: Severity | None) -> Routed:
         """Who is told about a credential of that severity.
@@ -131,6 +146,11 @@ class Router:
         if not found:
             found = defaults(tenant, self._audience)
             steps.append(_default_step(tenant, found))
+        given = self._given.get((credential.tenant, credential.uid, credential.life))
+        if given is not None:
+            found = [one for one in found if not _gave(given, one)]
+            found.append(self._of_tenant(given.to, tenant))
+            steps.append(_handed_step(given))
         return Routed(tuple(_each_once(found)), tuple(steps))
 
     def ignored_by(self, credential: Credential, now: datetime) -> Ignore | None:
@@ -156,7 +176,7 @@ class Router:
 
         `ahead` is until when the run speaks.
         """
-        if not (self.policy.routes or self.policy.ignores):
+        if not (self.policy.routes or self.policy.ignores or self._given):
             return None
         return lambda tenant, decisions: [
             self._masked(one, self._tenants.get(tenant.name, tenant), run, (now, ahead))
@@ -175,7 +195,8 @@ class Router:
             return one
         if self.ignored_by(one.credential, times[0]):
             return _quiet(one, Reason.IGNORED)
-        if not self.policy.routes or one.reason is Reason.NOT_NEAR:
+        asked = self.policy.routes or self.given(tenant.name)
+        if not asked or one.reason is Reason.NOT_NEAR:
             return one
         routed = self.route(one.credential, severity_of(one, tenant, *times))
         if routed.hears(run.address):
@@ -322,6 +343,17 @@ def _default_step(tenant: Tenant, told: Sequence[Listener]) -> Step:
 def _quiet(one: Decision, reason: Reason) -> Decision:
     """The same without its notice; who was warned of an earlier life hears that this is over."""
     return one.held_back(reason) if one.over else replace(one, notice=None, reason=reason)
+
+
+def _gave(given: HandOver, one: Listener) -> bool:
+    """Whether somebody gave it away; the queue of a route keeps its ticket."""
+    mine = one.recipient.address
+    return one.recipient.mode != "ticket" and any(_same(mine, giver) for giver in given.givers)
+
+
+def _handed_step(given: HandOver) -> Step:
+    why = f"handed over by {given.author} on {given.at.date()}"
+    return Step(0, "handed_over", (f"{why}: {given.remark}" if given.remark else why,), (given.to,))
 
 
 def _addresses(told: Iterable[Listener]) -> tuple[str, ...]:

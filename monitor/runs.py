@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 from monitor.compose import Composer, Knowledge, Standing
-from monitor.decide import Decision
+from monitor.decide import Decision, Key
 from monitor.endings import unserved, with_endings
 from monitor.forecast import Outlook
 from monitor.hearers import Hearers
@@ -23,6 +23,7 @@ from monitor.model import (
     Told,
     WaitingMail,
 )
+from monitor.model.acts import HandOver
 from monitor.recipients import (
     Audience,
     Listener,
@@ -81,23 +82,27 @@ class Runs:
     def standing(self) -> Standing:
         """What holds for every run of one tick, read once."""
         tenants, health = self._store.tenants(), self._store.health()
+        given = self._store.hand_overs()
         return Standing(
             tenants=tenants,
-            runs=self._all_runs(tenants, health),
+            runs=self._all_runs(tenants, health, given),
             senders=watched_scopes(tenants, self._operator_sender),
             known_since=self._store.known_since(),
             health=health,
             snoozes=self._store.snoozes(),
             paths=self._paths(tenants),
             notes=Notes(self._store.what_is_noted()),
-            handed_over=self._store.hand_overs(),
+            handed_over=given,
         )
 
     def _all_runs(
-        self, tenants: Sequence[Tenant], health: Mapping[str, TenantHealth]
+        self,
+        tenants: Sequence[Tenant],
+        health: Mapping[str, TenantHealth],
+        given: Mapping[Key, HandOver],
     ) -> list[RecipientRun]:
         """The daily runs of recipients, and of those who have only to hear that it is over."""
-        runs = self.of(tenants, health)
+        runs = self.of(tenants, health, given)
         former = unserved(self._hearers.all(), runs, tenants)
         owed = {address: self._owed(address, names) for address, names in former.items()}
         return with_endings(runs, owed, tenants, self._audience)
@@ -108,7 +113,10 @@ class Runs:
         return {name for (name, _, _), known in told.items() if known.open}
 
     def of(
-        self, tenants: Sequence[Tenant], health: Mapping[str, TenantHealth]
+        self,
+        tenants: Sequence[Tenant],
+        health: Mapping[str, TenantHealth],
+        handed_over: Mapping[Key, HandOver] | None = None,
     ) -> list[RecipientRun]:
         """The daily runs about these tenants: of all who may be told about one of them.
 
@@ -118,17 +126,19 @@ class Runs:
         Args:
             tenants: the roster.
             health: what is known of each, by name.
+            handed_over: what was handed over; None reads it.
 
         Raises:
             StoreError: the database cannot be used.
         """
-        router = Router(tenants, self._audience)
-        if not router.policy.routes:
+        given = self._store.hand_overs() if handed_over is None else handed_over
+        router = Router(tenants, self._audience, given)
+        if not (router.policy.routes or given):
             return recipient_runs(tenants, self._audience)
 
         def possible(tenant: Tenant) -> Sequence[Listener]:
             known = health.get(tenant.name)
-            state = (tenant, known.last_attempt if known else None)
+            state = (tenant, known.last_attempt if known else None, router.given(tenant.name))
             held = self._possible.get(tenant.name)
             if held is None or held[0] != state:
                 found = self._contacts(tenant.name) if router.reads_entra() else []
@@ -202,7 +212,8 @@ class Runs:
             handed_over=standing.handed_over,
         )
         now = self._clock()
-        rules = rules_of(run, Router(standing.tenants, self._audience), now, urgent=urgent)
+        router = Router(standing.tenants, self._audience, standing.handed_over)
+        rules = rules_of(run, router, now, urgent=urgent)
         rules = rest.rules(rules, now) if rest else rules
         return self._composer.digests(run, known, standing.paths, now, rules)
 
@@ -217,7 +228,8 @@ class Runs:
             StoreError: the database cannot be used.
         """
         tenants, health = self._store.tenants(), self._store.health()
-        every = self.of(tenants, health)
+        given = self._store.hand_overs()
+        every = self.of(tenants, health, given)
         runs = [run for each in every if (run := each.about(only)).tenants]
         names = {name for run in runs for name in run.names}
         told = {run.scope: self._store.told(run.address, run.names) for run in runs}
@@ -229,7 +241,7 @@ class Runs:
             snoozes=self._store.snoozes(),
             done=done,
             forbids=self._forbids,
-            router=Router(tenants, self._audience),
+            router=Router(tenants, self._audience, given),
             scanned={name: at for name in names if (at := _facts_at(health.get(name)))},
             scan_every=self._audience.scan_every,
         )

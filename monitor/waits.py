@@ -69,13 +69,14 @@ class Waits:
     ) -> dict[str, Hush]:
         """What is kept now from those to whom something waits, by address."""
         policy = self._audience.policy
-        asked = {name for name, _, _ in standing.snoozes}
+        asked = {name for name, _, _ in (*standing.snoozes, *standing.handed_over)}
         if not (asked & facts.keys() or policy.routes or policy.ignores):
             return {}
         about: dict[str, set[str]] = {}
         for mail in waiting:
             about.setdefault(mail.recipient.casefold(), set()).update(mail.tenants)
-        router, made = Router(standing.tenants, self._audience), dict[str, list[Decision]]()
+        router = Router(standing.tenants, self._audience, standing.handed_over)
+        made: dict[str, list[Decision]] = {}
         for run in standing.runs:
             names = about.get(run.address.casefold(), set()) & run.names & facts.keys()
             if not names:

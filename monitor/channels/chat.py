@@ -6,11 +6,12 @@ import logging
 import threading
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
 
 from monitor.channels.network import resolve
 from monitor.channels.outside import Resolve, checked_addresses
+from monitor.channels.unheld import Unheld
 from monitor.errors import DeliveryError
 from monitor.model import MailKind, OutboxMail, Receipt
 from monitor.model.channels import AppriseWay
@@ -32,7 +33,7 @@ def short_form(mail: OutboxMail, link: str | None = None) -> str:
     return "\n".join([*lines, *([link] if link else [])])
 
 
-class ChatChannel:
+class ChatChannel(Unheld):
     """Hands mails to a service that apprise knows.
 
     Args:
@@ -60,12 +61,6 @@ class ChatChannel:
         self._link = link
         self._seconds = seconds
         self._lookup = lookup
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        """Nothing is kept open."""
 
     def send(self, mail: OutboxMail) -> Receipt:
         """Hand over one mail, in short.

@@ -10,10 +10,10 @@ import hmac
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Self
 
 from monitor.channels.network import resolve
 from monitor.channels.outside import LARGEST, Answer, Resolve, post
+from monitor.channels.unheld import Unheld
 from monitor.errors import DeliveryError
 from monitor.model import OutboxMail, Receipt
 from monitor.model.channels import WebhookWay
@@ -49,7 +49,7 @@ def body_of(mail: OutboxMail) -> bytes:
     return json.dumps(shape, ensure_ascii=False).encode("utf-8", "replace")
 
 
-class WebhookChannel:
+class WebhookChannel(Unheld):
     """Hands mails to a webhook, one request each.
 
     Args:
@@ -71,12 +71,6 @@ class WebhookChannel:
         self._secret = secret
         self._clock = clock
         self._lookup = lookup
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        """Nothing is kept open."""
 
     def send(self, mail: OutboxMail) -> Receipt:
         """Hand over one mail.

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from monitor.cli.auditing import record
 from monitor.cli.silencing import By, asked_by
 from monitor.cli.tenants import AsJson, named, tenant
 from monitor.cli.terminal import print_json, wired
@@ -35,6 +36,7 @@ def accept(
     with wired(context) as app:
         entry, who = named(app, name), asked_by(app, by, reason)
         app.store.put_acceptance(Acceptance(entry.name, who.author, who.reason, who.now))
+        record(app, "tenant accept", entry.name, entry.name, why=who.reason, by=by)
     if as_json:
         print_json({"name": entry.name, "by": who.author, "reason": who.reason})
         return

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.model.acts import AuditEntry
+    from monitor.wiring import App
 
 HOW = "command"
 
@@ -55,6 +56,17 @@ def entry(
 
     who = by or f"{_user()}@{socket.gethostname()}"
     return AuditEntry(at, printable(who, 200), what, tenant, about, why, HOW)
+
+
+def record(
+    app: App, what: str, tenant: str | None, about: str, *, why: str = "", by: str | None = None
+) -> None:
+    """Keep the line of a command; see `entry`.
+
+    Raises:
+        StoreError: the database cannot be used.
+    """
+    app.store.put_audit(entry(app.clock(), what, tenant, about, why=why, by=by))
 
 
 def _user() -> str:

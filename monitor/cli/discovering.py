@@ -127,13 +127,17 @@ def _tell(found: Discovered, *, dry_run: bool) -> None:
 
 def _complain(found: Sequence[Discovered]) -> bool:
     """Say which lists could not be read, and why; tell whether there was one."""
-    failed = [(one.partner, part) for one in found for part in one.lists if part.error]
-    for partner, part in failed:
-        assert part.error is not None  # noqa: S101 (just looked at)
-        told = f"{partner}: the list {part.source} could not be read whole. {part.error.message}"
+    failed = [
+        (one.partner, part.source, error)
+        for one in found
+        for part in one.lists
+        if (error := part.error)
+    ]
+    for partner, source, error in failed:
+        told = f"{partner}: the list {source} could not be read whole. {error.message}"
         print(f"Error: {printable(told, 2000)}", file=sys.stderr)
-        if part.error.remedy:
-            print(f"  Next: {printable(part.error.remedy, 2000)}", file=sys.stderr)
+        if error.remedy:
+            print(f"  Next: {printable(error.remedy, 2000)}", file=sys.stderr)
     return bool(failed)
 
 

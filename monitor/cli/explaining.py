@@ -62,6 +62,7 @@ _OUTCOMES = {
     "does_not_fit": "does not fit",
     "yields_nobody": "yields nobody",
     "not_asked": "is not asked",
+    "handed_over": "handed over",
 }
 
 

@@ -17,7 +17,11 @@ from monitor.fields.problems import printable
 from monitor.model import MailKind
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from monitor.decide import Key
     from monitor.mailings import Foreseen
+    from monitor.model.acts import HandOver
     from monitor.stretch import Departure, Stretch
     from monitor.wiring import App
 
@@ -62,10 +66,11 @@ def forecast(
         leaving = departures(coming, paths)
         unread = _unread(app, name)
         zone = ZoneInfo(app.configuration.operator_zone)
+        given = app.store.hand_overs()
     if unread:
         print(f"Not in it, because never read yet: {', '.join(unread)}.", file=sys.stderr)
     if as_json:
-        print_json([_shape(one, leaving[one.mail]) for one in coming])
+        print_json([_shape(one, leaving[one.mail], _giver(one, given)) for one in coming])
         return
     mails = len({one.mail for one in coming if one.credential is not None})
     kinds = Counter(one.kind for one in coming)
@@ -78,7 +83,7 @@ def forecast(
     coming = [one for one in coming if one.kind is not MailKind.CANARY]  # one a day says little
     if coming:
         columns = ("When", "To", "Kind", "Stage", "Tenant", "Application", "Key id")
-        print_table("", columns, [_row(one, zone) for one in coming])
+        print_table("", columns, [_row(one, zone, _giver(one, given)) for one in coming])
 
 
 def _unread(app: App, only: str | None) -> list[str]:
@@ -109,7 +114,17 @@ def _print_stretched(runs: Sequence[Stretch], zone: ZoneInfo) -> None:
         print(f"And {many(len(runs) - _STRETCHED, 'more such run')}: see leaves_by with --json.")
 
 
-def _shape(one: Foreseen, leaving: Departure) -> dict[str, str | int | None]:
+def _giver(one: Foreseen, given: Mapping[Key, HandOver]) -> HandOver | None:
+    """The hand-over by which somebody is told."""
+    known = one.credential
+    found = given.get((known.tenant, known.uid, known.life)) if known else None
+    told = found is not None and found.holds and found.to.casefold() == one.to.casefold()
+    return found if told else None
+
+
+def _shape(
+    one: Foreseen, leaving: Departure, given: HandOver | None
+) -> dict[str, str | int | None]:
     known = one.credential
     return {
         "at": iso(one.at),
@@ -122,6 +137,7 @@ def _shape(one: Foreseen, leaving: Departure) -> dict[str, str | int | None]:
         "mail": one.mail,
         "leaves_by": iso(leaving.leaves_by),
         "mailbox": leaving.rate.mailbox if leaving.rate else None,
+        "handed_over": given.author if given else None,
     }
 
 
@@ -133,8 +149,9 @@ def _reports(app: App, now: datetime, until: datetime) -> list[Foreseen]:
     return [Foreseen(at, to, MailKind.REPORT, "", "") for at, to in coming]
 
 
-def _row(one: Foreseen, zone: ZoneInfo) -> tuple[str, ...]:
+def _row(one: Foreseen, zone: ZoneInfo, given: HandOver | None) -> tuple[str, ...]:
     known = one.credential
     app, key = (known.app_name, known.key_id) if known else ("", None)
     at = when(one.at, zone)
-    return at, one.to, str(one.kind), one.stage, one.tenant, app, (key or "-")[:8]
+    to = f"{one.to} (handed over by {given.author} on {given.at.date()})" if given else one.to
+    return at, to, str(one.kind), one.stage, one.tenant, app, (key or "-")[:8]

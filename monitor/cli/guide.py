@@ -76,8 +76,7 @@ class Guide:
                 f"kept, and `lapsewatch tenant add {draft.name}` goes on from there. `{BACK}` goes "
                 "to an earlier step.")  # fmt: skip
         while True:
-            while (step := next_step(draft)) not in (None, Step.TEST):
-                assert step is not None  # noqa: S101 (the loop's condition)
+            while (step := next_step(draft)) is not None and step is not Step.TEST:
                 draft = self._take(draft, step)
             try:
                 return self._wizard.finish(draft, self._now())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from monitor.cli import options
+from monitor.cli.auditing import record
 from monitor.cli.tenants import complain_of_rows, tenant
 from monitor.cli.terminal import EXIT_LEFT, ask, many, print_json, wired
 from monitor.errors import UsageError
@@ -151,6 +152,7 @@ def _add_at_terminal(app: App, name: str, given: dict[str, str], *, test: bool) 
     try:
         if entry is None:
             entry = guide.lead()
+            record(app, "tenant add", entry.name, entry.name)
             read_once(app, entry)
         else:
             _only_unproven(app, entry, given)

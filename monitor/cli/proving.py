@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from monitor.cli import options
+from monitor.cli.auditing import record
 from monitor.cli.telling import ask_arrival, keep_arrival, look_for, say, tell_checks, tell_probe
 from monitor.cli.tenants import named, tenant
 from monitor.cli.terminal import EXIT_LEFT, ask_secret, print_json, wired
@@ -183,6 +184,8 @@ def _changed(app: App, entry: Tenant, given: dict[str, str], *, keep: bool = Tru
         entry = app.wizard.renewals.change(entry, given, app.wizard.around(), app.clock())
     except AnswerError as error:
         raise options.blamed(error) from None
+    changed = ", ".join(key for key in given)
+    record(app, "tenant update", entry.name, entry.name, why=f"changed: {changed}")
     print(f"{entry.name} is updated.")
     return entry
 
@@ -240,6 +243,8 @@ def _renewed(app: App, entry: Tenant, said: dict[str, str | None], *, sending: b
     if not done.proven:
         say("The old credential stays in use; the new one was let go.")
         raise typer.Exit(EXIT_NOT_PROVEN)
+    whose = "its sender's" if sending else "its"
+    record(app, "tenant update", entry.name, entry.name, why=f"{whose} credential is a new one")
     print(f"{entry.name} signs in with the new credential from now on.")
     return done.entry
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from monitor.cli.auditing import record
 from monitor.cli.tenants import named
 from monitor.cli.terminal import ask_secret, many, print_json, print_table, settings, wired
 from monitor.errors import UsageError
@@ -45,6 +46,7 @@ def set_(context: typer.Context, tenant: Owner, field: Field) -> None:
         key_id = app.sealed.key_id  # before anybody types a value that could not be kept
         value = _value(tenant, field)
         app.sealed.put(tenant, field, value)
+        record(app, "secrets set", _tenant_of(tenant), f"sealed:{tenant}/{field}")
     print(f"Sealed as sealed:{tenant}/{field} under the key {key_id}.")
     if looks_like_guid(value[:200].decode("utf-8", "replace")):
         print(
@@ -83,6 +85,7 @@ def remove(context: typer.Context, tenant: Owner, field: Field) -> None:
                 f"No value is sealed as sealed:{printable(tenant)}/{printable(field)}.",
                 remedy="See: lapsewatch secrets list",
             )
+        record(app, "secrets remove", _tenant_of(tenant), f"sealed:{tenant}/{field}")
     print(f"sealed:{tenant}/{field} is gone. What refers to it can no longer sign in.")
 
 
@@ -117,9 +120,15 @@ def rotate_key(context: typer.Context) -> None:
         key_id = app.sealed.key_id
         number = sum(1 for _ in app.sealed.rotate())
         left = sum(app.store.sealed_under().values())
+        record(app, "secrets rotate-key", None, many(number, "value"), why=f"to the key {key_id}")
     print(f"{many(number, 'value')} re-wrapped; all {left} are under the key {key_id} now.")
     if app.configuration.settings.vault.old_keys:
         print("Next: take old_keys out of [vault] and restart the service.")
+
+
+def _tenant_of(owner: str) -> str | None:
+    """The tenant that a sealed value belongs to; None for the operator's and for shared apps."""
+    return None if owner == OPERATOR_OWNER or owner.startswith(APP_OWNER) else owner
 
 
 def _check_name(app: App, owner: str, field: str) -> None:

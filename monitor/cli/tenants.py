@@ -65,6 +65,7 @@ def import_(
         outcomes = _keep(app, found, live=live, dry_run=dry_run)
         if not dry_run:
             _keep_inventory(app, found)
+            _keep_lines(app, file, outcomes)
         warnings = [*found.warnings, *_doubts(app, found), *_unheard(app, found)]
     if as_json:
         print_json({"dry_run": dry_run, **_import_json(found, outcomes, warnings)})
@@ -97,6 +98,18 @@ def _keep_inventory(app: App, found: Roster) -> None:
     app.store.replace_notes(found.notes)
     zones = {entry.name: ZoneInfo(entry.time_zone) for entry in app.store.tenants()}
     app.store.replace_items(found.items, zones=zones, keep=found.doubtful, now=app.clock())
+
+
+def _keep_lines(app: App, file: Path, outcomes: Sequence[tuple[str, str]]) -> None:
+    """A line of the audit log for each tenant that a file changed."""
+    from monitor.cli.auditing import entry as line_of
+
+    now, why = app.clock(), f"from {printable(file.name, 200)}"
+    app.store.put_audits([
+        line_of(now, "tenant import", name, name, why=f"{outcome}, {why}")
+        for name, outcome in outcomes
+        if outcome != "unchanged"
+    ])  # fmt: skip
 
 
 def complain_of_rows(file: Path, warnings: Sequence[str], errors: Sequence[ImportRowError]) -> int:

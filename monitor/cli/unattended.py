@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from monitor.cli.auditing import record
 from monitor.cli.doctor import check_json
 from monitor.cli.options import blamed
 from monitor.cli.telling import look_for, say, tell_checks, tell_next, tell_probe
@@ -119,6 +120,7 @@ def add_from_options(
         if found.wrong and not anyway:
             return outcome
     outcome.entry = wizard.finish(draft, app.clock())
+    record(app, "tenant add", name, name)
     outcome.stored = True
     return _end(app, outcome, test=test)
 
@@ -199,6 +201,7 @@ def _from_entry(
     if shared := changed.get(entry.app or ""):
         app.store.put_shared_app(shared, now=app.clock())
     app.store.put_tenant(entry, now=app.clock())
+    record(app, "tenant add", entry.name, entry.name)
     outcome.stored, outcome.entry = True, entry
     return _end(app, outcome, test=test)
 

@@ -219,6 +219,7 @@ GraphAddress = Annotated[
 ]
 Hour = Annotated[int, BeforeValidator(_hour)]
 Domain = Annotated[str, BeforeValidator(_domain)]
+AnyDomain = Annotated[str, BeforeValidator(lambda value: value if value == "*" else _domain(value))]
 Host = Annotated[str, BeforeValidator(_host)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Rate = Annotated[int, Field(ge=1, le=10_000)]

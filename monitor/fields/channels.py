@@ -113,8 +113,8 @@ class ChannelTable(Strict):
                     graph.cloud,
                 ),
             )  # fmt: skip
-        table = self.smtp
-        assert table is not None  # noqa: S101 (the check above)
+        if (table := self.smtp) is None:  # the check above refuses that
+            raise ValueError(f"the channel {self.name} has no way out")
         relay = table.model_copy(
             update={
                 "credential": here(table.credential) if table.credential else None,

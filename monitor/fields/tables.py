@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from monitor.fields import (
+    AnyDomain,
     Deadline,
     Domain,
     GraphAddress,
@@ -49,6 +50,7 @@ class OperatorTable(WatchedOperator):
     send_hour: Hour | None = None
     base_url: WebAddress | None = None
     link_days: int = Field(30, ge=0, le=30)
+    hand_over_domains: tuple[AnyDomain, ...] = ()
     directory_id: Guid | None = None
     cloud: str | None = None
     sender: OperatorSender | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from monitor.mail import guides, words
@@ -25,7 +25,7 @@ def calendar(items: Sequence[DigestItem], frame: Frame) -> Attachment | None:
     The same credential and life has the same UID in every mail, and a later mail the higher
     SEQUENCE, so that a calendar keeps one entry and moves it. None where nothing ends any more.
     """
-    coming = [item for item in items if _comes(item, frame)][:MOST]
+    coming = [(item, end) for item in items if (end := _coming_end(item, frame))][:MOST]
     if not coming:
         return None
     # Here, because the library takes a tenth of a second that most commands do not need.
@@ -35,8 +35,8 @@ def calendar(items: Sequence[DigestItem], frame: Frame) -> Attachment | None:
     made.add("prodid", "-//Lapsewatch//EN")
     made.add("version", "2.0")
     made.add("method", "PUBLISH")
-    for item in coming:
-        made.add_component(_event(item, frame))
+    for item, end in coming:
+        made.add_component(_event(item, end, frame))
     return Attachment(
         "lapsewatch.ics", "text/calendar; charset=utf-8; method=PUBLISH", made.to_ical()
     )
@@ -48,17 +48,18 @@ def event_uid(tenant: str, uid: str, life: int) -> str:
     return f"{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:32]}@lapsewatch"
 
 
-def _comes(item: DigestItem, frame: Frame) -> bool:
+def _coming_end(item: DigestItem, frame: Frame) -> datetime | None:
+    """The end of what a calendar has a place for."""
     end = item.notice.credential.end
-    return item.notice.kind is not MailKind.COVERED and end is not None and end > frame.now
+    comes = item.notice.kind is not MailKind.COVERED and end is not None and end > frame.now
+    return end if comes else None
 
 
-def _event(item: DigestItem, frame: Frame) -> Event:
+def _event(item: DigestItem, end: datetime, frame: Frame) -> Event:
     from icalendar import Alarm, Event
 
     one, event = item.notice.credential, Event()
-    assert one.end is not None  # noqa: S101 (see _comes)
-    day, today = words.local(one.end, frame.zone).date(), words.local(frame.now, frame.zone).date()
+    day, today = words.local(end, frame.zone).date(), words.local(frame.now, frame.zone).date()
     app = words.plain(one.app_name) or "(no name)"
     what = f"{words.kind_word(one.kind)} of {app} in {words.plain(one.tenant)}"
     event.add("uid", event_uid(one.tenant, one.uid, one.life))

@@ -41,7 +41,12 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class HandOver:
-    """A credential that somebody gave to somebody else; `to` is an address or a name."""
+    """A credential that somebody gave to somebody else; `to` is an address or a name.
+
+    `givers` are those who gave it away, the first one first, and hear of it no more; without any
+    it is a note alone, and nobody is told otherwise because of it. `refused`: a mail to the address
+    was refused for good since, so those who gave it away hear of it again.
+    """
 
     tenant: str
     uid: str
@@ -50,6 +55,13 @@ class HandOver:
     remark: str
     author: str
     at: datetime
+    givers: tuple[str, ...] = ()
+    refused: bool = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether the address hears of it in place of those who gave it away."""
+        return bool(self.givers) and not self.refused
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,12 +71,14 @@ class Policy:
 
     `recipients` hold how an address wants to be told, wherever it is named. `owner_domains` are
     those to which addresses that were found in Entra may belong (None: each tenant's own).
+    `hand_over_domains` are further ones to which a link's holder may hand over ("*": any).
     """
 
     routes: tuple[Route, ...] = ()
     ignores: tuple[Ignore, ...] = ()
     recipients: tuple[Recipient, ...] = ()
     owner_domains: frozenset[str] | None = None
+    hand_over_domains: frozenset[str] = frozenset()
 
     def wishes(self, recipient: Recipient) -> Recipient:
         """The recipient with what the settings say of its address and it does not say itself."""

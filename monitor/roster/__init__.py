@@ -332,7 +332,8 @@ class _Reader:
         client_id = table.client_id or (shared.client_id if shared else "")
         own = self._locate(table.credential, row) if table.credential else None
         credential = own or (shared.credential if shared else None)
-        assert credential is not None  # noqa: S101 (the table's own check saw to it)
+        if credential is None:  # the table's own check refuses that
+            raise ValueError(f"{table.name} has nothing to sign in with")
         sender = table.sender
         if sender is not None and sender.credential is not None:
             sender = sender.model_copy(update={"credential": self._locate(sender.credential, row)})

@@ -11,8 +11,9 @@ from sqlalchemy import Connection, Row, select, update
 
 from monitor.model import AlarmChange, MailKind, OutboxMail, OutboxState
 from monitor.store.engine import Database, insert_once
-from monitor.store.mails import address_key, insert_mails
+from monitor.store.mails import insert_mails
 from monitor.store.tables import ALARM, OUTBOX
+from monitor.store.text import address_key
 
 _WAITING = (OutboxState.PENDING.value, OutboxState.DEAD.value)
 _HEARD = (OutboxState.SENT.value, OutboxState.SENDING.value)

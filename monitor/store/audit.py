@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -44,6 +45,16 @@ class Audit:
         """
         with self._database.write() as connection:
             insert_audit(connection, entry)
+
+    def put_audits(self, entries: Sequence[AuditEntry]) -> None:
+        """Add entries, all or none.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        with self._database.write() as connection:
+            for entry in entries:
+                insert_audit(connection, entry)
 
     def audit(self, tenant: str | None = None, limit: int = 200) -> list[AuditEntry]:
         """The entries, newest first.

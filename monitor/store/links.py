@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Index, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Index, delete, insert, select, update
 
 from monitor.model import OutboxMail, OutboxState, Snooze
 from monitor.model.acts import Action, AuditEntry, HandOver, Link
@@ -19,6 +19,7 @@ from monitor.store.roster import hold_tenant
 from monitor.store.rows import Row, table_of, tenant_column, text_column
 from monitor.store.snoozes import insert_snooze
 from monitor.store.tables import OUTBOX, TENANT
+from monitor.store.text import address_key
 
 TAKEN_OUT = "taken-out"
 _TOKEN = re.compile(r"(?<=/a/)[A-Za-z0-9_-]{22,86}")
@@ -102,8 +103,48 @@ class Links:
             insert_audit(connection, entry)
             return True
 
-    def revoke_links(self, tenant: str, uid: str | None = None, *, now: datetime) -> int:
-        """Take back the unused links about a tenant, or about one of its credentials.
+    def open_links(
+        self,
+        tenant: str | None = None,
+        uid: str | None = None,
+        *,
+        to: str | None = None,
+        now: datetime,
+    ) -> list[Link]:
+        """The links that can be used at `now`, by tenant, credential and reader.
+
+        Args:
+            tenant: only those about this one.
+            uid: only those about this credential.
+            to: only those in mails to this address.
+            now: aware UTC.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        query = select(LINK).where(*_open(tenant, uid), LINK.c.expires_at > now)
+        order = (LINK.c.tenant, LINK.c.uid, LINK.c.recipient, LINK.c.action, LINK.c.made_at)
+        with self._database.read() as connection:
+            found = [_link(row) for row in connection.execute(query.order_by(*order))]
+        return [one for one in found if _is_to(one.recipient, to)]
+
+    def revoke_links(
+        self,
+        tenant: str | None = None,
+        uid: str | None = None,
+        *,
+        to: str | None = None,
+        now: datetime,
+        entry: AuditEntry | None = None,
+    ) -> int:
+        """Take back unused links: of all tenants, of one, or about one of its credentials.
+
+        Args:
+            tenant: only those about this one.
+            uid: only those about this credential.
+            to: only those in mails to this address.
+            now: aware UTC.
+            entry: the record of it.
 
         Returns:
             How many there were.
@@ -111,12 +152,28 @@ class Links:
         Raises:
             StoreError: the database cannot be used.
         """
-        these = (LINK.c.tenant == tenant, LINK.c.used_at.is_(None), LINK.c.revoked_at.is_(None))
-        statement = update(LINK).where(*these).values(revoked_at=now)
-        if uid is not None:
-            statement = statement.where(LINK.c.uid == uid)
+        mine = select(LINK.c.digest, LINK.c.recipient).where(*_open(tenant, uid))
+        number = 0
         with self._database.write() as connection:
-            return int(connection.execute(statement).rowcount)
+            found = [row.digest for row in connection.execute(mine) if _is_to(row.recipient, to)]
+            for start in range(0, len(found), _CHUNK):
+                these = LINK.c.digest.in_(found[start : start + _CHUNK])
+                still = (these, LINK.c.used_at.is_(None), LINK.c.revoked_at.is_(None))
+                done = connection.execute(update(LINK).where(*still).values(revoked_at=now))
+                number += int(done.rowcount)
+            if entry is not None:
+                insert_audit(connection, entry)
+        return number
+
+
+def _open(tenant: str | None, uid: str | None) -> list[ColumnElement[bool]]:
+    wanted: list[ColumnElement[bool]] = [LINK.c.used_at.is_(None), LINK.c.revoked_at.is_(None)]
+    wanted += [] if tenant is None else [LINK.c.tenant == tenant]
+    return wanted if uid is None else [*wanted, LINK.c.uid == uid]
+
+
+def _is_to(recipient: str, wanted: str | None) -> bool:
+    return wanted is None or address_key(recipient) == address_key(wanted)
 
 
 def insert_links(connection: Connection, mails: Sequence[OutboxMail]) -> None:

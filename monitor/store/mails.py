@@ -13,14 +13,9 @@ from monitor.model import Attachment, Mail, MailKind, NoticeKey, OutboxMail, Out
 from monitor.store.attachments import insert_attachments, read_attachments
 from monitor.store.links import insert_links
 from monitor.store.tables import NOTICE, OUTBOX
-from monitor.store.text import clean, dump, load
+from monitor.store.text import address_key, dump, load
 
 _CHUNK = 500
-
-
-def address_key(recipient: str) -> str:
-    """What two spellings of one address have in common."""
-    return clean(recipient).strip().casefold()
 
 
 def insert_mails(

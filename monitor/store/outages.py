@@ -10,8 +10,9 @@ from sqlalchemy import ColumnElement, func, or_, select
 from monitor.model import MailKind, OutboxMail, OutboxState
 from monitor.routes import MAIL_SCOPE
 from monitor.store.engine import Database
-from monitor.store.mails import address_key, insert_mails, read_mails
+from monitor.store.mails import insert_mails, read_mails
 from monitor.store.tables import ALARM, OUTBOX
+from monitor.store.text import address_key
 
 _OPEN = (OutboxState.PENDING.value, OutboxState.SENDING.value)
 REFUSED = 500  # so many waiting mails are read at a time

@@ -26,6 +26,7 @@ from monitor.model import (
 )
 from monitor.store import leases
 from monitor.store.engine import Database
+from monitor.store.hand_overs import refuse_hand_overs
 from monitor.store.lanes import in_turn
 from monitor.store.leases import NO_LEASE
 from monitor.store.links import take_tokens_out
@@ -248,7 +249,10 @@ class Outbox:
         """
         values = {"state": OutboxState.DEAD.value, "last_error": error, "last_cause": cause}
         with self._database.write() as connection:
-            return _finish(connection, mail_id, token, values)
+            done = _finish(connection, mail_id, token, values)
+            if done:
+                refuse_hand_overs(connection, mail_id)
+            return done
 
     def release(self, mail_id: str, token: str, *, not_before: datetime | None = None) -> bool:
         """Put back a mail that was claimed but not tried, as if it had not been claimed.

@@ -13,7 +13,6 @@ from monitor.store.audit import forget_audit
 from monitor.store.engine import Database, upsert
 from monitor.store.forget import forget, is_about
 from monitor.store.inventory_tables import ITEM, NOTE
-from monitor.store.mails import address_key
 from monitor.store.reservations import RESERVATION
 from monitor.store.roster import hold
 from monitor.store.setup_tables import DRAFT
@@ -30,7 +29,7 @@ from monitor.store.tables import (
     SNOOZE,
     TENANT,
 )
-from monitor.store.text import dump, load
+from monitor.store.text import address_key, dump, load
 
 REDACTED = "(taken out: it named a tenant that was purged)"
 _CHUNK = 500

@@ -22,10 +22,10 @@ from monitor.model import (
 )
 from monitor.store.engine import Database, hold_name
 from monitor.store.links import take_tokens_out
-from monitor.store.mails import address_key, insert_mails, read_mails
+from monitor.store.mails import insert_mails, read_mails
 from monitor.store.slots import finish, is_held
 from monitor.store.tables import NOTICE, OUTBOX
-from monitor.store.text import load
+from monitor.store.text import address_key, load
 
 Ledger = dict[tuple[str, str, int], Told]  # by tenant, uid and life
 _DIGESTS = tuple(kind.value for kind in DIGESTS)

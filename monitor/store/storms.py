@@ -19,9 +19,10 @@ from monitor.model import MailKind, OutboxMail, OutboxState
 from monitor.routes import OPERATOR_PATH
 from monitor.store.engine import Database, hold_name
 from monitor.store.leases import drop_what_is_over
-from monitor.store.mails import address_key, insert_mails, read_mails
+from monitor.store.mails import insert_mails, read_mails
 from monitor.store.reservations import RESERVATION, reserve
 from monitor.store.tables import OUTBOX
+from monitor.store.text import address_key
 
 OPEN, HELD, MANY = "open", "held", "many:alarms"
 HOUR = timedelta(hours=1)

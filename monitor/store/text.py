@@ -50,3 +50,8 @@ class SafeText(types.TypeDecorator[str]):
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
         """Called by SQLAlchemy for each value on its way to the database."""
         return None if value is None else clean(value)
+
+
+def address_key(recipient: str) -> str:
+    """What two spellings of one address have in common."""
+    return clean(recipient).strip().casefold()

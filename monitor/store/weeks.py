@@ -17,10 +17,10 @@ from monitor.model import (
     Week,
 )
 from monitor.store.engine import Database, hold_name
-from monitor.store.mails import address_key, insert_mails
+from monitor.store.mails import insert_mails
 from monitor.store.slots import finish, is_held
 from monitor.store.tables import NOTICE, OUTBOX, PROBE
-from monitor.store.text import load
+from monitor.store.text import address_key, load
 
 
 class Weeks:

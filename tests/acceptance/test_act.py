@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -238,6 +239,63 @@ def test_what_was_handed_over_is_said_in_the_next_mail(room: Room, reader: Reade
     told = [body for body in room.mails()[2:] if "Handed over: to eve@contoso.example by" in body]
     assert len(told) == 2
     assert "She runs it" in told[0]
+    to = [one.rcpt_to[0] for one in room.cloud.inbox.messages][-2:]
+    assert "eve@contoso.example" in to
+    [given] = room.app.store.hand_overs().values()
+    assert given.author not in to
+    assert room.app.store.audit()[0].about.endswith(" to eve@contoso.example")
+
+
+@pytest.mark.parametrize(
+    "to", ["eve@evil.example", "eve@@contoso.example", "eve@contoso.example.evil"]
+)
+def test_a_link_aims_no_mails_at_the_rest_of_the_world(room: Room, reader: Reader, to: str) -> None:
+    """The refusal says which domains are meant, and who can allow more; nothing was used up."""
+    path = room.link("hand over")
+    answer = reader.press(path, to=to)
+    assert answer.status_code == 422
+    if "evil" in to:
+        assert "name somebody at contoso.example" in words(answer.text)
+        assert "hand_over_domains" in words(answer.text)
+    assert room.app.store.hand_overs() == {}
+    assert reader.press(path, to="eve@contoso.example").status_code == 200
+
+
+def test_links_are_listed_without_their_tokens_and_taken_back(room: Room, reader: Reader) -> None:
+    """By reader, by credential, or all; a link that was taken back opens nothing."""
+    from typer.testing import CliRunner
+
+    from monitor.cli.root import app as command
+
+    def run(*words: str) -> str:
+        file = str(room.app.configuration.path)
+        done = CliRunner().invoke(command, ["--config", file, "links", *words])
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    paths = [room.link("acknowledge", mail) for mail in (0, 1)]
+    listed = run("list", "--json")
+    assert not [path for path in paths if path.rpartition("/")[2] in listed]
+    rows = json.loads(listed)
+    people = {row["recipient"] for row in rows}
+    assert people == {"it@contoso.example", "bob@contoso.example"}
+    mine = [row for row in rows if row["recipient"].startswith("bob")]
+    gone = json.loads(run("revoke", "--recipient", "BOB@contoso.example", "--json"))
+    assert gone == {"revoked": len(mine)}
+    assert sorted(reader.http.get(path).status_code for path in paths) == [200, 404]
+    assert room.app.store.audit()[0].about == "to BOB@contoso.example"
+    assert json.loads(run("revoke", "--all", "--json"))["revoked"] == len(rows) - len(mine)
+    assert json.loads(run("list", "--json")) == []
+    assert {reader.http.get(path).status_code for path in paths} == {404}
+
+
+def test_a_name_is_a_note_and_the_mails_go_where_they_went(room: Room, reader: Reader) -> None:
+    """Nothing can be sent to it."""
+    assert reader.press(room.link("hand over"), to="the web team").status_code == 200
+    room.clock.advance(timedelta(days=2))
+    room.cycle()
+    to = {one.rcpt_to[0] for one in room.cloud.inbox.messages[2:]}
+    assert to == {"it@contoso.example", "bob@contoso.example"}
 
 
 def test_wrong_tokens_are_slowed_down_and_right_ones_are_not(room: Room, reader: Reader) -> None:

@@ -247,6 +247,31 @@ def test_looking_ahead_writes_nothing(watched: Command, folder: Path) -> None:
         assert opened.last_slots("warn") == {}
 
 
+def test_a_command_hands_over_and_takes_back(watched: Command, folder: Path) -> None:
+    """Explain and forecast say so; an address that is none is refused."""
+    assert watched("hand-over", "ab12cd34-0001").code == 2
+    assert "no mail address" in watched("hand-over", "ab12cd34-0001", "--to", "Eve").err
+    eve, it = "eve@msp.example", "it@contoso.example"
+    said = watched("hand-over", "ab12cd34-0001", "--to", eve, "--by", it, "--reason", "hers")
+    assert f"handed over to {eve}" in said.out
+    told = watched("explain", "ab12cd34-0001", "--json").json
+    [step] = [step for step in told["rules"] if step["outcome"] == "handed_over"]
+    assert step["to"] == [eve]
+    assert step["why"][0].startswith(f"handed over by {it} on ")
+    coming = watched("forecast", "--json").json
+    mine = {(row["to"], row["handed_over"]) for row in coming if row["key_id"] == "ab12cd34-0001"}
+    assert mine == {(eve, it)}
+    assert {row["to"] for row in coming if row["key_id"] == "ab12cd34-0002"} == {it}
+    [line] = watched("audit", "--json").json[:1]
+    assert (line["who"], line["what"], line["why"]) == (it, "hand over", "hers")
+    assert line["about"].endswith(f" to {eve}")
+    assert watched("hand-over", "ab12cd34-0001", "--undo").code == 0
+    assert watched("hand-over", "ab12cd34-0001", "--undo").code == 1
+    again = watched("forecast", "--json").json
+    assert {row["to"] for row in again if row["key_id"] == "ab12cd34-0001"} == {it}
+    assert watched("audit", "--json").json[0]["what"] == "take a hand-over back"
+
+
 def test_the_audit_log_says_who_did_what_and_a_purge_takes_its_lines(watched: Command) -> None:
     """By name where one is given, else by the user of this machine; refused asks leave no line."""
     watched("ack", "ab12cd34-0001", "--by", "Ann", "--reason", "Ticket 4711")
@@ -255,7 +280,9 @@ def test_the_audit_log_says_who_did_what_and_a_purge_takes_its_lines(watched: Co
     lines = watched("audit", "--json", "--tenant", "contoso").json
     assert [(one["what"], one["how"]) for one in lines] == [
         ("snooze", "command"), ("acknowledge", "command"), ("tenant live", "command"),
+        ("tenant import", "command"),
     ]  # fmt: skip
+    assert lines[-1]["why"] == "added, from tenants.toml"
     assert (lines[1]["who"], lines[1]["why"]) == ("Ann", "Ticket 4711")
     assert "ab12cd34-0001" in lines[1]["about"]
     assert lines[0]["who"].startswith(f"{getpass.getuser()}@")
@@ -263,6 +290,24 @@ def test_the_audit_log_says_who_did_what_and_a_purge_takes_its_lines(watched: Co
     assert watched("tenant", "purge", "contoso", "--yes").code == 0
     assert "contoso" not in watched("audit", "--json").out
     assert watched("audit", "--json").json[0]["what"] == "tenant purge"
+
+
+def test_what_changes_a_tenant_leaves_a_line_and_what_changes_nothing_leaves_none(
+    watched: Command,
+) -> None:
+    """By whom, when and why; a dry run and a file that says the same are nothing to keep."""
+    before = watched("audit", "--json").json
+    watched("tenant", "import", "tenants.toml")
+    watched("tenant", "import", "tenants.toml", "--dry-run")
+    assert watched("audit", "--json").json == before
+    said = watched("tenant", "accept", "contoso", "--by", "Ann", "--reason", "moved away")
+    assert said.code == 0
+    zone = ("tenant", "update", "contoso", "--time-zone", "Asia/Tokyo", "--no-test")
+    assert watched(*zone).code == 0
+    last, first = watched("audit", "--json").json[:2]
+    assert (first["who"], first["what"], first["why"]) == ("Ann", "tenant accept", "moved away")
+    assert (last["what"], last["why"]) == ("tenant update", "changed: time_zone")
+    assert "Asia/Tokyo" not in str(last)
 
 
 def test_verify_says_what_it_could_not_read(watched: Command) -> None:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from monitor.errors import UsageError
 from monitor.fields.problems import printable
+from monitor.handing import check, given
 from monitor.lifecycle import credential_state, days_left, successors
 from monitor.model import Credential, Snooze, Tenant
 from monitor.model.acts import Action, AuditEntry, HandOver, Link
@@ -157,13 +158,17 @@ class Desk:
         to = printable(form.get("to", ""), 200).strip()
         if not to:
             raise NotTaken("Say whose it is: a mail address, or a name.", field="to")
+        try:
+            check(to, about.one, about.tenant, self.app.audience)
+        except UsageError as error:
+            raise NotTaken(error.message, field="to") from None
         asked = self._asked(about, form)
-        given = HandOver(
-            about.tenant.name, about.one.uid, about.link.life, to,
-            "" if asked.reason == NO_REASON else asked.reason, asked.author, asked.now,
-        )  # fmt: skip
-        self._use(about, asked, hand_over=given)
+        said = replace(asked, reason="" if asked.reason == NO_REASON else asked.reason)
+        kept = given(about.one, to, said, about.given)
+        self._use(about, asked, hand_over=kept)
         told = f"From now on every mail about it says that it was handed over to {to}."
+        if kept.holds:
+            told = f"From the next mails on {to} is told of it, and you are not."
         return Done("Handed over", (told, "The warnings go on until it is renewed."))
 
     def _verify(self, about: Subject, form: Mapping[str, str]) -> Done:
@@ -190,9 +195,10 @@ class Desk:
         hand_over: HandOver | None = None,
     ) -> None:
         """Use the link up; of two at the same time the other one changes nothing."""
-        self.app.store.use_link(
-            about.link, _entry(about, asked), snooze=snooze, hand_over=hand_over
-        )
+        entry = _entry(about, asked)
+        if hand_over is not None:
+            entry = replace(entry, about=f"{entry.about} to {hand_over.to}")
+        self.app.store.use_link(about.link, entry, snooze=snooze, hand_over=hand_over)
 
     def _asked(self, about: Subject, form: Mapping[str, str]) -> Asked:
         why = printable(form.get("reason", ""), 500).strip() or NO_REASON

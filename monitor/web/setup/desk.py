@@ -9,6 +9,7 @@ from typing import TypeVar
 from monitor import log
 from monitor.errors import LapsewatchError, StoreError
 from monitor.model import Draft, Probe, Tenant
+from monitor.model.acts import AuditEntry
 from monitor.references import REFERENCE_FORMS
 from monitor.web.setup.board import Board, Turns
 from monitor.web.setup.fields import WRONG_FIELD, answers_of
@@ -203,6 +204,7 @@ class Desk:
             raise NotTaken({"": f"{name} is watched already; drop this set-up."})
         entry = _taken(lambda: self.app.wizard.finish(draft, self.app.clock()))
         self.board.take_down(name, Looked)
+        self._record("tenant add", name)
         _log.info("setup_finished", tenant=name)
         self._try(name, lambda: self._read_once(name))
         if self.app.wizard.sender(entry) is not None:
@@ -240,7 +242,12 @@ class Desk:
             name,
             lambda: self.app.wizard.arrivals.confirm(entry, arrived=arrived, by=BY, now=now),
         )
+        self._record("tenant verify", name, "arrived" if arrived else "did not arrive")
         _log.info("test_mail_answered", tenant=name, arrived=arrived)
+
+    def _record(self, what: str, name: str, why: str = "") -> None:
+        """Keep a line of the audit log; who sits there the page does not know yet."""
+        self.app.store.put_audit(AuditEntry(self.app.clock(), BY, what, name, name, why, "page"))
 
     def _try(self, name: str, work: Callable[[], object]) -> None:
         """Do something whose failure is for the next page to tell."""
@@ -277,6 +284,9 @@ class Desk:
             renewals.let_go(name, new)
         probe = self._prove(done.entry) if done.proven else None
         self.board.put(name, Renewed(done, probe, sending))
+        if done.proven:
+            whose = "its sender's" if sending else "its"
+            self._record("tenant update", name, f"{whose} credential is a new one")
         _log.info("credential_renewed", tenant=name, sending=sending, proven=done.proven)
         return done.proven
 
