@@ -9,7 +9,7 @@ import pytest
 
 from monitor.clouds import PRESETS
 from monitor.doctor.checks import Check, Report
-from monitor.model import CredentialRef, Draft, Recipient, Sender, Tenant
+from monitor.model import CredentialRef, Draft, Policy, Recipient, Route, Sender, Tenant
 from monitor.recipients import Audience
 from monitor.senders import of_tenant
 from monitor.wizard.answers import AnswerError, check_name, checked, plain_secret, reference_of, row
@@ -225,6 +225,51 @@ def test_the_first_runs_are_in_the_zone_of_who_reads_them() -> None:
         entry, sender=None, audience=Audience(), canary_at=time(7), beats={}, written={}, now=now
     )
     assert (silent.canary, silent.running) == (None, False)
+
+
+def first_mails(policy: Policy, *others: Tenant) -> list[tuple[str, datetime | None]]:
+    """When a new tenant of a@x.example is written about first, on a Saturday at noon."""
+    entry = replace(others[0], name="new") if others else Tenant(
+        "new", ID, "global", APP, CredentialRef("secret", "env:X"),
+        recipients=(Recipient("a@x.example"),), time_zone="UTC",
+    )  # fmt: skip
+    now = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    runs = next_runs(
+        entry, sender=None, audience=Audience(policy=policy), canary_at=time(7), beats={},
+        written={}, now=now, others=others,
+    )  # fmt: skip
+    return [(to, at) for to, at, _ in runs.mails]
+
+
+def test_what_the_settings_say_of_a_recipient_holds_for_a_new_tenant() -> None:
+    """Zone, hour and working days; another address's wishes are its own."""
+    weekdays = (0, 1, 2, 3, 4)
+    mine = Recipient("A@x.example", "Asia/Tokyo", send_hour=9, working_days=weekdays)
+    other = Recipient("b@x.example", send_hour=3)
+    assert first_mails(Policy(recipients=(mine, other))) == [
+        ("a@x.example", datetime(2026, 11, 23, 0, tzinfo=UTC))
+    ]
+    assert first_mails(Policy()) == [("a@x.example", None)]
+
+
+def test_whom_rules_may_tell_of_a_new_tenant_is_named_as_well() -> None:
+    """An address of a rule that fits; a rule about another tenant tells nobody of this one."""
+    rules = (Route(("tickets@x.example",), severity="critical"), Route(("c@x.example",), "other"))
+    told = [to for to, _ in first_mails(Policy(routes=rules))]
+    assert told == ["a@x.example", "tickets@x.example"]
+
+
+def test_who_reads_about_others_already_has_one_mail_a_day() -> None:
+    """At the earlier hour of the two tenants."""
+    known = Tenant(
+        "known", APP, "global", APP, CredentialRef("secret", "env:X"),
+        recipients=(Recipient("a@x.example", send_hour=17),), time_zone="UTC",
+    )  # fmt: skip
+    late = datetime(2026, 11, 21, 17, tzinfo=UTC)
+    assert first_mails(Policy(), known) == [("a@x.example", late)]
+    early = replace(known, recipients=(Recipient("a@x.example", send_hour=6),))
+    entry = first_mails(Policy(), known, replace(early, name="early"))
+    assert entry == [("a@x.example", None)]
 
 
 def test_a_mail_that_is_due_today_goes_at_once() -> None:
