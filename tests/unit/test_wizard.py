@@ -15,7 +15,7 @@ from monitor.senders import of_tenant
 from monitor.wizard.answers import AnswerError, check_name, checked, plain_secret, reference_of, row
 from monitor.wizard.questions import applies, label_of, page
 from monitor.wizard.schedule import next_runs
-from monitor.wizard.steps import Step, Surroundings, is_told, next_step, way
+from monitor.wizard.steps import Question, Step, Surroundings, is_told, next_step, way
 from monitor.wizard.told import here, mailbox_check
 
 ID = "7b1c0000-0000-4000-8000-000000000001"
@@ -194,6 +194,27 @@ def test_the_answers_make_a_row_of_a_tenants_file() -> None:
     }  # fmt: skip
     shared = row(draft(app="msp", client_id=APP, directory_id=ID, mailbox=""))
     assert shared == {"name": "contoso", "app": "msp", "directory_id": ID}
+
+
+def test_arrival_is_asked_for_with_a_mailbox_and_kept_where_it_is_wished() -> None:
+    """One choice, each with what it needs; the default keeps the accepted reply as evidence."""
+
+    def people(mailbox: str) -> dict[str, Question]:
+        put = page(Step.PEOPLE, draft(mailbox=mailbox), AROUND).questions
+        return {one.key: one for one in put}
+
+    asked = people("a@x.example")
+    meant = dict(asked["arrival"].choices)
+    assert asked["arrival"].default == "no"
+    assert "Mail.Read" in meant["graph"]
+    assert "ExchangeMessageTrace.Read.All" in meant["trace"]
+    assert "arrival" not in people("")
+    for said, kept in (("graph", "graph"), ("trace", "trace"), ("no", None), ("", None)):
+        sender = row(draft(mailbox="a@x.example", arrival=said))["sender"]
+        assert sender.get("arrival") == kept
+    assert checked("arrival", " Graph ", AROUND) == "graph"
+    with pytest.raises(AnswerError, match="There is no"):
+        checked("arrival", "grph", AROUND)
 
 
 def test_a_check_is_told_at_the_step_that_it_concerns() -> None:
