@@ -6,7 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from monitor.model import CLOCK_SLACK, AlarmChange, CanaryResult, Probe, SenderHealth
+from monitor.model import (
+    ARRIVAL_STAGE,
+    CLOCK_SLACK,
+    AlarmChange,
+    CanaryResult,
+    Probe,
+    SenderHealth,
+)
 from monitor.timetable import latest_daily
 
 # When a failure that waiting may heal is probed again, counted from the first failure.
@@ -16,6 +23,9 @@ BETWEEN_RETRIES = timedelta(minutes=15)
 # A probe from cron takes now a second less, now a second more than the one before.
 TOLERANCE = timedelta(minutes=1)
 FAILURES_TO_ALARM = len(RETRY_AFTER) + 1
+# One that was accepted and did not arrive was waited for half an hour already; nobody is told of
+# what else was lost meanwhile.
+MISSED_TO_ALARM = 2
 # While an alarm stands somebody may be mending the path. Who did wants to hear RECOVERED within
 # the hour and not tomorrow, and the warnings go back to their own path as soon.
 WHILE_ALARMED = timedelta(hours=1)
@@ -33,8 +43,8 @@ def after(before: SenderHealth, probe: Probe) -> Verdict:
     """Judge a probe in the light of what was known.
 
     A definite cause alarms at once, since waiting does not heal it; one that may pass alarms at
-    the third failure that counts. An alarm opens once per outage, each further failure keeps it,
-    and a good probe closes it.
+    the third failure that counts, or at the second where the test mail did not arrive. An alarm
+    opens once per outage, each further failure keeps it, and a good probe closes it.
 
     Args:
         before: what the probes before this one say.
@@ -52,7 +62,7 @@ def after(before: SenderHealth, probe: Probe) -> Verdict:
     if probe.retry != "later":
         return Verdict(AlarmChange.OPEN, f"It failed ({probe.cause}), and waiting does not help.")
     failures = counted(before, probe).failures
-    if failures >= FAILURES_TO_ALARM:
+    if failures >= (MISSED_TO_ALARM if probe.stage == ARRIVAL_STAGE else FAILURES_TO_ALARM):
         times = f"{failures} times in a row"
         return Verdict(AlarmChange.OPEN, f"It failed {times}, the last time with {probe.cause}.")
     return Verdict(AlarmChange.NONE, f"It failed ({probe.cause}); it is tried again.")

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from monitor.model import CLOCK_SLACK, Tenant, TenantHealth
 
-JOBS = ("scan", "canary", "warn", "deliver")
+JOBS = ("scan", "canary", "arrival", "warn", "deliver")
 CYCLE = "cycle"  # the beat of complete cycles
 STARTED = "started"  # and that of the last start of a service
 ROUND_TAKES = timedelta(hours=1)  # a round over many tenants, some of which hang, may be long

@@ -168,7 +168,8 @@ def facts(
 
 def beats(**ago: timedelta) -> dict[str, datetime]:
     """Signs of life of a service that works; keywords say how long ago one of them was."""
-    usual = dict.fromkeys(("scheduler", "scan", "canary", "warn", "deliver"), timedelta(seconds=20))
+    parts = ("scheduler", "scan", "canary", "arrival", "warn", "deliver")
+    usual = dict.fromkeys(parts, timedelta(seconds=20))
     return {
         name: NOW - age for name, age in (usual | {"scan": timedelta(minutes=42)} | ago).items()
     }

@@ -50,6 +50,7 @@ def add(
     recipient: options.Recipients = None,
     time_zone: options.TimeZone = None,
     canary_to: options.CanaryTo = None,
+    arrival: options.Arrival = None,
     file: options.TenantsFile = None,
     anyway: options.Anyway = False,
     no_test: options.NoTest = False,
@@ -70,6 +71,7 @@ def add(
             cloud=cloud, directory_id=directory_id, client_id=client_id, app=shared_app,
             mailbox=mailbox, model=model, enterprise_object_id=object_id, time_zone=time_zone,
             recipients=None if recipient is None else ", ".join(recipient), canary_to=canary_to,
+            arrival=arrival,
             **options.sign_in(credential, secret_stdin, certificate, password, federated,
                        managed_identity),
         )  # fmt: skip

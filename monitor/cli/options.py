@@ -48,6 +48,10 @@ Recipients = Annotated[
 ]
 TimeZone = Annotated[str | None, typer.Option(help="Time zone of their mornings.")]
 CanaryTo = Annotated[str | None, typer.Option(help="Where the daily test mail goes.")]
+Arrival = Annotated[
+    str | None,
+    typer.Option(help="Whether the test mail is looked for where it goes: no, graph or trace."),
+]
 SendersOwn = Annotated[bool, typer.Option("--sender", help="The credential is the sender's own.")]
 TenantsFile = Annotated[
     Path | None,

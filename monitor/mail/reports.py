@@ -11,11 +11,12 @@ from zoneinfo import ZoneInfo
 from monitor.mail import words
 from monitor.mail.views import Fact
 from monitor.model import BlindSpot, CanaryResult, CredentialState, MailKind, TenantState
-from monitor.status import CanaryRow, CredentialRow, TenantRow
+from monitor.status import CanaryRow, CredentialRow, StatusReport, TenantRow, verdict
 from monitor.weekly import AHEAD, ComingWeek, Weekly
 
 # Rows of tenants and blind spots in the HTML part, and lines after them; see `digests.SHOWN`.
 SHOWN = ((25, 400), (25, 100), (18, 40), (12, 0), (6, 0))
+_HEADLINE = 3  # things that the headline names
 _NAMED, _BARS = 3, 60  # a bar takes at most so many hundredths of the width
 _TONES = {
     TenantState.OK: "good",
@@ -101,7 +102,7 @@ def report_view(
         word=word,
         tone=_tone(told),
         subject=_subject(told),
-        verdict=words.defang(told.report.verdict, words.EVIDENCE_CAP * 2),
+        verdict=words.defang(_headline(told.report, zone), words.EVIDENCE_CAP * 2),
         action=_action(told),
         numbers=_numbers(told),
         past=_past(told),
@@ -116,6 +117,11 @@ def report_view(
             f"You get this mail because {words.address(recipient)} receives Lapsewatch's reports.",
         ),
     )
+
+
+def _headline(report: StatusReport, zone: ZoneInfo) -> str:
+    """What is the matter, in the reader's zone: the gravest three, as the rest stands below."""
+    return verdict(report, zone, most=_HEADLINE)
 
 
 def _tone(told: Weekly) -> str:

@@ -17,6 +17,7 @@ from monitor.status.verdict import (
     EXIT_FINE,
     EXIT_LAPSED,
     EXIT_UNKNOWN,
+    verdict,
 )
 
 __all__ = [
@@ -37,4 +38,5 @@ __all__ = [
     "UnfinishedRun",
     "build_report",
     "silent_since",
+    "verdict",
 ]

@@ -204,7 +204,7 @@ def _tenant_rows(
                 last_attempt=health.last_attempt if health else None,
                 problem=_pending_problem(tenant, state, in_the_way)
                 or (health.problem if health and health.failures else never)
-                or _age_problem(state, health)
+                or _age_problem(state, health, now)
                 or (lost.problem if lost else None)
                 or _unread_problem(unread.get(tenant.name, ()))
                 or _other_problem(health),
@@ -240,9 +240,12 @@ def _unread_problem(unread: Sequence[str]) -> str | None:
     return f"The end of a watched date is not known for sure. {unread[0].rstrip('.')}.{more}"
 
 
-def _age_problem(state: TenantState, health: TenantHealth | None) -> str | None:
+def _age_problem(state: TenantState, health: TenantHealth | None, now: datetime) -> str | None:
+    """How old the facts are: a length of time, because each reader has a zone of its own."""
     if state in (TenantState.STALE, TenantState.UNKNOWN) and health and health.last_complete:
-        return f"Not read since {health.last_complete:%Y-%m-%d %H:%M} UTC."
+        hours = max(int((now - health.last_complete) / timedelta(hours=1)), 0)
+        count, unit = (hours, "hour") if hours < 48 else (hours // 24, "day")
+        return f"Not read in full for {count} {unit}{'' if count == 1 else 's'}."
     return None
 
 

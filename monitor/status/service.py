@@ -11,7 +11,7 @@ from monitor.status.rows import Facts, LateJob, UnfinishedRun
 from monitor.timetable import FIRST
 
 SCHEDULER = "scheduler"  # the beat of the service's clock
-JOBS = ("scan", "canary", "warn", "deliver")
+JOBS = ("scan", "canary", "arrival", "warn", "deliver")
 SILENT_AFTER = timedelta(minutes=5)
 LATE_AFTER = timedelta(hours=1)  # a round of scans may be long
 HISTORY = UNKNOWN_AFTER  # what older runs left undone shows in their tenants and senders

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 
 from monitor.model import CanaryResult, CredentialState, TenantState
 from monitor.status.rows import StatusReport
@@ -24,16 +24,23 @@ def exit_code(report: StatusReport) -> int:
     return code
 
 
-def verdict(report: StatusReport) -> str:
+def verdict(report: StatusReport, zone: tzinfo = UTC, *, most: int | None = None) -> str:
     """All that is the matter in words, gravest first; or that nothing is.
 
     Tenants in shadow are named as well: no mail about them is no proof that all is well there.
+
+    Args:
+        report: what is judged.
+        zone: of the reader.
+        most: so many things are named, and of the others how many there are; None: all.
     """
-    troubles, shadow = _troubles(report), _shadow(report)
+    troubles, shadow = _troubles(report, zone), _shadow(report, zone)
     if not report.tenants:
         return "; ".join([_EMPTY, *troubles])
     if troubles:
-        text = "; ".join([*troubles, *shadow, *_ignored(report)])
+        said = [*troubles, *shadow, *_ignored(report)]
+        more = len(said) - most if most is not None and len(said) > most else 0
+        text = "; ".join(said[: len(said) - more]) + (f"; and {more} more" if more else "")
         return f"{text[0].upper()}{text[1:]}."
     read = sum(row.state is TenantState.OK for row in report.tenants)
     if not read:
@@ -42,7 +49,7 @@ def verdict(report: StatusReport) -> str:
     return f"All is well: {_count(read, 'tenant')} read, nothing needs action.{proof}"
 
 
-def _shadow(report: StatusReport) -> list[str]:
+def _shadow(report: StatusReport, zone: tzinfo) -> list[str]:
     """How many tenants are in shadow and until when; paused ones are silent anyway."""
     ends = [
         row.shadow_until
@@ -55,7 +62,7 @@ def _shadow(report: StatusReport) -> list[str]:
     last = "the last of them " if len(set(ends)) > 1 else ""
     return [
         f"{_count(len(ends), 'tenant')} {verb} in shadow, without reminders, "
-        f"{last}until {_at(max(ends))}"
+        f"{last}until {_at(max(ends), zone)}"
     ]
 
 
@@ -82,12 +89,12 @@ def _proof(report: StatusReport) -> str:
     return f" {_count(first, 'mail path')} {word}{more}."
 
 
-def _troubles(report: StatusReport) -> list[str]:
+def _troubles(report: StatusReport, zone: tzinfo = UTC) -> list[str]:
     return [
         *_credential_troubles(report),
         *_tenant_troubles(report),
         *_path_troubles(report),
-        *_service_troubles(report),
+        *_service_troubles(report, zone),
         *_mail_troubles(report),
         *_review_troubles(report),
     ]
@@ -138,18 +145,20 @@ def _path_troubles(report: StatusReport) -> list[str]:
     return parts
 
 
-def _service_troubles(report: StatusReport) -> list[str]:
+def _service_troubles(report: StatusReport, zone: tzinfo) -> list[str]:
     parts = []
     if report.silent_since is not None:
-        parts.append(f"the service has not run since {_at(report.silent_since)}")
+        parts.append(f"the service has not run since {_at(report.silent_since, zone)}")
     for job in report.late_jobs:
-        round_ = f"a round since {_at(job.last)}" if job.last else "any round yet"
+        round_ = f"a round since {_at(job.last, zone)}" if job.last else "any round yet"
         parts.append(f"the job {job.name} has not finished {round_}")
     parts += _unfinished(report)
     if report.cycle_late_since is not None and not parts:
-        parts.append(f"no cycle was complete since {_at(report.cycle_late_since)}")
+        parts.append(f"no cycle was complete since {_at(report.cycle_late_since, zone)}")
     if report.pulse.failing_since is not None:
-        parts.append(f"the heartbeat could not be sent since {_at(report.pulse.failing_since)}")
+        parts.append(
+            f"the heartbeat could not be sent since {_at(report.pulse.failing_since, zone)}"
+        )
     return parts
 
 
@@ -186,8 +195,8 @@ def _mail_troubles(report: StatusReport) -> list[str]:
     return parts
 
 
-def _at(instant: datetime) -> str:
-    return f"{instant:%Y-%m-%d %H:%M} UTC"
+def _at(instant: datetime, zone: tzinfo) -> str:
+    return f"{instant.astimezone(zone):%Y-%m-%d %H:%M %Z}"
 
 
 def _count(number: int, noun: str) -> str:

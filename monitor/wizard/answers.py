@@ -13,7 +13,17 @@ from monitor.fields.problems import BIDI_OR_HIDDEN, nearest, printable
 from monitor.model import Draft
 from monitor.onboard import Model
 from monitor.references import looks_like_guid, reference
-from monitor.wizard.steps import CERTIFICATE, FEDERATED, FORMS, MANAGED, OWN, SECRET, Surroundings
+from monitor.wizard.steps import (
+    ARRIVALS,
+    CERTIFICATE,
+    FEDERATED,
+    FORMS,
+    MANAGED,
+    NO_LOOK,
+    OWN,
+    SECRET,
+    Surroundings,
+)
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _DOMAIN = re.compile(
@@ -105,6 +115,8 @@ def _checked(key: str, text: str, around: Surroundings) -> str:
                 told = f'There is no shared app "{printable(text, 60)}", nor any other. '
                 raise AnswerError(key, told + "Import its [[app]] first: tenant import FILE.")
             return "" if text == OWN else _word(key, text, list(around.apps))
+        case "arrival":
+            return _word(key, text, list(ARRIVALS))
         case "directory_id":
             return _directory(text)
         case "client_id" | "enterprise_object_id":
@@ -200,6 +212,8 @@ def row(draft: Draft) -> dict[str, Any]:
             sender["enterprise_object_id"] = draft.get("enterprise_object_id")
         if draft.get("canary_to") and draft.get("canary_to") != draft.get("mailbox"):
             sender["canary_to"] = listed(draft.get("canary_to"))
+        if draft.get("arrival") not in ("", NO_LOOK):
+            sender["arrival"] = draft.get("arrival")
         table["sender"] = sender
     return table
 

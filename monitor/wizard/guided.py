@@ -368,6 +368,7 @@ class Wizard:
             beats=self._store.beats(),
             written=self._store.last_slots("warn"),
             now=now,
+            others=self._store.tenants(),
         )
 
 

@@ -9,11 +9,13 @@ from monitor.model import Draft
 from monitor.onboard import Model
 from monitor.wizard.portal import where
 from monitor.wizard.steps import (
+    ARRIVALS,
     CERTIFICATE,
     FORMS,
     FOUND,
     MANAGED,
     MODELS,
+    NO_LOOK,
     OWN,
     SECRET,
     Page,
@@ -159,5 +161,15 @@ def _people(draft: Draft, around: Surroundings) -> list[Question]:
     if draft.get("mailbox"):
         asked.append(
             Question("canary_to", "Where the daily test mail goes", default=draft.get("mailbox"))
+        )
+        asked.append(
+            Question(
+                "arrival",
+                "Whether its arrival is looked for",
+                default=NO_LOOK,
+                optional=True,
+                choices=[*ARRIVALS.items()],
+                why="it can be set later; the right is then tried by: lapsewatch doctor",
+            )
         )
     return asked

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from monitor.model import Tenant
 from monitor.recipients import Audience, RecipientRun, recipient_runs
+from monitor.routing import Router
 from monitor.senders import OAuthSender
 from monitor.status.service import SCHEDULER, silent_since
 from monitor.timetable import next_daily
@@ -41,17 +42,20 @@ def next_runs(
     beats: Mapping[str, datetime],
     written: Mapping[str, datetime],
     now: datetime,
+    others: Sequence[Tenant] = (),
 ) -> NextRuns:
     """The runs that come next.
 
     Args:
         entry: the tenant.
         sender: its sender, if it has one.
-        audience: the operator, who is told where the tenant names nobody.
+        audience: the operator, who is told where the tenant names nobody, and the rules about
+            who is told, when and how.
         canary_at: the wall time of the daily test mail.
         beats: the last sign of life of each part of the service.
         written: the latest slot of the daily mail that is done, by its scope.
         now: the current instant.
+        others: the tenants that are watched already: who reads about them too has one mail a day.
     """
 
     def mail(run: RecipientRun) -> datetime | None:
@@ -62,6 +66,18 @@ def next_runs(
     zone = sender.time_zone if sender else entry.time_zone
     return NextRuns(
         (next_daily(now, canary_at, ZoneInfo(zone)), zone) if sender and entry.active else None,
-        tuple((run.address, mail(run), run.zone) for run in recipient_runs([entry], audience)),
+        tuple((run.address, mail(run), run.zone) for run in _runs(entry, others, audience)),
         SCHEDULER in beats and silent_since(beats, now) is None,
     )
+
+
+def _runs(entry: Tenant, others: Sequence[Tenant], audience: Audience) -> list[RecipientRun]:
+    """The daily runs that may speak about a tenant, as the service will have them.
+
+    Whom its directory leads to (owners, notes) nobody knows before it is read.
+    """
+    tenants = [*(one for one in others if one.name != entry.name), entry]
+    router = Router(tenants, audience)
+    possible = router.possible if router.policy.routes else None
+    runs = recipient_runs(tenants, audience, possible)
+    return [run for run in runs if entry.name in run.names]

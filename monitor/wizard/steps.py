@@ -63,6 +63,13 @@ MODELS = {
     Model.MAILBOX: "the permission SMTP.SendAsApp, and FullAccess to this mailbox (the usual way)",
     Model.RBAC: "an Exchange role for this mailbox only; nothing is granted in Entra",
 }
+NO_LOOK = "no"
+ARRIVALS = {
+    NO_LOOK: "no: that the server took it is the evidence",
+    "graph": "in the mailbox it goes to; the app needs the right Mail.Read there, by an Exchange "
+    "role for this mailbox alone",
+    "trace": "in Exchange's message trace; the app needs ExchangeMessageTrace.Read.All",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +165,7 @@ _KEYS = {
     Step.APP: ("app", "client_id"),
     Step.CREDENTIAL: ("form", "credential", "password"),
     Step.ENTERPRISE: ("enterprise_object_id",),
-    Step.PEOPLE: ("recipients", "time_zone", "canary_to"),
+    Step.PEOPLE: ("recipients", "time_zone", "canary_to", "arrival"),
 }
 
 

@@ -101,6 +101,7 @@ def people(talk: Talk) -> None:
     talk.answer("Who is warned", "it@fabrikam.example")
     talk.answer("Time zone", "Europe/Berlin")
     talk.answer("daily test mail goes")
+    talk.answer("arrival is looked for")
 
 
 def test_from_nothing_to_a_confirmed_mail_path(new: Newcomer, run: Start, tmp_path: Path) -> None:

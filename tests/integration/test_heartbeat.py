@@ -182,7 +182,7 @@ def test_readiness_ends_when_a_job_ticks_in_vain(app: App, clock: SandboxClock) 
     """The scheduler's own beat is fresh; the scan's is not."""
     send_heartbeat(app)
     clock.advance(2 * HOUR + MINUTE)
-    for job in ("scheduler", "canary", "warn", "deliver"):
+    for job in ("scheduler", "canary", "arrival", "warn", "deliver"):
         app.store.beat(job, clock.now())
     assert send_heartbeat(app) != ()
     assert any("the job scan" in reason for reason in why_not_ready(app))

@@ -27,7 +27,7 @@ def app(store_url: str, tmp_path: Path, make) -> Iterator[App]:
         app.store.put_tenant(tenant, now=make.now - timedelta(days=9))
         app.store.record_scan(make.scan(), zone=make.zone)
         prove(app, make.now)
-        for name in ("scheduler", "scan", "canary", "warn", "deliver"):
+        for name in ("scheduler", "scan", "canary", "arrival", "warn", "deliver"):
             app.store.beat(name, make.now)
         yield app
 
@@ -112,7 +112,7 @@ def test_a_sender_that_was_never_proven_is_told_by_the_age_of_its_tenant(app: Ap
 def test_a_job_that_crashes_at_every_tick_is_told(app: App, make) -> None:
     """Its beat is what tells; without a service there is none, and nothing to miss."""
     later = make.now + timedelta(hours=2)
-    for name in ("scheduler", "scan", "warn", "deliver"):
+    for name in ("scheduler", "scan", "arrival", "warn", "deliver"):
         app.store.beat(name, later)
     app.clock = lambda: later
     assert app.report().verdict == (

@@ -230,7 +230,9 @@ def test_a_service_within_a_process_can_be_stopped_from_another_thread(
         runner.start()
         try:
             until(lambda: urls)
-            until(lambda: set(app.store.beats()) >= {"scan", "warn", "canary", "deliver"})
+            until(
+                lambda: set(app.store.beats()) >= {"scan", "warn", "canary", "arrival", "deliver"}
+            )
             assert why_not_ready(app) == []
         finally:
             service.stop()

@@ -92,6 +92,17 @@ def test_a_good_probe_says_nothing() -> None:
     assert counted(NOTHING, good()).last_ok == good().finished_at
 
 
+def test_two_test_mails_in_a_row_that_did_not_arrive_alarm() -> None:
+    """What is refused is tried a third time; what got lost was waited for already."""
+    lost = replace(probe(), stage="arrival", cause="not_arrived")
+    once = counted(NOTHING, lost)
+    assert after(NOTHING, lost).alarm is AlarmChange.NONE
+    again = replace(lost, started_at=SLOT + HOUR, finished_at=SLOT + HOUR)
+    assert after(once, again).alarm is AlarmChange.OPEN
+    assert after(once, probe(SLOT + HOUR)).alarm is AlarmChange.NONE
+    assert after(once, replace(again, finished_at=SLOT + MINUTE)).alarm is AlarmChange.NONE
+
+
 @pytest.mark.parametrize("retry", ["after_fix", "never"])
 def test_a_definite_cause_alarms_at_once(retry: Retry) -> None:
     """Waiting does not switch SMTP AUTH on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -24,7 +25,7 @@ def pair(left: float, used: float | None = 1) -> tuple[Credential, Credential]:
     return old, new
 
 
-def report(left: float, used: float | None = 1, **more: object) -> StatusReport:
+def report(left: float, used: float | None = 1, **more: Any) -> StatusReport:
     """The status of a tenant with such a pair, and nothing else the matter."""
     rows = list(pair(left, used))
     return build_report(facts([tenant("contoso")], rows, [health("contoso", 0.7)], **more), now=NOW)

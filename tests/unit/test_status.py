@@ -54,7 +54,7 @@ def test_a_problem_is_said_as_long_as_it_stands() -> None:
     healed = report(healths=[health("contoso", 1, problem="It failed.", cause="x")]).tenants[0]
     assert (healed.problem, healed.cause) == (None, None)
     assert report(healths=[health("contoso", 20)]).tenants[0].problem == (
-        "Not read since 2026-11-22 10:04 UTC."
+        "Not read in full for 20 hours."
     )
     for untried in ([], [TenantHealth("contoso")]):
         assert report(healths=untried).tenants[0].problem == "Never read."

@@ -186,7 +186,7 @@ def test_a_service_whose_clock_has_stopped_is_said(minutes: float, silent: bool)
     assert ("The service has not run since 2026-11-" in found.verdict) == silent
 
 
-@pytest.mark.parametrize("job", ["scan", "canary", "warn", "deliver"])
+@pytest.mark.parametrize("job", ["scan", "canary", "arrival", "warn", "deliver"])
 @pytest.mark.parametrize(("minutes", "late"), [(60, False), (61, True)])
 def test_a_job_that_ticks_in_vain_is_named(job: str, minutes: int, late: bool) -> None:
     """It crashes each time, while the service's clock goes on."""

@@ -11,7 +11,7 @@ import pytest
 from monitor.mail.reports import report_view
 from monitor.model import Recipient
 from monitor.recipients import Audience, RecipientRun
-from monitor.status import build_report
+from monitor.status import build_report, verdict
 from monitor.weekly import AHEAD, Plan, due, instants, report_runs
 from tests import report_samples as sample
 from tests import status_samples as samples
@@ -162,3 +162,24 @@ def test_the_longest_bar_is_the_fullest_week_and_none_is_lost() -> None:
     bars = report_view(told, "noc@msp.example", BERLIN).coming
     assert {(bar.count, bar.width) for bar in bars} == {("1000", 60), ("1", 2), ("none", 0)}
     assert all(bar.width + bar.rest == 100 for bar in bars)
+
+
+def test_the_headline_names_three_things_and_counts_the_rest() -> None:
+    """The gravest first; the status has them all."""
+    bad = samples.bad_morning()
+    said = bad.verdict.rstrip(".").split("; ")
+    assert len(said) > 4
+    headline = "; ".join([*said[:3], f"and {len(said) - 3} more."])
+    assert headline in " ".join(sample.report(bad).text.split())
+    quiet = sample.report(sample.good_week())
+    assert "more" not in quiet.text.split("\n\n")[0]
+
+
+def test_the_headline_is_in_the_zone_of_its_reader() -> None:
+    """The service stood still at ten by UTC, eleven in Berlin."""
+    beats = samples.beats(scheduler=timedelta(hours=2))
+    report = build_report(replace(sample.good_facts(), beats=beats), now=NOW)
+    assert " UTC" in report.verdict
+    last = (NOW - timedelta(hours=2)).astimezone(BERLIN)
+    assert f"{last:%Y-%m-%d %H:%M} CET" in verdict(report, BERLIN)
+    assert f"{last:%Y-%m-%d %H:%M} CET" in sample.report(report).text

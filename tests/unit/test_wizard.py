@@ -9,13 +9,13 @@ import pytest
 
 from monitor.clouds import PRESETS
 from monitor.doctor.checks import Check, Report
-from monitor.model import CredentialRef, Draft, Recipient, Sender, Tenant
+from monitor.model import CredentialRef, Draft, Policy, Recipient, Route, Sender, Tenant
 from monitor.recipients import Audience
 from monitor.senders import of_tenant
 from monitor.wizard.answers import AnswerError, check_name, checked, plain_secret, reference_of, row
 from monitor.wizard.questions import applies, label_of, page
 from monitor.wizard.schedule import next_runs
-from monitor.wizard.steps import Step, Surroundings, is_told, next_step, way
+from monitor.wizard.steps import Question, Step, Surroundings, is_told, next_step, way
 from monitor.wizard.told import here, mailbox_check
 
 ID = "7b1c0000-0000-4000-8000-000000000001"
@@ -196,6 +196,27 @@ def test_the_answers_make_a_row_of_a_tenants_file() -> None:
     assert shared == {"name": "contoso", "app": "msp", "directory_id": ID}
 
 
+def test_arrival_is_asked_for_with_a_mailbox_and_kept_where_it_is_wished() -> None:
+    """One choice, each with what it needs; the default keeps the accepted reply as evidence."""
+
+    def people(mailbox: str) -> dict[str, Question]:
+        put = page(Step.PEOPLE, draft(mailbox=mailbox), AROUND).questions
+        return {one.key: one for one in put}
+
+    asked = people("a@x.example")
+    meant = dict(asked["arrival"].choices)
+    assert asked["arrival"].default == "no"
+    assert "Mail.Read" in meant["graph"]
+    assert "ExchangeMessageTrace.Read.All" in meant["trace"]
+    assert "arrival" not in people("")
+    for said, kept in (("graph", "graph"), ("trace", "trace"), ("no", None), ("", None)):
+        sender = row(draft(mailbox="a@x.example", arrival=said))["sender"]
+        assert sender.get("arrival") == kept
+    assert checked("arrival", " Graph ", AROUND) == "graph"
+    with pytest.raises(AnswerError, match="There is no"):
+        checked("arrival", "grph", AROUND)
+
+
 def test_a_check_is_told_at_the_step_that_it_concerns() -> None:
     """A role in Exchange makes the permission in Entra nobody's business."""
     assert is_told("graph.token", Step.CREDENTIAL, "")
@@ -225,6 +246,51 @@ def test_the_first_runs_are_in_the_zone_of_who_reads_them() -> None:
         entry, sender=None, audience=Audience(), canary_at=time(7), beats={}, written={}, now=now
     )
     assert (silent.canary, silent.running) == (None, False)
+
+
+def first_mails(policy: Policy, *others: Tenant) -> list[tuple[str, datetime | None]]:
+    """When a new tenant of a@x.example is written about first, on a Saturday at noon."""
+    entry = replace(others[0], name="new") if others else Tenant(
+        "new", ID, "global", APP, CredentialRef("secret", "env:X"),
+        recipients=(Recipient("a@x.example"),), time_zone="UTC",
+    )  # fmt: skip
+    now = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    runs = next_runs(
+        entry, sender=None, audience=Audience(policy=policy), canary_at=time(7), beats={},
+        written={}, now=now, others=others,
+    )  # fmt: skip
+    return [(to, at) for to, at, _ in runs.mails]
+
+
+def test_what_the_settings_say_of_a_recipient_holds_for_a_new_tenant() -> None:
+    """Zone, hour and working days; another address's wishes are its own."""
+    weekdays = (0, 1, 2, 3, 4)
+    mine = Recipient("A@x.example", "Asia/Tokyo", send_hour=9, working_days=weekdays)
+    other = Recipient("b@x.example", send_hour=3)
+    assert first_mails(Policy(recipients=(mine, other))) == [
+        ("a@x.example", datetime(2026, 11, 23, 0, tzinfo=UTC))
+    ]
+    assert first_mails(Policy()) == [("a@x.example", None)]
+
+
+def test_whom_rules_may_tell_of_a_new_tenant_is_named_as_well() -> None:
+    """An address of a rule that fits; a rule about another tenant tells nobody of this one."""
+    rules = (Route(("tickets@x.example",), severity="critical"), Route(("c@x.example",), "other"))
+    told = [to for to, _ in first_mails(Policy(routes=rules))]
+    assert told == ["a@x.example", "tickets@x.example"]
+
+
+def test_who_reads_about_others_already_has_one_mail_a_day() -> None:
+    """At the earlier hour of the two tenants."""
+    known = Tenant(
+        "known", APP, "global", APP, CredentialRef("secret", "env:X"),
+        recipients=(Recipient("a@x.example", send_hour=17),), time_zone="UTC",
+    )  # fmt: skip
+    late = datetime(2026, 11, 21, 17, tzinfo=UTC)
+    assert first_mails(Policy(), known) == [("a@x.example", late)]
+    early = replace(known, recipients=(Recipient("a@x.example", send_hour=6),))
+    entry = first_mails(Policy(), known, replace(early, name="early"))
+    assert entry == [("a@x.example", None)]
 
 
 def test_a_mail_that_is_due_today_goes_at_once() -> None:
