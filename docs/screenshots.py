@@ -35,10 +35,8 @@ def targets(pages: list[str]) -> list[Target]:
     """Every sample mail, and the pages named on the command line."""
     sys.path.insert(0, str(ROOT))
     from tests.mail_samples import every_mail
-    from tests.report_samples import crowd_report
 
     mails = [Target(f"mail-{name}", mail.html) for name, mail in every_mail().items()]
-    mails.append(Target("mail-report-200-tenants", crowd_report(200).html))
     named = (page.partition("=") for page in pages)
     mails.append(Target("page-status", demo_page(), (1200, *WIDTHS)))
     return mails + [Target(name, url, (1200, *WIDTHS)) for name, _, url in named]

@@ -186,8 +186,8 @@ def recovered_sender(name: str = "Contoso", mailbox: str = "noreply@contoso.exam
     )
 
 
-def storm(count: int = 37, **changes: Any) -> Mail:
-    """Many tenants that cannot be read, for two causes, and one sender that fails."""
+def storm(count: int = 37, *, senders: int = 1, **changes: Any) -> Mail:
+    """Many tenants that cannot be read, for two causes, and senders that fail."""
     since = NOW - timedelta(minutes=48)
     lines = [
         StormLine(
@@ -201,12 +201,14 @@ def storm(count: int = 37, **changes: Any) -> Mail:
         )
         for number in range(count)
     ]
-    lines.append(
+    names = [f"Contoso{'' if number == 0 else f' {number}'}" for number in range(senders)]
+    lines += [
         StormLine(
-            MailKind.CANARY_FAILED, "Contoso", "connect_refused", since, "refused",
-            "noreply@contoso.example",
+            MailKind.CANARY_FAILED, name, "connect_refused", since, "refused",
+            f"noreply@{name.lower().replace(' ', '-')}.example",
         )
-    )  # fmt: skip
+        for name in names
+    ]  # fmt: skip
     fixes = {name: str(CAUSES[name]["fix"]) for name in ("connect_refused", "consent_missing")}
     return renderer().storm(lines, **{"fixes": fixes, "zone": BERLIN, "now": NOW, **changes})
 

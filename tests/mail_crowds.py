@@ -11,6 +11,7 @@ from monitor.mail.views import ActionView
 from monitor.model import Item, Kind, Mail, ObjectType, Sort
 from monitor.render import DigestItem
 from tests import mail_samples as sample
+from tests.report_samples import crowd_report
 
 MOST = 200
 
@@ -103,4 +104,9 @@ def every_crowd() -> Mapping[str, Mail]:
         "removed-200": sample.digest(*removed(MOST)),
         "unexpected-200": linked(*sample.many_turns(MOST, sample.odd_item)),
         "welcome-200": sample.welcome(*due),
+        "storm-200": sample.storm(MOST),
+        "storm-senders-200": sample.storm(0, senders=MOST),
+        "storm-over-200": sample.calm(MOST),
+        "mail-path-broken-200": sample.mail_path_broken(MOST),
+        "report-200": crowd_report(MOST),
     }

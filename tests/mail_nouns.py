@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from monitor.clouds import PRESETS
 from monitor.model import (
-    Cloud,
     Credential,
     CredentialRef,
     Item,
@@ -32,18 +32,7 @@ OBJECT_ID = "c0de0001-2345-4789-8bcd-ef0123456789"
 KEY_ID = "ab12cd34-5e6f-4a7b-8c9d-0e1f2a3b4c5d"
 LONG_NAME = "Synchronisation service for the human resources archive of the northern region (2019)"
 
-CLOUDS = {
-    "global": Cloud(
-        name="global",
-        authority="https://login.microsoftonline.com",
-        graph="https://graph.microsoft.com",
-        graph_scope="https://graph.microsoft.com/.default",
-        smtp_host="smtp.office365.com",
-        smtp_port=587,
-        smtp_scope="https://outlook.office365.com/.default",
-        portal="https://portal.azure.com",
-    )
-}
+CLOUDS = {"global": PRESETS["global"]}
 
 
 def renderer(operator: str | None = "Example MSP") -> Renderer:

@@ -8,13 +8,13 @@ from dataclasses import replace
 from monitor.mail import guides, renewals
 from monitor.mail.guides import Guide
 from monitor.mail.views import DigestItem, Frame
-from monitor.model import Note, Tenant
+from monitor.model import Kind, Note, Tenant
 
 STEPS = 6  # so many are read before a list; more would bury its first lines
-_SHORT = (
-    "Begin at the top: the most urgent come first.",
+_FIRST = "Begin at the top: the most urgent come first."
+_RENEW = (
     "A secret or certificate: make the new one beside the old one, put it where the old one is "
-    "used, and check that it signs in. Then delete the old one.",
+    "used, and check that it signs in. Then delete the old one."
 )
 
 
@@ -37,7 +37,9 @@ def split(
         before = tuple(replace(guide, commands=(), legend="") for guide in found)
         return before, tuple(replace(guide, steps=()) for guide in found if guide.commands)
     rest = "The steps for each kind and the commands" if commands else "The steps for each kind"
-    return (Guide("short", "", (*_SHORT, f"{rest} stand after the list.")),), tuple(found)
+    dates = all(guide.key.startswith((Kind.ITEM, Kind.GDAP)) for guide in found)
+    steps = (_FIRST, *(() if dates else (_RENEW,)), f"{rest} stand after the list.")
+    return (Guide("short", "", steps),), tuple(found)
 
 
 def shared_guides(items: Sequence[DigestItem], *, few: int) -> tuple[Guide, ...]:

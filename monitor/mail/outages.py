@@ -16,8 +16,8 @@ from monitor.routes import OPERATOR_PATH, tenant_of
 LISTED = 25  # what waits, in full; the rest follows in a line each, in the text part
 LINES = 500  # so many lines; a channel may have no attachments, but nobody reads more
 COLUMNS = ("recipient", "what", "end", "days_left")
-_WHY = "You get this by a channel that `fallback` under [operator] names, because mail is broken."
-_WHY_OWN = "You get this by a channel that `fallback` of your address names: mail is broken."
+_WHY = "You get this by a channel that fallback under [operator] names, because mail {} broken."
+_WHY_OWN = "You get this by a channel that fallback of your address names, because mail {} broken."
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,10 @@ def outage_view(
         waiting=tuple(_waiting(item, zone, now) for item in waiting[:LISTED]),
         waiting_more=len(rest),
         waiting_rest=tuple(_bounded(rest)),
-        foot=(why, "It is said again each day until mail works, and once when it does."),
+        foot=(
+            why.format("is"),
+            "It is said again each day until mail works, and once when it does.",
+        ),
     )
 
 
@@ -105,7 +108,7 @@ def mended_view(
             Fact("Broken since", words.long_date(since, zone)),
             Fact("Working again since", words.long_date(now, zone)),
         ),
-        foot=(_WHY,),
+        foot=(_WHY.format("was"),),
         many=True,
     )
 
@@ -129,7 +132,7 @@ def _own_end(since: datetime, sent: int, zone: ZoneInfo, now: datetime) -> Alarm
             Fact("Told since", words.long_date(since, zone)),
             Fact("Over since", words.long_date(now, zone)),
         ),
-        foot=(_WHY_OWN,),
+        foot=(_WHY_OWN.format("was"),),
         many=True,
     )
 

@@ -51,3 +51,9 @@ def test_steps_after_a_list_are_caught() -> None:
     """The known-bad variant: the order of a mail about one item."""
     first = MAILS["reminder-three"].text.replace("What to do\n", "", 1)
     assert steps_come_late(first)
+
+
+def test_a_mail_about_watched_dates_only_speaks_of_no_secret() -> None:
+    """There is none to make."""
+    assert "A secret or certificate: make" in MAILS["reminder-200-links"].text
+    assert "secret" not in MAILS["reminder-200-items"].text

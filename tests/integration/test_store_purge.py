@@ -220,7 +220,14 @@ def _facts_of_the_partner(make) -> list[ObservedObject]:
 
 
 def _fill(store: Store, make, name: str) -> None:
-    other = STAYS if name == GONE else GONE
+    _fill_scans(store, make, name)
+    _fill_canaries(store, make, name)
+    _fill_rest(store, make, name)
+    if name != GONE:
+        _fill_shared(store, make, name)
+
+
+def _fill_scans(store: Store, make, name: str) -> None:
     mailbox, one = Sender(f"noreply@{name}.example"), timedelta(hours=1)
     store.put_tenant(make.tenant(name, directory_id=IDS[name], sender=mailbox), now=make.now)
     store.reserve(f"mailbox:{mailbox.mailbox}", now=make.now, limit=9, period=one)
@@ -237,6 +244,9 @@ def _fill(store: Store, make, name: str) -> None:
     )
     store.put_snooze(Snooze(name, "app-1/secret/key-1", 1, "ann", f"about {name}", make.now))
     store.put_acceptance(Acceptance(name, "ann", f"about {name}", make.now))
+
+
+def _fill_canaries(store: Store, make, name: str) -> None:
     sender = sender_scope(name, "m@x.example")
     probe = Probe(
         name, "m@x.example", make.now, make.now, CanaryResult.OK, "data", "ok", f"250 {IDS[name]}"
@@ -249,6 +259,9 @@ def _fill(store: Store, make, name: str) -> None:
     _take(store, make, "scan", name)
     _take(store, make, "canary", sender)
     store.put_sealed(SealedValue(name, "secret", "k", b"w", b"v", make.now), tenant=name)
+
+
+def _fill_rest(store: Store, make, name: str) -> None:
     with store._database.write() as connection:
         row = {"tenant": name, "since": make.now, "problem": f"{name} is gone"}
         connection.execute(LOST_ACCESS.insert().values(**row))
@@ -263,9 +276,10 @@ def _fill(store: Store, make, name: str) -> None:
     store.enqueue([_acted_upon(_worded(alone, f"{name} {IDS[name]}"), make, name)])
     _hand_over(store, make, name, alone.id)
     store.put_audit(AuditEntry(make.now, "ann", "snooze", name, f"of {name}", "", "command"))
-    if name == GONE:
-        return
-    both = tuple(sorted((name, other)))
+
+
+def _fill_shared(store: Store, make, name: str) -> None:
+    both = tuple(sorted((name, GONE)))
     words = " ".join([*both, IDS[GONE]])
     for uid, state in (("shared", OutboxState.SENT), ("waiting", OutboxState.PENDING)):
         notices = [make.notice(uid, tenant=one) for one in both]

@@ -10,14 +10,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FUNCTION, MODULE = 50, 400  # lines
-OURS = ("monitor", "jobs")  # of tests/ only the modules are measured
+OURS = ("monitor", "jobs", "tests", "docs")
 
 
-def lengthy(source: str, where: str = "it.py", *, functions: bool = True) -> Iterator[str]:
+def lengthy(source: str, where: str = "it.py") -> Iterator[str]:
     """What in a module is too long; decorators, signature and docstring count."""
     if (lines := len(source.splitlines())) > MODULE:
         yield f"{where} has {lines} lines, more than {MODULE}"
-    for node in ast.walk(ast.parse(source)) if functions else ():
+    for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
@@ -26,7 +26,7 @@ def lengthy(source: str, where: str = "it.py", *, functions: bool = True) -> Ite
             yield f"{where}:{first} {node.name} has {lines} lines, more than {FUNCTION}"
 
 
-@pytest.mark.parametrize("folder", [*OURS, "tests"])
+@pytest.mark.parametrize("folder", OURS)
 def test_no_function_and_no_module_is_too_long(folder: str) -> None:
     """Nothing is excepted; what fails here is split, not listed."""
     paths = sorted((ROOT / folder).rglob("*.py"))
@@ -34,9 +34,7 @@ def test_no_function_and_no_module_is_too_long(folder: str) -> None:
     found = [
         text
         for path in paths
-        for text in lengthy(
-            path.read_text("utf-8"), path.relative_to(ROOT).as_posix(), functions=folder in OURS
-        )
+        for text in lengthy(path.read_text("utf-8"), path.relative_to(ROOT).as_posix())
     ]
     assert not found, "\n".join(found)
 
@@ -61,7 +59,6 @@ def test_a_function_that_is_too_long_is_found(head: str) -> None:
     assert not [*lengthy(function(FUNCTION, head))]
     (found,) = lengthy(function(FUNCTION + 1, head))
     assert found == "it.py:1 made_up has 51 lines, more than 50"
-    assert not [*lengthy(function(FUNCTION + 1, head), functions=False)]
 
 
 def test_a_method_and_an_inner_function_are_measured_too() -> None:
@@ -72,7 +69,7 @@ def test_a_method_and_an_inner_function_are_measured_too() -> None:
 
 
 def test_a_module_that_is_too_long_is_found() -> None:
-    """By a single line; its functions are not asked then."""
+    """By a single line."""
     assert not [*lengthy("pass\n" * MODULE)]
-    (found,) = lengthy("pass\n" * (MODULE + 1), functions=False)
+    (found,) = lengthy("pass\n" * (MODULE + 1))
     assert found == "it.py has 401 lines, more than 400"
