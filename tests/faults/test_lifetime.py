@@ -17,7 +17,7 @@ import structlog
 from jobs.send_warnings import JOB
 from tests.faults.house import House, short
 from tests.faults.office import BUSY, GONE, OPEN, Office
-from tests.faults.promises import LADDER, WEEKS, Thing, Uid, urgency
+from tests.faults.sayings import LADDER, WEEKS, Thing, Uid, urgency
 
 ZONES = (
     "UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu",
