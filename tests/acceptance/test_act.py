@@ -63,6 +63,31 @@ def test_following_every_link_of_every_mail_changes_nothing(room: Room, reader: 
     assert room.state() != before
 
 
+def test_following_the_links_of_other_kinds_of_mail_changes_nothing(
+    room: Room, reader: Reader
+) -> None:
+    """Lapsed, removed and renewed: every address in text and HTML, GET and HEAD."""
+    website = next(one for one in room.draft.tenant.apps if one.name == "Website")
+    website.certificates.clear()
+    room.cycle()
+    room.clock.advance(timedelta(days=6))
+    room.cycle()
+    room.new_secret()
+    room.cycle()
+    kinds = {one.header("X-Lapsewatch-Kind") for one in room.cloud.inbox.messages}
+    assert kinds >= {"reminder", "lapsed", "removed", "renewed"}
+    texts = [
+        one.body(part) or "" for one in room.cloud.inbox.messages for part in ("plain", "html")
+    ]
+    paths = {path for text in texts for path in re.findall(rf'{room.address}(/[^\s"<>]*)', text)}
+    assert len([path for path in paths if path.startswith("/a/")]) > 16
+    before = room.state()
+    for path in sorted(paths):
+        assert reader.http.get(path).status_code in (200, 404, 410)
+        assert reader.http.head(path).status_code in (200, 404, 410)
+    assert room.state() == before
+
+
 def test_a_page_keeps_its_address_to_itself(room: Room, reader: Reader) -> None:
     """Nothing is fetched from elsewhere, nothing runs, nothing is kept."""
     answer = reader.http.get(room.link("snooze"))

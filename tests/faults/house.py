@@ -7,9 +7,9 @@ loopback, and a kill is a clock that never comes back from one of its readings.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import psycopg
 from jobs.send_warnings import send_warnings
 from monitor import process, silences
 from monitor.config import load
+from monitor.lifecycle import OwnCredential
 from monitor.model import (
     CredentialRef,
     Kind,
@@ -31,12 +32,14 @@ from monitor.model import (
     Recipient,
     Scan,
     ScanRecord,
+    Snooze,
     Tenant,
+    UsageFound,
     credential_uid,
 )
 from monitor.wiring import App
 from tests.faults.office import Office
-from tests.faults.promises import Say, Thing, Uid
+from tests.faults.sayings import Say, Thing, Uid
 
 SETTINGS = """
 [database]
@@ -49,7 +52,7 @@ send_hour = 8
 mailbox = "noc@msp.example"
 smtp = {{ host = "127.0.0.1", port = {port}, tls = "none" }}
 """
-WARNINGS = (MailKind.REMINDER, MailKind.LAPSED, MailKind.COVERED)
+SAID = (MailKind.REMINDER, MailKind.LAPSED, MailKind.COVERED, MailKind.RENEWED, MailKind.REMOVED)
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 CROWD = 24  # credentials without an end, so that a few that go are no landslide
 
@@ -69,6 +72,7 @@ class House:
     app: App = field(init=False)
     kill_at: int | None = None  # the reading of the clock that is the process's last
     readings: int = 0
+    ours: Uid | None = None  # what the product signs in with
 
     def __post_init__(self) -> None:
         settings = self.folder / "lapsewatch.toml"
@@ -91,22 +95,32 @@ class House:
 
     # --- what people and directories do ---------------------------------------------------------
 
-    def put(self, name: str, zone: str, hour: int, people: dict[str, str | None]) -> None:
-        """A tenant with these recipients, who may have zones of their own."""
+    def put(
+        self, name: str, zone: str, hour: int, people: dict[str, str | None],
+        shadow: datetime | None = None,
+    ) -> None:  # fmt: skip
+        """A tenant with these recipients, who may have zones of their own; in shadow until then."""
         recipients = tuple(Recipient(who, at) for who, at in people.items())
         reference = CredentialRef("secret", "env:X")
-        tenant = Tenant(name, name, "global", "client", reference, recipients, zone, hour)
+        tenant = Tenant(
+            name, name, "global", "client", reference, recipients, zone, hour, shadow_until=shadow
+        )
         self.app.store.put_tenant(tenant, now=self.now)
 
     def tenant(self, name: str) -> Tenant:
         """The tenant as it is kept."""
         return next(one for one in self.app.store.tenants() if one.name == name)
 
-    def read(self, name: str, things: dict[Uid, Thing], *, whole: bool = True) -> None:
-        """A scan that saw these; it found all there is, or broke off."""
+    def read(
+        self, name: str, things: dict[Uid, Thing], *, whole: bool = True,
+        uses: Mapping[Uid, datetime] | None = None,
+    ) -> None:  # fmt: skip
+        """A scan that saw these, and when some last signed in; it found all, or broke off."""
         about = {} if whole else {"cause": "scan_incomplete", "problem": "page 2", "retry": "later"}
         record = ScanRecord(name, self.now, self.now, complete=whole, **about)  # type: ignore[arg-type]
-        self.record(name, Scan(record, tuple(objects(name, things))))
+        last = {key: at for (owner, key), at in (uses or {}).items() if owner == name}
+        usage = None if uses is None else UsageFound(self.now, last)
+        self.record(name, Scan(record, tuple(objects(name, things)), usage=usage))
 
     def fail(self, name: str) -> None:
         """A scan that found nothing out."""
@@ -115,7 +129,13 @@ class House:
 
     def record(self, name: str, scan: Scan) -> None:
         """What came of a scan is kept."""
-        self.app.scans.record(self.tenant(name), scan, [])
+        self.app.scans.record(self.tenant(name), scan, self.own(name))
+
+    def own(self, name: str) -> list[OwnCredential]:
+        """What the product knows of the secret that it signs in with to that tenant."""
+        if self.ours is None or self.ours[0] != name:
+            return []
+        return [OwnCredential(f"id-{self.place(self.ours)}", hint=self.ours[1])]
 
     def silence(self, uid: Uid, days: float | None) -> None:
         """Somebody snoozes a credential for so many days, or acknowledges it as it stands."""
@@ -127,7 +147,11 @@ class House:
             until = self.now + timedelta(days=days)
             past = one.end is not None and until > one.end
             made = silences.snoozed(one, store.snoozes(), asked, until, past_lapse=past)
-        store.put_snooze(made.snooze)
+        self.keep(made.snooze)
+
+    def keep(self, snooze: Snooze) -> None:
+        """A silence is kept."""
+        self.app.store.put_snooze(snooze)
 
     def place(self, uid: Uid) -> str:
         """The object that a credential hangs on; it is in its name."""
@@ -151,9 +175,13 @@ class House:
 
     # --- what can be seen of it -------------------------------------------------------------------
 
+    def rows(self) -> list[OutboxMail]:
+        """All mails that were ever written, newest first."""
+        return self.app.store.outbox(limit=100_000)
+
     def mails(self) -> list[OutboxMail]:
-        """All daily mails with warnings that were ever written, newest first."""
-        return [mail for mail in self.app.store.outbox(limit=100_000) if mail.notices]
+        """Those of them that say something about credentials."""
+        return [mail for mail in self.rows() if mail.notices]
 
     def waiting(self) -> list[OutboxMail]:
         """Those that no server has accepted yet, and that are still to go."""
@@ -186,13 +214,12 @@ class House:
         self.app.close()
 
 
-def said_in(mail: OutboxMail) -> Iterator[tuple[Say, bool]]:
-    """The warnings of a mail, without their levels: those are for the promises to say."""
+def said_in(mail: OutboxMail) -> Iterator[Say]:
+    """What a mail says, without the levels: those are for the promises to say."""
     for one in mail.notices:
-        if one.kind in WARNINGS:
+        if one.kind in SAID:
             life = (one.tenant, short(one.uid), one.life)
-            say = Say(one.recipient.lower(), life, str(one.kind), one.stage, 0)
-            yield say, one.kind is MailKind.COVERED
+            yield Say(one.recipient.lower(), life, str(one.kind), one.stage, 0)
 
 
 def objects(tenant: str, things: dict[Uid, Thing]) -> Iterator[ObservedObject]:
@@ -208,7 +235,8 @@ def objects(tenant: str, things: dict[Uid, Thing]) -> Iterator[ObservedObject]:
 
 
 def _secret(key: str, thing: Thing) -> ObservedCredential:
-    return ObservedCredential(Kind.SECRET, key, key, thing.name, LONG_AGO, thing.end)
+    start = thing.start or LONG_AGO
+    return ObservedCredential(Kind.SECRET, key, key, thing.name, start, thing.end, hint=key)
 
 
 def name_of(uid: Uid, place: str) -> str:
@@ -219,100 +247,3 @@ def name_of(uid: Uid, place: str) -> str:
 def short(uid: str) -> str:
     """How the promises do."""
     return uid.rpartition("/")[2]
-
-
-# --- houses in which something is wrong ----------------------------------------------------------
-
-
-class DropsExpired(House):
-    """Takes what has lapsed for no longer interesting while reading."""
-
-    def record(self, name: str, scan: Scan) -> None:
-        """Without the lapsed ones."""
-        kept = tuple(
-            replace(one, credentials=tuple(c for c in one.credentials if self._lives(c)))
-            for one in scan.objects
-        )
-        super().record(name, replace(scan, objects=kept))
-
-    def _lives(self, one: ObservedCredential) -> bool:
-        return one.end is None or one.end > self.now
-
-
-class RemovesWithoutProof(House):
-    """Takes every scan for a complete one."""
-
-    def record(self, name: str, scan: Scan) -> None:
-        """Whatever it says of itself."""
-        if scan.objects:
-            scan = replace(scan, record=replace(scan.record, complete=True, cause=None, retry=None))
-        super().record(name, scan)
-
-
-class ForgetsWhomItTold(House):
-    """Keeps what was told by address and zone, so that a new zone begins anew."""
-
-    def put(self, name: str, zone: str, hour: int, people: dict[str, str | None]) -> None:
-        """The ledger of everybody whose zone changes is gone."""
-        if name in {one.name for one in self.app.store.tenants()}:
-            before = {one.address: one.time_zone for one in self.tenant(name).recipients}
-            moved = [w for w, at in people.items() if w in before and before[w] != at]
-            with closing(sqlite3.connect(self.url.removeprefix("sqlite:///"))) as database:
-                database.executemany(
-                    "DELETE FROM notice WHERE recipient_key = ?", [(who,) for who in moved]
-                )
-                database.commit()
-        super().put(name, zone, hour, people)
-
-
-class SilencesByName(House):
-    """Keeps a silence by the name that somebody gave the secret, instead of by its key id."""
-
-    def record(self, name: str, scan: Scan) -> None:
-        """Every namesake is as silent."""
-        super().record(name, scan)
-        store = self.app.store
-        there = {(c.tenant, c.uid, c.life): c for c in store.credentials(name)}
-        for key, quiet in store.snoozes().items():
-            one = there.get(key)
-            for other in there.values() if one else ():
-                if one and other.name == one.name and other.object_id == one.object_id:
-                    store.put_snooze(replace(quiet, uid=other.uid, life=other.life))
-
-
-class MarksBeforeSending(House):
-    """The row is `sent` before the server has accepted the mail."""
-
-    def start(self) -> None:
-        """With channels that mark first."""
-        super().start()
-        app, connect = self.app, self.app.carriers.connect
-
-        class MarksFirst:
-            def __init__(self, path: str) -> None:
-                self.channel: Any = connect(path)
-
-            def __enter__(self) -> MarksFirst:
-                self.channel.__enter__()
-                return self
-
-            def __exit__(self, *exc: object) -> None:
-                self.channel.__exit__(*exc)
-
-            def send(self, mail: OutboxMail) -> Any:
-                from monitor.model import Receipt
-
-                receipt = Receipt("not yet", mail.date)
-                app.store.mark_sent(mail.id, mail.lease_token or "", receipt)
-                return self.channel.send(mail)
-
-        app.carriers.connect = MarksFirst  # type: ignore[method-assign, assignment]
-
-
-BAD: Iterable[type[House]] = (
-    DropsExpired,
-    RemovesWithoutProof,
-    ForgetsWhomItTold,
-    SilencesByName,
-    MarksBeforeSending,
-)

@@ -12,7 +12,6 @@ import os
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from jobs.scan_tenants import scan_tenants
 from jobs.send_warnings import send_warnings
@@ -20,8 +19,8 @@ from monitor import log
 from monitor.channels import relay, smtp_oauth  # noqa: F401 (imported before the fork)
 from monitor.config import load
 from monitor.entra import auth, graph, sdk  # noqa: F401
-from monitor.model import OutboxMail, Receipt
 from monitor.wiring import App
+from tests.faults.mark_first import mark_first
 
 
 def main() -> None:
@@ -47,29 +46,6 @@ def work(settings: Path, variant: str, now: datetime) -> None:
             mark_first(app)
         asyncio.run(scan_tenants(app))
         send_warnings(app)
-
-
-def mark_first(app: App) -> None:
-    """The known-bad order: the row is `sent` before the server has accepted the mail."""
-    connect = app.carriers.connect
-
-    class MarksFirst:
-        def __init__(self, path: str) -> None:
-            self.channel: Any = connect(path)
-
-        def __enter__(self) -> MarksFirst:
-            self.channel.__enter__()
-            return self
-
-        def __exit__(self, *exc: object) -> None:
-            self.channel.__exit__(*exc)
-
-        def send(self, mail: OutboxMail) -> Receipt:
-            receipt = Receipt("not yet", mail.date)
-            app.store.mark_sent(mail.id, mail.lease_token or "", receipt)
-            return self.channel.send(mail)  # type: ignore[no-any-return]
-
-    app.carriers.connect = MarksFirst  # type: ignore[method-assign, assignment]
 
 
 if __name__ == "__main__":

@@ -16,7 +16,17 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.conftest import PostgreSQL
-from tests.faults.house import BAD, House
+from tests.faults.bad_houses import (
+    BAD,
+    ForgetsWhatIsGone,
+    IgnoresUse,
+    KnowsNoShadow,
+    SaysItIsOverEachDay,
+    SnoozesForEver,
+    SupersedesOwn,
+    WaitsForTheClock,
+)  # fmt: skip
+from tests.faults.house import House
 from tests.faults.machine import PEOPLE, SPRING, AnyLife
 from tests.faults.office import BUSY, OPEN, Office
 
@@ -138,3 +148,79 @@ def test_a_product_with_a_known_fault_does_not_get_through(build: Build, bad: ty
     """Each was somebody's real fault, and is found within a few lives of the short form."""
     with pytest.raises(AssertionError, match=r"P1|P12|P20|nobody had to say|told"):
         live(lambda: build(bad), chance=3, lives=60, steps=SHORT)
+
+
+# --- one life for each fault that chance seldom meets ---------------------------------------------
+
+
+def signed_in_with(life: AnyLife) -> None:
+    """A newer secret beside the one that the monitor signs in with."""
+    life.move_in([])
+    mine = life.first(9)
+    life.sign_in_with(mine)
+    life.renew(mine, 90, moved=True)
+    life.live(5)  # to ten o'clock: everybody's run has come
+
+
+def still_used(life: AnyLife) -> None:
+    """The old one of two is used for days."""
+    life.move_in([])
+    life.left_behind(10)
+    life.live(5)
+    life.live_on(5)
+
+
+def in_shadow(life: AnyLife) -> None:
+    """A tenant that was just taken over reaches a stage."""
+    life.move_in([16], dark=20)
+    life.live(5)
+    life.live_on(3)
+
+
+def gone(life: AnyLife) -> None:
+    """What was warned about is deleted."""
+    life.move_in([])
+    uid = life.first(9)
+    life.live(5)
+    life.delete(uid)
+    life.live_on(2)
+
+
+def set_back(life: AnyLife) -> None:
+    """The clock is set back, and something new is due."""
+    life.move_in([30])
+    life.live(5)
+    life.jump(-24 * 12)
+    life.add("mail", 5)
+    life.live(24)
+
+
+def snoozed(life: AnyLife) -> None:
+    """A snooze ends."""
+    life.move_in([])
+    uid = life.first(9)
+    life.live(5)
+    life.snooze(uid, 2)
+    life.live_on(3)
+
+
+@pytest.mark.parametrize(
+    ("lived", "bad", "found"),
+    [
+        (signed_in_with, SupersedesOwn, "P1: lost .*reminder"),
+        (still_used, IgnoresUse, "P1: lost .*reminder"),
+        (in_shadow, KnowsNoShadow, "nobody had to say .*reminder"),
+        (gone, ForgetsWhatIsGone, "P1: lost .*removed"),
+        (gone, SaysItIsOverEachDay, "P24|nobody had to say .*removed"),
+        (set_back, WaitsForTheClock, "P1: lost .*reminder"),
+        (snoozed, SnoozesForEver, "P1: lost .*reminder"),
+    ],
+    ids=lambda one: one.__name__ if callable(one) else "",
+)
+def test_a_life_that_shows_a_fault_shows_none_of_the_product(
+    build: Build, lived: Callable[[AnyLife], None], bad: type[House], found: str
+) -> None:
+    """What the monitor signs in with, uses, shadows, endings, clocks and snoozes, one by one."""
+    lived(AnyLife(build(House)))
+    with pytest.raises(AssertionError, match=found):
+        lived(AnyLife(build(bad)))

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,8 @@ FORMS: dict[str, SmtpFault | None] = {
     "no-starttls": SmtpFault("STARTTLS", reply="502 5.3.3 Command not implemented"),
 }
 SHORT = ("refused", "451", "535")
+ZONES = ("Europe/Berlin", "UTC", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe",
+    "Pacific/Apia")  # fmt: skip
 DAYS = 3
 DIGESTS = ("reminder", "lapsed", "covered")
 
@@ -101,11 +104,14 @@ def told(hook: HookServer) -> list[tuple[str, str, str]]:
     return [(body["kind"], body["id"], body["at"][:10]) for body in bodies]
 
 
-def outage(folder: Path, form: str, step: timedelta) -> tuple[Stage, HookServer]:
+def outage(
+    folder: Path, form: str, step: timedelta, zone: str = ZONES[0]
+) -> tuple[Stage, HookServer]:
     """Three days in that form, and one more with mail; the hook's and the inbox's evidence."""
     hooks = folder / "hooks"
     hooks.mkdir()
-    tenants = [story("contoso", SIX, 7, 40), story("fabrikam", SIX, 20)]
+    # Stages are reached while mail is broken, and none on the day after, in no zone.
+    tenants = [story("contoso", SIX, 9, 40, zone=zone), story("fabrikam", SIX, 20)]
     with HookServer(hooks) as hook, stage(folder, *tenants) as show:
         with_fallback(folder, hook)
         with broken(show, folder, form) as down:
@@ -137,10 +143,12 @@ def check(show: Stage, hook: HookServer) -> None:
     assert len(ends) == 1, said
 
 
-@pytest.mark.parametrize("form", SHORT)
-def test_three_days_without_mail_end_with_one_digest_each(tmp_path: Path, form: str) -> None:
+@pytest.mark.parametrize(("form", "zone"), list(zip(SHORT, ZONES[2::2], strict=False)))
+def test_three_days_without_mail_end_with_one_digest_each(
+    tmp_path: Path, form: str, zone: str
+) -> None:
     """Nothing is lost, and exactly one message a day says that mail is broken."""
-    outage(tmp_path, form, 3 * HOUR)
+    outage(tmp_path, form, 3 * HOUR, zone)
 
 
 def test_a_process_that_dies_with_the_message_sends_it_once_more_under_its_id(
@@ -204,7 +212,14 @@ def test_without_a_fallback_nothing_is_written_and_all_of_it_waits(tmp_path: Pat
 
 
 @pytest.mark.outages
-@pytest.mark.parametrize("form", FORMS)
-def test_three_days_without_mail_in_every_form(tmp_path: Path, form: str) -> None:
+@pytest.mark.parametrize(("form", "zone"), list(zip(FORMS, cycle(ZONES), strict=False)))
+def test_three_days_without_mail_in_every_form(tmp_path: Path, form: str, zone: str) -> None:
     """The same in steps of half an hour."""
-    outage(tmp_path, form, 30 * MINUTE)
+    outage(tmp_path, form, 30 * MINUTE, zone)
+
+
+@pytest.mark.outages
+@pytest.mark.parametrize("zone", ZONES)
+def test_three_days_without_mail_in_every_zone(tmp_path: Path, zone: str) -> None:
+    """Each has its own hour at which mail comes back, and its own date."""
+    outage(tmp_path, "451", 30 * MINUTE, zone)

@@ -96,15 +96,29 @@ rules = st.builds(
     severity=st.sampled_from([None, *SEVERITIES]),
     also=st.booleans(),
 )
+wishes = st.builds(  # what a [[recipient]] may say
+    Recipient,
+    st.sampled_from(["a@m.example", "b@m.example", "ann@m.example", "lead@msp.example"]),
+    st.sampled_from([None, *ZONES]),
+    st.sampled_from([None, 5, 22]),
+    working_days=st.sampled_from([(), (0, 1, 2, 3, 4), (6,)]),
+    mode=st.sampled_from(["digest", "single", "ticket"]),
+    stages=st.sampled_from([None, (50, 12, 1), ()]),
+    at_once=st.booleans(),
+)
+ignores = st.builds(
+    Ignore,
+    st.just("x"),
+    st.just("kim"),
+    st.integers(-1, 15).map(lambda days: (NOW + timedelta(days=days)).date()),
+    tenant=st.sampled_from([None, "contoso", "*a*"]),
+    name=st.sampled_from(["App 1", "App *"]),
+)
 policies = st.builds(
     Policy,
     routes=st.lists(rules, max_size=3).map(tuple),
-    ignores=st.sampled_from(
-        [(), (), (Ignore("x", "kim", (NOW + timedelta(days=9)).date(), name="App 1"),)]
-    ),
-    recipients=st.sampled_from(
-        [(), (Recipient("ann@m.example", "Asia/Kathmandu", at_once=True, mode="ticket"),)]
-    ),
+    ignores=st.lists(ignores, max_size=2).map(tuple),
+    recipients=st.lists(wishes, max_size=3, unique_by=lambda one: one.address).map(tuple),
 )
 places = st.builds(
     Place,
