@@ -96,9 +96,7 @@ class Runs:
                 return None
             waiting = _waiting(connection, recipient)
             told = _told(connection, recipient, tenants)
-            if _is_overtaken(mails, told):
-                return None
-            if _is_spoken_for(waiting, mails, set(tenants)):
+            if _is_overtaken(mails, told) or _is_spoken_for(waiting, mails, set(tenants)):
                 return None
             gone = _replaced(waiting, mails, set(tenants), told)
             if replaces is not None and not set(gone) <= set(replaces):

@@ -241,17 +241,6 @@ def test_a_decision_that_was_overtaken_writes_nothing(store: Store, make) -> Non
     assert store.last_finished("warn", RUN) == make.now
 
 
-def test_a_part_of_what_is_due_takes_only_the_place_of_what_it_knows(store: Store, make) -> None:
-    """A digest that another process wrote meanwhile stays, and the part is decided anew."""
-    known, meanwhile = make.mail(make.notice()), make.mail(make.notice("more"))
-    store.enqueue([known, meanwhile])
-    part = make.mail(make.notice(level=-7))
-    offered = {"recipient": ANN, "tenants": ["contoso"], "at": make.now}
-    assert store.write_run([part], replaces=[known.id], **offered) is None
-    assert states(store) == dict.fromkeys((known.id, meanwhile.id), OutboxState.PENDING)
-    assert store.write_run([part], replaces=[known.id, meanwhile.id], **offered) == [part]
-
-
 def held(store: Store, make, owner: str = "me") -> HeldSlot:
     """A slot of this recipient, taken."""
     assert store.take_slot(

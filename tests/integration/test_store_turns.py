@@ -9,7 +9,7 @@ from datetime import timedelta
 from sqlalchemy import event
 
 from monitor.hearers import OLDEST, Hearers
-from monitor.model import MailKind, OutboxMail, Receipt, Told
+from monitor.model import MailKind, OutboxMail, OutboxState, Receipt, Told
 from monitor.store import Store
 
 ANN = "ann@contoso.example"
@@ -117,3 +117,14 @@ def test_who_heard_of_what_is_asked_only_after_a_new_mail(store: Store, make) ->
         with asked(store) as seen:
             hearers.all()
         assert any("notice" in one for one in seen)
+
+
+def test_a_part_of_what_is_due_takes_only_the_place_of_what_it_knows(store: Store, make) -> None:
+    """A digest that another process wrote meanwhile stays, and the part is decided anew."""
+    known, meanwhile = make.mail(make.notice()), make.mail(make.notice("more"))
+    store.enqueue([known, meanwhile])
+    part = make.mail(make.notice(level=-7))
+    offered = {"recipient": ANN, "tenants": ["contoso"], "at": make.now}
+    assert store.write_run([part], replaces=[known.id], **offered) is None
+    assert store.outbox_counts()[OutboxState.PENDING] == 2
+    assert store.write_run([part], replaces=[known.id, meanwhile.id], **offered) == [part]
