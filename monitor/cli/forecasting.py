@@ -72,18 +72,21 @@ def forecast(
     if as_json:
         print_json([_shape(one, leaving[one.mail], _giver(one, given)) for one in coming])
         return
-    mails = len({one.mail for one in coming if one.credential is not None})
-    kinds = Counter(one.kind for one in coming)
-    said = f"{many(len(notices), 'notice')} in {many(mails, 'mail')}"
-    said += (
-        f", {many(kinds[MailKind.CANARY], 'test mail')}, {many(kinds[MailKind.REPORT], 'report')}"
-    )
-    print(f"{said} in the next {many(days, 'day')}, if nothing changes.")
+    print(f"{_in_numbers(coming)} in the next {many(days, 'day')}, if nothing changes.")
     _print_stretched(stretched(leaving), zone)
     coming = [one for one in coming if one.kind is not MailKind.CANARY]  # one a day says little
     if coming:
         columns = ("When", "To", "Kind", "Stage", "Tenant", "Application", "Key id")
         print_table("", columns, [_row(one, zone, _giver(one, given)) for one in coming])
+
+
+def _in_numbers(coming: Sequence[Foreseen]) -> str:
+    notices = [one.mail for one in coming if one.credential is not None]
+    kinds = Counter(one.kind for one in coming)
+    return (
+        f"{many(len(notices), 'notice')} in {many(len(set(notices)), 'mail')}, "
+        f"{many(kinds[MailKind.CANARY], 'test mail')}, {many(kinds[MailKind.REPORT], 'report')}"
+    )
 
 
 def _unread(app: App, only: str | None) -> list[str]:
