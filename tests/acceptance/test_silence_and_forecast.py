@@ -183,7 +183,7 @@ def test_the_forecast_has_the_shape_that_scripts_rely_on(watched: Command) -> No
     rows = notices(watched)
     assert set(rows[0]) == {
         "at", "to", "kind", "stage", "tenant", "app_name", "key_id", "mail",
-        "leaves_by", "mailbox",
+        "leaves_by", "mailbox", "handed_over",
     }  # fmt: skip
     assert rows == sorted(rows, key=lambda row: (row["at"], row["to"], row["tenant"]))
     assert all(datetime.fromisoformat(row["at"]).microsecond == 0 for row in rows)
