@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pwd
 import shutil
@@ -15,11 +16,30 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
 
 from monitor.store import Store
 
 _SETTINGS = "-c listen_addresses='' -c fsync=off -c max_connections=200"
 _NUMBERS = count(1)
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """Take away what a command set up in this process: its streams are gone after the test."""
+    root = logging.getLogger()
+    kept, level = root.handlers[:], root.level
+    before = structlog.get_config() if structlog.is_configured() else None
+    yield
+    # By class: pytest puts other ones of its own in place for each phase of a test.
+    ours = [one for one in root.handlers if type(one) is logging.StreamHandler]
+    for one in ours:
+        if one not in kept:
+            root.removeHandler(one)
+    root.setLevel(level)
+    structlog.reset_defaults()
+    if before is not None:
+        structlog.configure(**before)
 
 
 @dataclass(frozen=True)
