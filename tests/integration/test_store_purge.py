@@ -20,6 +20,8 @@ from monitor.model import (
     Draft,
     Item,
     Kind,
+    Limit,
+    Limits,
     MailKind,
     Note,
     ObjectType,
@@ -27,6 +29,7 @@ from monitor.model import (
     ObservedObject,
     OutboxState,
     Owner,
+    PolicyFound,
     Probe,
     Receipt,
     SealedValue,
@@ -233,7 +236,8 @@ def _fill_scans(store: Store, make, name: str) -> None:
     store.reserve(f"mailbox:{mailbox.mailbox}", now=make.now, limit=9, period=one)
     read = make.scan(make.app("app-1", make.secret()), tenant=name)
     usage = UsageFound(make.now, {"key-1": make.now})
-    store.record_scan(replace(read, usage=usage), zone=make.zone)
+    policy = PolicyFound(make.now, own={"app-1": Limits(Limit(timedelta(days=30)))})
+    store.record_scan(replace(read, usage=usage, policy=policy), zone=make.zone)
     store.put_note(Note(name, "App*", where=(f"KeePass of {name}",)))
     contract = Item(name, "Contract", end=make.now + timedelta(days=40))
     store.put_item(contract, zone=make.zone, now=make.now)
