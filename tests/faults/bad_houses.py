@@ -151,6 +151,33 @@ class SnoozesForEver(House):
         super().keep(replace(snooze, until=None, confirmed=True))
 
 
+class TrustsALostAnswer(House):
+    """Takes what may have been accepted for told, though it was refused in the end."""
+
+    def tick(self, kill_at: int | None = None) -> bool:
+        """What was given up is told."""
+        lived = super().tick(kill_at)
+        with closing(sqlite3.connect(self.url.removeprefix("sqlite:///"))) as database:
+            database.execute(
+                "UPDATE notice SET told_at = '2026-01-01' WHERE mail_id IN"
+                " (SELECT mail_id FROM outbox WHERE state = 'dead' AND possible_duplicate)"
+            )
+            database.commit()
+        return lived
+
+
+class TellsAllWithWhatWasLost(House):
+    """Where it writes a mail anew before the hour, it adds whatever is due by then."""
+
+    def tick(self, kill_at: int | None = None) -> bool:
+        """All runs at once, where a mail was taken back."""
+        standing = self.app.runs.standing()
+        if self.app.runs.tidy(standing):
+            for run in standing.runs:
+                self.app.runs.write(run, standing)
+        return super().tick(kill_at)
+
+
 BAD: Iterable[type[House]] = (
     DropsExpired,
     RemovesWithoutProof,

@@ -7,7 +7,7 @@ loopback, and a kill is a clock that never comes back from one of its readings.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -39,7 +39,7 @@ from monitor.model import (
 )
 from monitor.wiring import App
 from tests.faults.office import Office
-from tests.faults.sayings import Say, Thing, Uid
+from tests.faults.sayings import OVER, Say, Thing, Uid
 
 SETTINGS = """
 [database]
@@ -220,6 +220,25 @@ def said_in(mail: OutboxMail) -> Iterator[Say]:
         if one.kind in SAID:
             life = (one.tenant, short(one.uid), one.life)
             yield Say(one.recipient.lower(), life, str(one.kind), one.stage, 0)
+
+
+def goes_again(say: Say, lost: Iterable[OutboxMail], dark: Collection[str], *, come: bool) -> bool:
+    """Whether it may be said anew, where these mails were taken back.
+
+    Before the hour has `come` only what they spoke of, and what is over; all of a tenant in shadow
+    (`dark`), of which everything is told together.
+    """
+    mine = [mail for mail in lost if mail.notices and mail.recipient.lower() == say.to]
+    spoken = {said.about[:2] for mail in mine for said in said_in(mail)}
+    whole = {name for name, _ in spoken} & set(dark)
+    told = say.kind in OVER or say.about[:2] in spoken or say.about[0] in whole
+    return bool(mine) and (come or told)
+
+
+def was_refused(mail: OutboxMail) -> bool:
+    """Whether a server refused a mail for good, by its state or what it was when taken back."""
+    taken_back = mail.state is OutboxState.WITHDRAWN and not mail.possible_duplicate
+    return mail.state is OutboxState.DEAD or taken_back
 
 
 def objects(tenant: str, things: dict[Uid, Thing]) -> Iterator[ObservedObject]:

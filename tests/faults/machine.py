@@ -17,15 +17,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, rule
 
 from monitor.model import OutboxMail, OutboxState
-from tests.faults.house import House, name_of, said_in
+from tests.faults.house import House, goes_again, name_of, said_in, was_refused
 from tests.faults.office import BUSY, GONE, MUTE, OPEN, Letter
 from tests.faults.promises import Promises
-from tests.faults.sayings import DEAF, OVER, Ear, Ears, Quiet, Run, Say, Thing, Uid, urgency
+from tests.faults.sayings import DEAF, Ears, Quiet, Run, Say, Thing, Uid, urgency
 
 SPRING = datetime(2026, 3, 20, 5, tzinfo=UTC)  # both halves of the year's clocks change soon
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia"]
 PEOPLE = ["ann@a.example", "ben@b.example", "cem@c.example"]
 TENANTS = {"contoso": ("Europe/Berlin", 8), "fabrikam": ("America/New_York", 7)}
+OPEN_STATES = (OutboxState.PENDING, OutboxState.DEAD)
 RETRY = timedelta(minutes=31)  # nothing waits longer than this for another try
 
 
@@ -44,6 +45,7 @@ class AnyLife(RuleBasedStateMachine):
         self.expected: dict[datetime, set[Say]] = {}
         self.copies = self.lost_answers = self.kills = 0
         self.letters: dict[str, Letter] = {}
+        self.refused: set[str] = set()  # Message-IDs of letters whose next copy was refused
         self.numbered: dict[str, int] = {}  # Message-ID -> the place of its row among all
         self.rows: dict[str, OutboxMail] = {}
         self.in_use: set[Uid] = set()
@@ -278,17 +280,20 @@ class AnyLife(RuleBasedStateMachine):
         while self.house.now in self.expected:  # so that a mail's date says which tick wrote it
             self.house.now += timedelta(seconds=1)
         now, seen = self.house.now, len(self.office.letters)
-        waited = [mail for mail in self.house.waiting() if mail.state is OutboxState.PENDING]
+        waited = [mail for mail in self.rows.values() if mail.state in OPEN_STATES]
         now_or_never = self._sayable(now)
         lived = self.house.tick(kill_at)
         self.kills += not lived
         self._look_at_the_rows()
         new = self.office.letters[seen:]
         self._receive([x for x in new if self._row(x).date != now])
+        self._refused()
         perhaps = self._perhaps(before=now)
         says = {run: set(self.it.says(run, now, perhaps)) for run in self.it.due(now, perhaps)}
-        lost = {m.recipient.lower() for m in waited if self._state(m) is OutboxState.WITHDRAWN}
-        anew = {say for say in now_or_never | self._sayable(now) if say.to in lost}
+        lost = [mail for mail in waited if self._state(mail) is OutboxState.WITHDRAWN]
+        maybe = now_or_never | self._sayable(now)
+        dark = {name for name in TENANTS if self.it.in_shadow(name, now)}
+        anew = {say for come, say in maybe if goes_again(say, lost, dark, come=come)}
         self.expected[now] = anew.union(*says.values())
         self._receive([x for x in new if self._row(x).date == now])
         if lived:
@@ -308,11 +313,11 @@ class AnyLife(RuleBasedStateMachine):
     def _state(self, mail: OutboxMail) -> OutboxState:
         return self.rows[mail.message_id].state
 
-    def _sayable(self, now: datetime) -> set[Say]:
-        """What may be said anew where a waiting mail is taken back: all of today's runs."""
+    def _sayable(self, now: datetime) -> set[tuple[bool, Say]]:
+        """What all runs have to say, and whether their hour of today has come."""
         perhaps = self._perhaps(before=now)
-        runs = [run for run in self.it.runs(perhaps) if run.slot(now) is not None]
-        return {say for run in runs for say in self.it.says(run, now, perhaps)}
+        runs = self.it.runs(perhaps)
+        return {(bool(run.slot(now)), s) for run in runs for s in self.it.says(run, now, perhaps)}
 
     def _perhaps(self, *, before: datetime) -> Ears:
         """What may have been told by a copy that nobody answered for."""
@@ -350,10 +355,21 @@ class AnyLife(RuleBasedStateMachine):
         self.lost_answers += lost
         assert self.copies <= self.kills + self.lost_answers, "P1: more copies than kills"
 
+    def _refused(self) -> None:
+        """What was taken without an answer, and refused when it went again, is to be told anew.
+
+        To its reader that is a copy in other words, so the lost answers pay for it, too.
+        """
+        for message_id, letter in self.letters.items():
+            if message_id not in self.refused and was_refused(self._row(letter)):
+                self.refused.add(message_id)
+                self.copies += 1
+                self.it.unhear(self.numbered[message_id])
+        assert self.copies <= self.kills + self.lost_answers, "P1: more copies than kills"
+
     def _was_said(self, says: Mapping[Run, Collection[Say]]) -> None:
         """P1, P12, P21: all a run had to say was taken, or is on its way; nothing else is."""
-        open_states = (OutboxState.PENDING, OutboxState.DEAD)
-        open_rows = [mail for mail in self.rows.values() if mail.state in open_states]
+        open_rows = [mail for mail in self.rows.values() if mail.state in OPEN_STATES]
         for run, wanted in says.items():
             mine = [
                 (mail, say)
@@ -364,7 +380,7 @@ class AnyLife(RuleBasedStateMachine):
             on_its_way = {(say.heard, say.kind, say.stage) for _, say in mine}
             for say in wanted:
                 waits = (say.heard, say.kind, say.stage) in on_its_way
-                assert waits or _is_told(say, self.it.told.get(say.heard, DEAF)), f"P1: lost {say}"
+                assert waits or self.it.told.get(say.heard, DEAF).knows(say), f"P1: lost {say}"
             right = {(say.heard, say.kind, say.stage) for say in wanted}
             for mail, say in mine:
                 if mail.state is OutboxState.PENDING and not mail.possible_duplicate:
@@ -380,10 +396,3 @@ class AnyLife(RuleBasedStateMachine):
     def teardown(self) -> None:
         """The end of this life."""
         self.house.close()
-
-
-def _is_told(said: Say, ear: Ear) -> bool:
-    """Whether this was heard."""
-    if said.kind == "covered":
-        return ear.covered
-    return not ear.open if said.kind in OVER else ear.level >= said.level

@@ -53,6 +53,7 @@ class Promises:
     known: dict[Uid, Known] = field(default_factory=dict)
     quiet: dict[Life, Quiet] = field(default_factory=dict)
     told: Ears = field(default_factory=dict)
+    heard_in: list[tuple[int, Say]] = field(default_factory=list)  # the mail's number, its words
     done: set[tuple[Who, str, datetime]] = field(default_factory=set)
     newest: dict[str, datetime] = field(default_factory=dict)
     ours: Uid | None = None
@@ -206,7 +207,18 @@ class Promises:
             assert not before.covered, f"told twice: {said}"
         elif not perhaps_again and said.kind not in OVER:
             assert said.level > before.level, f"told {before} before: {said}"
+        self.heard_in.append((number, said))
         self.told[said.heard] = before.after(said, number)
+
+    def unhear(self, number: int) -> None:
+        """A mail of which nobody knew whether it was taken was refused for good: it told nothing.
+
+        The refusal is all that can be known, and to say it anew is better than to lose it.
+        """
+        self.heard_in = [(at, said) for at, said in self.heard_in if at != number]
+        self.told = {}
+        for at, said in self.heard_in:
+            self.told[said.heard] = self.told.get(said.heard, DEAF).after(said, at)
 
 
 @dataclass(frozen=True)

@@ -90,6 +90,12 @@ class Ear:
         level, staged = max(self.level, said.level), max(self.staged, number)
         return replace(self, level=level, staged=staged)
 
+    def knows(self, said: Say) -> bool:
+        """Whether this was heard."""
+        if said.kind == "covered":
+            return self.covered
+        return not self.open if said.kind in OVER else self.level >= said.level
+
     def joined(self, other: Ear) -> Ear:
         """What was heard by the one way or the other."""
         return Ear(

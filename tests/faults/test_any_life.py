@@ -24,11 +24,13 @@ from tests.faults.bad_houses import (
     SaysItIsOverEachDay,
     SnoozesForEver,
     SupersedesOwn,
+    TellsAllWithWhatWasLost,
+    TrustsALostAnswer,
     WaitsForTheClock,
 )  # fmt: skip
 from tests.faults.house import House
 from tests.faults.machine import PEOPLE, SPRING, AnyLife
-from tests.faults.office import BUSY, OPEN, Office
+from tests.faults.office import BUSY, MUTE, OPEN, Office
 
 Build = Callable[[type[House]], House]
 SHORT = 25  # steps
@@ -204,6 +206,34 @@ def snoozed(life: AnyLife) -> None:
     life.live_on(3)
 
 
+def refused(life: AnyLife) -> None:
+    """A mail is taken without an answer, then refused; a day later the address is known again."""
+    life.move_in([])
+    life.first(9)
+    life.mail(MUTE, None)
+    life.live(5)
+    life.mail(OPEN, PEOPLE[0])
+    life.live(1)
+    life.mail(OPEN, PEOPLE[0])
+    life.live(24)
+
+
+def moved_at_night(life: AnyLife) -> None:
+    """A digest waits when its reader moves for one of its tenants, and more is due by then."""
+    life.move_in([])
+    life.first(9)
+    life.add("shop", 9)
+    for name in ("contoso", "fabrikam"):
+        life.people(name, PEOPLE[2], "Pacific/Apia")
+    life.mail(BUSY, None)
+    life.live(5)
+    life.people("contoso", PEOPLE[2], "UTC")
+    life.add("shop", 9)
+    life.mail(OPEN, None)
+    life.live(5)  # half past four in Apia
+    life.live_on(1)
+
+
 @pytest.mark.parametrize(
     ("lived", "bad", "found"),
     [
@@ -214,13 +244,15 @@ def snoozed(life: AnyLife) -> None:
         (gone, SaysItIsOverEachDay, "P24|nobody had to say .*removed"),
         (set_back, WaitsForTheClock, "P1: lost .*reminder"),
         (snoozed, SnoozesForEver, "P1: lost .*reminder"),
+        (refused, TrustsALostAnswer, "P1: lost .*reminder"),
+        (moved_at_night, TellsAllWithWhatWasLost, "nobody had to say .*shop:3.*reminder"),
     ],
     ids=lambda one: one.__name__ if callable(one) else "",
 )
 def test_a_life_that_shows_a_fault_shows_none_of_the_product(
     build: Build, lived: Callable[[AnyLife], None], bad: type[House], found: str
 ) -> None:
-    """What the monitor signs in with, uses, shadows, endings, clocks and snoozes, one by one."""
+    """Own secrets, uses, shadows, endings, clocks, snoozes, refusals and moves, one by one."""
     lived(AnyLife(build(House)))
     with pytest.raises(AssertionError, match=found):
         lived(AnyLife(build(bad)))
