@@ -361,7 +361,9 @@ class AnyLife(RuleBasedStateMachine):
         To its reader that is a copy in other words, so the lost answers pay for it, too.
         """
         for message_id, letter in self.letters.items():
-            if message_id not in self.refused and was_refused(self._row(letter)):
+            if letter.to not in self.office.unknown or message_id in self.refused:
+                continue
+            if was_refused(self._row(letter)):
                 self.refused.add(message_id)
                 self.copies += 1
                 self.it.unhear(self.numbered[message_id])

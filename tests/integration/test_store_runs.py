@@ -282,6 +282,8 @@ def test_what_may_have_been_accepted_is_not_said_again_in_other_words(store: Sto
     store.mark_dead(again.id, again.lease_token or "", error="550", cause="recipient_unknown")
     assert write(store, make) == []
     assert states(store)[first.id] is OutboxState.WITHDRAWN
+    # Refused in the end: what it said was not told, for all that is known, and goes anew.
+    assert ("contoso", "other", 1) not in store.told(ANN, ["contoso"])
 
 
 def test_a_changed_zone_replaces_what_waits_in_the_old_one(store: Store, make) -> None:
