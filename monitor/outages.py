@@ -11,8 +11,8 @@ from monitor.compose import outbox_row
 from monitor.diagnose import UNKNOWN, Rulebook
 from monitor.findings import explains
 from monitor.log import get
-from monitor.mail.outages import BrokenPath, WaitingItem
-from monitor.model import OPERATOR, AlarmChange, Mail, OutboxMail, OutboxState
+from monitor.mail.outages import BrokenPath, WaitingItem, most_urgent_first
+from monitor.model import OPERATOR, AlarmChange, Mail, MailKind, OutboxMail, OutboxState
 from monitor.recipients import Audience
 from monitor.render import Renderer
 from monitor.routes import MAIL_SCOPE, OPERATOR_PATH, Paths, channel_path, mail_scope, tenant_of
@@ -27,6 +27,8 @@ NOBODY = "operator@lapsewatch.invalid"  # stands for whoever reads a channel
 # What is about one recipient, and says nothing about the path.
 _OF_ONE = ("mailbox_full", "recipient_full", "recipient_unknown", "recipient_restricted",
            "too_large", "content_rejected", "greylisted")  # fmt: skip
+
+_TROUBLE = (MailKind.CANNOT_CHECK, MailKind.CANARY_FAILED)
 
 log = get("lapsewatch.outages")
 
@@ -247,7 +249,7 @@ class OutageWatch:
         )
 
     def _items(self, mails: Sequence[OutboxMail]) -> list[WaitingItem]:
-        """What waits, the soonest end first; then the mails that are about no credential."""
+        """What waits, the most urgent first."""
         names = {notice.tenant for mail in mails for notice in mail.notices}
         known = {
             (name, one.uid): one for name in sorted(names) for one in self._store.credentials(name)
@@ -260,9 +262,9 @@ class OutageWatch:
                 end = credential.end if credential else None
                 found.append(WaitingItem(mail.recipient, f"{what} ({notice.tenant})", end))
             if not mail.notices:
-                found.append(WaitingItem(mail.recipient, mail.mail.subject))
-        far = datetime.max.replace(tzinfo=self._clock().tzinfo)
-        return sorted(found, key=lambda item: item.end or far)
+                alarm = mail.mail.kind in _TROUBLE
+                found.append(WaitingItem(mail.recipient, mail.mail.subject, alarm=alarm))
+        return most_urgent_first(found)
 
     def _row(
         self, mail: Mail, who: Hearer, to: str, names: tuple[str, ...], path: str, now: datetime

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import monitor
+from monitor.mail.outages import most_urgent_first
 from monitor.model import (
     CanaryResult,
     Finding,
@@ -219,8 +220,8 @@ def calm(count: int = 37) -> Mail:
     return renderer().storm(lines, fixes={}, zone=BERLIN, now=NOW)
 
 
-def mail_path_broken(count: int = 4) -> Mail:
-    """The operator's path refuses, and some warnings wait."""
+def mail_path_broken(count: int = 4, *, own: bool = False) -> Mail:
+    """The operator's path refuses, and some warnings wait; with `own` all for one recipient."""
     since = NOW - timedelta(hours=1, minutes=48)
     path = BrokenPath(
         "operator", "noc@msp.example", since, "expired_secret", "The client secret has expired",
@@ -231,8 +232,12 @@ def mail_path_broken(count: int = 4) -> Mail:
         WaitingItem("it@contoso.example", f"Invoice mail {n} (contoso)", NOW + timedelta(days=n))
         for n in range(count)
     ]
-    items.append(WaitingItem("noc@msp.example", "[Lapsewatch] CANNOT CHECK: litware"))
-    return renderer().mail_path_broken([path], items, mails=count + 1, zone=BERLIN, now=NOW)
+    if not own:
+        said = "[Lapsewatch] CANNOT CHECK: litware"
+        items.append(WaitingItem("noc@msp.example", said, alarm=True))
+    return renderer().mail_path_broken(
+        [path], most_urgent_first(items), mails=len(items), zone=BERLIN, now=NOW, own=own
+    )
 
 
 def mended() -> Mail:

@@ -174,6 +174,7 @@ def _alarms() -> dict[str, Mail]:
         "storm": storm(),
         "storm-over": calm(),
         "mail-path-broken": mail_path_broken(),
+        "mail-path-broken-own": mail_path_broken(3, own=True),
         "mail-works-again": mended(),
         "recovered-tenant": recovered_tenant(),
         "recovered-sender": recovered_sender(),

@@ -15,6 +15,7 @@ from monitor.model import ARRIVAL_STAGE, OPERATOR, Finding, Probe, StageTiming, 
 WHY = "You get this mail because this address receives Lapsewatch's alarms."
 # A refusal at the start of the reply: an accepting one is no reason, and neither is a port number.
 _CODE = re.compile(r"^\s*[45]\d\d(?:[ -][45]\.\d{1,3}\.\d{1,3})?\b|\bAADSTS\d{4,8}\b")
+_ABOVE = "see the answer above"  # it is long, and it stands whole in the facts
 _STAGE_WORDS = {"dns": "DNS", "tcp": "TCP", "ehlo": "EHLO", "starttls": "STARTTLS", "auth": "AUTH",
                 "mail": "MAIL FROM", "rcpt": "RCPT TO", "data": "DATA",
                 ARRIVAL_STAGE: "arrival"}  # fmt: skip
@@ -283,7 +284,7 @@ def canary_failed_view(
         explanation=tuple(words.lines(explanation)),
         fix=tuple(words.lines(filled(fix, mailbox))),
         also=tuple(words.cause_words(other) for other in also),
-        stages=tuple(_stage_view(timing) for timing in probe.timings),
+        stages=tuple(_stage_view(timing, probe.evidence) for timing in probe.timings),
         foot=(*words.lines(path_note), "A mail says RECOVERED when the canary is OK again.", WHY),
         command=_command(finding),
         command_title=_command_title(finding),
@@ -315,10 +316,11 @@ def _short_evidence(probe: Probe) -> str:
     return found.group().strip() if found else words.cause_words(probe.cause)
 
 
-def _stage_view(timing: StageTiming) -> StageView:
+def _stage_view(timing: StageTiming, evidence: str) -> StageView:
+    told = bool(timing.reply) and timing.reply == evidence
     return StageView(
         name=_stage(timing.stage),
         result="ok" if timing.ok else "FAILED",
         seconds=f"{timing.seconds:.2f} s",
-        reply=words.defang(timing.reply, 160),
+        reply=_ABOVE if told else words.defang(timing.reply, 160),
     )

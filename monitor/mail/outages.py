@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -35,11 +35,28 @@ class BrokenPath:
 
 @dataclass(frozen=True, slots=True)
 class WaitingItem:
-    """What waits for one recipient: a credential and its end, or the subject of a mail."""
+    """What waits for one recipient: a credential and its end, or the subject of a mail.
+
+    `alarm`: the mail says that something is blind or broken now.
+    """
 
     recipient: str
     what: str
     end: datetime | None = None
+    alarm: bool = False
+
+
+def most_urgent_first(waiting: Iterable[WaitingItem]) -> list[WaitingItem]:
+    """Alarms, which are few as many become one; then the soonest end; then what has no end.
+
+    Whoever is told by a channel sees the first ones only, and behind an alarm is what nobody can
+    see or send at all.
+    """
+    return sorted(waiting, key=_rank)
+
+
+def _rank(item: WaitingItem) -> tuple[bool, bool, float]:
+    return not item.alarm, item.end is None, item.end.timestamp() if item.end else 0.0
 
 
 def outage_view(

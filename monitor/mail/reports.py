@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from monitor.mail import words
@@ -32,7 +33,7 @@ _WARNED = (MailKind.REMINDER, MailKind.LAPSED, MailKind.COVERED, MailKind.WELCOM
 class BarView:
     """One week ahead: how many credentials end, as a number and as a bar (hundredths), and which.
 
-    `rest` is what the bar leaves free.
+    `rest` is what the bar leaves free. Weeks in a row in which nothing ends are one `BarView`.
     """
 
     week: str
@@ -237,17 +238,32 @@ def _canaries(told: Weekly) -> str:
 
 def _bars(weeks: Sequence[ComingWeek]) -> tuple[BarView, ...]:
     most = max((len(week.rows) for week in weeks), default=0)
-    return tuple(_bar(week, most) for week in weeks)
+    found: list[BarView] = []
+    for busy, group in groupby(weeks, key=lambda week: bool(week.rows)):
+        those = list(group)
+        found += [_bar(week, most) for week in those] if busy else [_quiet(those)]
+    return tuple(found)
+
+
+def _quiet(weeks: Sequence[ComingWeek]) -> BarView:
+    """Weeks in a row in which nothing ends: from the first day to the last."""
+    label = _label(weeks[0].monday)
+    if len(weeks) > 1:
+        label += f" to {_label(weeks[-1].monday + timedelta(days=6))}"
+    return BarView(label, "none", 0, 100, "")
+
+
+def _label(day: date) -> str:
+    return f"{day.day} {words.MONTHS[day.month - 1]}"
 
 
 def _bar(week: ComingWeek, most: int) -> BarView:
     count = len(week.rows)
-    width = max(round(_BARS * count / most), 2) if count else 0
+    width = max(round(_BARS * count / most), 2)
     names = ", ".join(words.defang(row.credential.app_name, 40) or "(no name)"
                       for row in week.rows[:2])  # fmt: skip
     names += f" and {count - 2} more" if count > 2 else ""
-    label = f"{week.monday.day} {words.MONTHS[week.monday.month - 1]}"
-    return BarView(label, str(count) if count else "none", width, 100 - width, names)
+    return BarView(_label(week.monday), str(count), width, 100 - width, names)
 
 
 def _rows(rows: Sequence[RowView], shown: int, lines: int) -> RowsView:

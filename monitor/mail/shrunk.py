@@ -11,6 +11,7 @@ from monitor.mail.views import Fact
 from monitor.model import Tenant, TenantHealth
 
 CAUSE = "scan_shrunk"
+_IN_THE_TEXT = "`lapsewatch tenant accept NAME`"  # the mail shows it in a block of its own
 
 
 def shrunk_view(
@@ -41,7 +42,7 @@ def shrunk_view(
         action="Nothing was removed or resolved. Reminders go on from the last facts.",
         facts=tuple(facts),
         explanation=tuple(words.lines(explanation)),
-        fix=tuple(words.lines(fix.replace("accept NAME", f"accept {name}"))),
+        fix=tuple(words.lines(fix.replace(_IN_THE_TEXT, "the command below"))),
         foot=("It is asked once. A mail says RECOVERED when a scan counts again.", WHY),
         command=f"lapsewatch tenant accept {name}",
         command_title="To say yes, on the machine that runs Lapsewatch (it holds for one day)",

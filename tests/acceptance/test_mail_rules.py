@@ -106,9 +106,10 @@ def style(attributes: Mapping[str, str]) -> dict[str, str]:
 
 # --- what Outlook does not show ------------------------------------------------------------------
 
-# What the mails are made of: no pictures, no SVG, no forms, no scripts.
+# What the mails are made of: no pictures, no SVG, no forms, no scripts. A wbr shows nothing: where
+# it is not known, a long word breaks where it would without it.
 ELEMENTS = {"html", "head", "meta", "title", "style", "body", "table", "tbody", "tr", "td", "th",
-            "a", "b", "br", "h1", "h2", "span", "div"}  # fmt: skip
+            "a", "b", "br", "wbr", "h1", "h2", "span", "div"}  # fmt: skip
 LOST = {"position", "float", "max-width", "min-width", "max-height", "border-radius", "box-shadow",
         "background-image", "background", "transform", "opacity", "overflow", "gap",
         "flex", "grid-template-columns"}  # fmt: skip

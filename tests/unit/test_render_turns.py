@@ -135,7 +135,9 @@ def test_the_question_about_a_shrunken_tenant_has_its_own_words() -> None:
         "[Lapsewatch] CANNOT CHECK: Contoso 212 of 240 credentials are gone: was that meant?"
     )
     for part in (mail.text, mail.html):
+        assert part.count("tenant accept") == 1  # to be pasted, in a block of its own
         assert "lapsewatch tenant accept Contoso" in part
+        assert "run the command below" in part
         assert "Nothing was removed or resolved." in part
         assert "cannot be read" not in part
     assert mail.urgent

@@ -164,6 +164,17 @@ def test_the_longest_bar_is_the_fullest_week_and_none_is_lost() -> None:
     assert all(bar.width + bar.rest == 100 for bar in bars)
 
 
+def test_weeks_in_which_nothing_ends_are_told_as_one() -> None:
+    """A list of a dozen times none hides the one week that counts."""
+    rows = [credential("contoso", "Single", 1, 30)]
+    told = sample.told(build_report(replace(sample.good_facts(), credentials=rows), now=NOW))
+    bars = report_view(told, "noc@msp.example", BERLIN).coming
+    assert [bar.count for bar in bars] == ["none", "1", "none"]
+    first, last = told.coming[0].monday, told.coming[-1].monday + timedelta(days=6)
+    assert bars[0].week.startswith(f"{first.day} ")
+    assert bars[2].week.endswith(f" to {last:%-d %b}".rpartition(" to ")[2])
+
+
 def test_the_headline_names_three_things_and_counts_the_rest() -> None:
     """The gravest first; the status has them all."""
     bad = samples.bad_morning()
