@@ -170,9 +170,9 @@ def test_any_text_has_a_cause_of_the_vocabulary(parts: list[str], stage: str | N
 def test_hostile_text_is_quick(piece: str) -> None:
     """A megabyte made to be slow takes no time."""
     text = piece * (1_000_000 // len(piece))
-    before = time.perf_counter()
+    before = time.thread_time()
     assert BOOK.diagnose(text).cause in VOCABULARY
-    assert time.perf_counter() - before < 1.0  # about 0.07 s
+    assert time.thread_time() - before < 1.0  # about 0.07 s of its own, however busy the machine
 
 
 def test_the_end_of_a_long_text_counts() -> None:
