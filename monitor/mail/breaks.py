@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass, replace
 
 FITS = 38  # characters of a command that a line of 360 pixels has room for
+# What is quoted is a value: a name that looks like a cmdlet must not change how a mail is built.
+_QUOTED = re.compile(r"""('[^']*'|"[^"]*")""")
 _WORD = re.compile(r"(?<!\S)(--?[A-Za-z][\w-]*|[A-Z][a-z]+-[A-Z]\w+)")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -31,10 +33,17 @@ def runs(command: str) -> list[Run]:
     """A command taken apart: parameters and cmdlets stay whole, and break at a hump if too long."""
     found: list[Run] = []
     spaced = False
-    for part in _WORD.split(command):
+    for part in _parts(command):
         if part.strip():
             found += _parted(part.strip(), spaced=spaced or part[0] == " ")
         spaced = part[-1:] == " " if part else spaced
+    return found
+
+
+def _parts(command: str) -> list[str]:
+    found: list[str] = []
+    for part in _QUOTED.split(command):
+        found += [part] if part[:1] in ("'", '"') else _WORD.split(part)
     return found
 
 

@@ -53,6 +53,9 @@ HOSTILE = [
 ]
 
 
+WBR = "\u200b"
+
+
 class Page(HTMLParser):
     """A mail's HTML as a list of elements, its text, and its links."""
 
@@ -69,7 +72,9 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Notes an element."""
         self.elements.append((tag, {name: value or "" for name, value in attrs}))
-        if tag not in ("br", "meta"):
+        if tag == "wbr":  # no blank
+            self.words.append(WBR)
+        elif tag not in ("br", "meta"):
             self._inside = tag
 
     def handle_endtag(self, tag: str) -> None:
@@ -90,7 +95,7 @@ class Page(HTMLParser):
     @property
     def text(self) -> str:
         """What is read."""
-        return " ".join(" ".join(self.words).split())
+        return " ".join(" ".join(self.words).replace(f" {WBR} ", "").split())
 
     @property
     def links(self) -> set[str]:

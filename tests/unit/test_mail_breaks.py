@@ -44,3 +44,9 @@ def test_a_command_in_the_html_is_the_one_of_the_text() -> None:
     shown = " ".join(re.sub("<[^>]*>", "", mail.html).split())
     assert "Set-CASMailbox -Identity noreply@contoso.example -SmtpClientAuth" in shown
     assert re.search(r'<span class="nb"[^>]*nowrap[^>]*>-Identity</span>', mail.html)
+
+
+def test_a_value_is_left_alone() -> None:
+    """A name that looks like a cmdlet adds nothing to a mail."""
+    for quoted in ("'''; Remove-Mailbox -Identity x'", '"x -Identity y"'):
+        assert not any(run.whole or run.ends for run in runs(f"new {quoted}"))
