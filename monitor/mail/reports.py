@@ -281,7 +281,7 @@ def _tenants(told: Weekly, zone: ZoneInfo) -> list[RowView]:
     found = []
     for row in told.report.tenants:
         name = row.tenant.name
-        lines = [f"{_held(row)}."]
+        lines = [f"{_held(row, zone)}."]
         if name in ends:
             lines.append(f"Next end: {words.day(words.local(ends[name], zone).date())}.")
         lines.append(f"Mail path: {_path(paths.get(name))}.")
@@ -291,12 +291,18 @@ def _tenants(told: Weekly, zone: ZoneInfo) -> list[RowView]:
     return found
 
 
-def _held(row: TenantRow) -> str:
+def _held(row: TenantRow, zone: ZoneInfo) -> str:
+    """What it has; of a tenant that is not read as it should be nobody can say: nothing to do."""
     if row.last_complete is None:
         return "Never read"
-    action = f"{row.needs_action} {'needs' if row.needs_action == 1 else 'need'} action"
-    held = _count(row.credentials, "credential")
-    return f"{held}, {action if row.needs_action else 'nothing to do'}"
+    said = [_count(row.credentials, "credential")]
+    if row.needs_action:
+        said.append(f"{row.needs_action} {'needs' if row.needs_action == 1 else 'need'} action")
+    if row.state in (TenantState.UNKNOWN, TenantState.STALE):
+        said.append(f"as of {words.day(words.local(row.last_complete, zone).date())}")
+    elif not row.needs_action:
+        said.append("nothing to do")
+    return ", ".join(said)
 
 
 def _path(row: CanaryRow | None) -> str:

@@ -186,6 +186,18 @@ def test_the_headline_names_three_things_and_counts_the_rest() -> None:
     assert "more" not in quiet.text.split("\n\n")[0]
 
 
+def test_of_a_tenant_that_is_not_read_as_it_should_be_nothing_is_called_fine() -> None:
+    """What it had stands with its day; only what was just read can have nothing to do."""
+    text = " ".join(sample.report(samples.bad_morning()).text.split())
+    unread = [row for row in samples.bad_morning().tenants if row.state in ("unknown", "stale")]
+    assert len([row for row in unread if row.last_complete]) > 1
+    for row in unread:
+        said = text.partition(f"{row.tenant.name}: {row.state}")[2][:90]
+        assert ("as of " if row.last_complete else "Never read") in said
+        assert "nothing to do" not in said
+    assert "nothing to do" in " ".join(sample.report(sample.good_week()).text.split())
+
+
 def test_the_headline_is_in_the_zone_of_its_reader() -> None:
     """The service stood still at ten by UTC, eleven in Berlin."""
     beats = samples.beats(scheduler=timedelta(hours=2))
