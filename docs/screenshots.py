@@ -2,7 +2,8 @@
 
 Usage: python docs/screenshots.py [--only WORD] [--readme] [NAME=URL …]
 
-Writes screenshots/NAME-WIDTH-SCHEME.png: 600 and 360 pixels wide, light and dark. To add a page
+Writes screenshots/NAME-WIDTH-SCHEME.png: 600 and 360 pixels wide, light and dark; what is longer
+than Chromium can take at once goes on in NAME-WIDTH-SCHEME-2.png and so on. To add a page
 for good, add it to `targets`: a name, and either an address or the HTML itself. --readme makes
 the README's picture, docs/images/status-page.png, and nothing else.
 """
@@ -20,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "screenshots"
 CHROMIUM = Path("/usr/bin/chromium")  # where Debian puts it; else playwright's own is used
 WIDTHS = (600, 360)
+TALLEST = 8_000  # pixels; beyond some 16,000 Chromium takes no picture
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
@@ -42,8 +44,8 @@ def targets(pages: list[str]) -> list[Target]:
     return mails + [Target(name, url, (1200, *WIDTHS)) for name, _, url in named]
 
 
-def shoot(browser: Browser, target: Target, width: int, scheme: Literal["light", "dark"]) -> Path:
-    """One picture of the whole length; says so if something is wider than the window."""
+def shoot(browser: Browser, target: Target, width: int, scheme: Literal["light", "dark"]) -> None:
+    """Pictures of the whole length; says so if something is wider than the window."""
     page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
     if target.source.startswith(("http://", "https://")):
         page.goto(target.source)
@@ -52,10 +54,15 @@ def shoot(browser: Browser, target: Target, width: int, scheme: Literal["light",
     wide = page.evaluate("document.documentElement.scrollWidth")
     if wide > width:
         print(f"{target.name}: {wide} px wide in a window of {width} px")
-    file = OUT / f"{target.name}-{width}-{scheme}.png"
-    page.screenshot(path=file, full_page=True)
+    height = page.evaluate("document.documentElement.scrollHeight")
+    for part, top in enumerate(range(0, height, TALLEST), start=1):
+        more = f"-{part}" if part > 1 else ""
+        page.screenshot(
+            path=OUT / f"{target.name}-{width}-{scheme}{more}.png",
+            full_page=True,
+            clip={"x": 0, "y": top, "width": width, "height": min(TALLEST, height - top)},
+        )
     page.close()
-    return file
 
 
 def demo_page() -> str:
