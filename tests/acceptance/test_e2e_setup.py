@@ -142,6 +142,7 @@ def test_from_nothing_to_a_green_canary_by_the_words_of_the_page(new: Newcomer, 
     left_and_resumed(walk)
     the_script(new, walk)
     the_people_and_the_test_mail(new, walk)
+    where_new_values_go(new, walk)
     the_new_secret(new, walk)
     # Chromium notes each answer that is a refusal or shows a form again; nothing else is said.
     noted = [line for line in walk.seen.console if not line.startswith("Failed to load resource")]
@@ -264,6 +265,30 @@ def the_people_and_the_test_mail(new: Newcomer, walk: Walk) -> None:
     assert new.app.report().canaries[0].result == "ok"
     assert walk.says("The next daily test mail")
     walk.checked("arrived")
+
+
+def where_new_values_go(new: Newcomer, walk: Walk) -> None:
+    """A note: kept, changed, and taken away again."""
+    walk.press("where new values go")
+    walk.checked("notes-empty")
+    walk.press("Keep it")
+    assert walk.says("Please fill this in.")
+    walk.checked("notes-refused")
+    walk.fill("Application", "Lapsewatch*")
+    walk.fill("Enter the new value at", "KeePass, entry Mail\nScanner, 2nd floor")
+    walk.press("Keep it")
+    assert walk.says("Kept: the note about Lapsewatch*.")
+    walk.checked("notes")
+    walk.page.get_by_role("link", name="Change").click()
+    assert walk.page.get_by_label("Enter the new value at").input_value().splitlines() == [
+        "KeePass, entry Mail", "Scanner, 2nd floor",
+    ]  # fmt: skip
+    walk.fill("Used by", "The invoice mail")
+    walk.press("Keep it")
+    [note] = new.app.store.notes(NAME)
+    assert (note.where[1], note.used_by) == ("Scanner, 2nd floor", ("The invoice mail",))
+    walk.page.get_by_role("button", name="Remove").click()
+    assert walk.says("Removed: the note about Lapsewatch*.")
 
 
 def the_new_secret(new: Newcomer, walk: Walk) -> None:

@@ -204,7 +204,7 @@ class Desk:
             raise NotTaken({"": f"{name} is watched already; drop this set-up."})
         entry = _taken(lambda: self.app.wizard.finish(draft, self.app.clock()))
         self.board.take_down(name, Looked)
-        self._record("tenant add", name)
+        self.record("tenant add", name)
         _log.info("setup_finished", tenant=name)
         self._try(name, lambda: self._read_once(name))
         if self.app.wizard.sender(entry) is not None:
@@ -242,10 +242,10 @@ class Desk:
             name,
             lambda: self.app.wizard.arrivals.confirm(entry, arrived=arrived, by=BY, now=now),
         )
-        self._record("tenant verify", name, "arrived" if arrived else "did not arrive")
+        self.record("tenant verify", name, "arrived" if arrived else "did not arrive")
         _log.info("test_mail_answered", tenant=name, arrived=arrived)
 
-    def _record(self, what: str, name: str, why: str = "") -> None:
+    def record(self, what: str, name: str, why: str = "") -> None:
         """Keep a line of the audit log; who sits there the page does not know yet."""
         self.app.store.put_audit(AuditEntry(self.app.clock(), BY, what, name, name, why, "page"))
 
@@ -286,7 +286,7 @@ class Desk:
         self.board.put(name, Renewed(done, probe, sending))
         if done.proven:
             whose = "its sender's" if sending else "its"
-            self._record("tenant update", name, f"{whose} credential is a new one")
+            self.record("tenant update", name, f"{whose} credential is a new one")
         _log.info("credential_renewed", tenant=name, sending=sending, proven=done.proven)
         return done.proven
 

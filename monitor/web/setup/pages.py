@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from monitor.doctor.checks import Check
 from monitor.errors import LapsewatchError
-from monitor.model import Draft, Tenant, stage_label
+from monitor.model import Draft, Kind, Tenant, stage_label
 from monitor.onboard import Form, Model
 from monitor.powershell import file_bytes
 from monitor.web.page import environment
@@ -148,6 +148,31 @@ class Pages:
             "credential", visit,
             entry=entry, done=done, errors=errors, fields=_renewal_fields(errors, form),
             own_sender=has_own_sender(entry), only_sender=entry.app is not None,
+        )  # fmt: skip
+
+    def notes(
+        self,
+        visit: Visit,
+        entry: Tenant,
+        kept: Sequence[object],
+        said: Mapping[str, str],
+        errors: Mapping[str, str] = NO_ERRORS,
+    ) -> str:
+        """Where a tenant's new values go: the notes there are, and a form for one.
+
+        Args:
+            visit: whose forms these are.
+            entry: the tenant.
+            kept: its notes.
+            said: what the form holds: a note that was opened, or what was sent and not taken.
+            errors: why not, by field.
+        """
+        notice = self._desk.board.get(entry.name, Said)
+        self._desk.board.take_down(entry.name, Said)
+        kinds = [kind for kind in Kind if kind not in (Kind.ITEM, Kind.GDAP)]
+        return self._render(
+            "notes", visit,
+            entry=entry, kept=kept, said=said, errors=errors, notice=notice, kinds=kinds,
         )  # fmt: skip
 
     def _render(self, template: str, visit: Visit | None, **values: object) -> str:

@@ -15,6 +15,7 @@ from monitor.web.setup.admission import Visit
 from monitor.web.setup.board import Busy
 from monitor.web.setup.desk import Desk, Gone, NotTaken
 from monitor.web.setup.gate import HOW_IN, Gate, Post, Refused, read_form
+from monitor.web.setup.notes import add_notes
 from monitor.web.setup.pages import Pages, path_of, script_file
 from monitor.wizard.steps import Step
 
@@ -58,6 +59,7 @@ def install(app: FastAPI, desk: Desk, gate: Gate, pages: Pages) -> None:
     visits, posts = Depends(gate.visitor), Depends(post)
     router = APIRouter(prefix="/setup", include_in_schema=False)
     _add_watched(router, desk, pages, visits, posts)  # before the link: a tenant may be "open"
+    add_notes(router, desk, pages, visits, posts)
     _add_door(router, gate, pages, posts)
     _add_steps(router, desk, pages, visits, posts)
     app.include_router(router)
