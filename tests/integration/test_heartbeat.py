@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -35,8 +35,10 @@ def outside() -> Iterator[Outsider]:
 
 @pytest.fixture
 def clock() -> SandboxClock:
-    """A clock that a test can set forward."""
-    return SandboxClock()
+    """A clock that a test can set forward; at its start a turn of five minutes has just begun."""
+    found = SandboxClock()
+    found.set(datetime(2026, 11, 23, 7, tzinfo=UTC))
+    return found
 
 
 def settings(tmp_path: Path, url: str, store_url: str, **more: object) -> Configuration:
