@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from monitor.compose import Composer
 from monitor.config import PRESETS
+from monitor.explain import explain
 from monitor.forecast import Outlook, forecast
 from monitor.model import (
     NO_RULES,
@@ -52,6 +53,7 @@ DAYS = 24  # the clocks of America and Europe change in these weeks
 QUARTER = timedelta(minutes=15)
 NAMES = ("adatum", "contoso", "fabrikam")
 Said = tuple[datetime, str, str, str, str, str]  # at, to, kind, stage, tenant, uid
+First = dict[tuple[str, str, str], tuple[datetime, str, str]]  # tenant, uid, to -> at, kind, stage
 
 
 @dataclass
@@ -216,11 +218,35 @@ def foreseen(known: Outlook) -> list[Said]:
     return sorted(rows)
 
 
+def explained(found: Scene, bad: Callable[[Outlook], Outlook] = lambda known: known) -> First:
+    """What `explain` says of every credential: who hears of it next, when and as what."""
+    first: First = {}
+    for tenant in found.store.tenants():
+        known = bad(found.runs.outlook({}, only=tenant.name))
+        for one in known.credentials[tenant.name]:
+            for hearer in explain(one, tenant, known, NOW).hearers:
+                come = hearer.next
+                if come and come.at <= NOW + timedelta(days=DAYS):
+                    key = (tenant.name, one.uid, come.to.casefold())
+                    first[key] = (come.at, str(come.kind), str(come.stage))
+    return first
+
+
+def first_of(said: Iterable[Said]) -> First:
+    """The first word to each about each credential, in the shape of `explained`."""
+    first: First = {}
+    for at, to, kind, stage, tenant, uid in sorted(said):
+        first.setdefault((tenant, uid, to.casefold()), (at, str(kind), stage))
+    return first
+
+
 def check(store: Store, world: list[Place], policy: Policy = NO_RULES) -> None:
-    """What is foreseen is what is lived."""
+    """What is foreseen and what is explained is what is lived."""
     found = scene(store, world, policy)
-    expected = foreseen(found.runs.outlook({}))
-    assert found.lived() == expected
+    expected, reasons = foreseen(found.runs.outlook({})), explained(found)
+    lived = found.lived()
+    assert lived == expected
+    assert first_of(lived) == reasons
 
 
 @given(world=worlds, policy=policies)
@@ -301,6 +327,15 @@ def test_a_forecast_from_other_premises_is_wrong(
     assert foreseen(bad(known)) != foreseen(known)
 
 
+@pytest.mark.parametrize("bad", [Outlook.live, without_silence], ids=lambda bad: bad.__name__)
+def test_an_explanation_from_other_premises_is_wrong(
+    store: Store, bad: Callable[[Outlook], Outlook]
+) -> None:
+    """The first word to each differs, so the comparison above notices it."""
+    show = scene(store, EVENTFUL)
+    assert explained(show, bad) != explained(show)
+
+
 def test_a_run_that_was_done_today_is_not_foreseen_again(store: Store) -> None:
     """And one that is due and was not done is made up at once."""
     known = scene(store, EVENTFUL).runs.outlook({})
@@ -373,3 +408,9 @@ def test_a_forecast_that_forgets_a_rule_is_wrong(
     """Each of these is a fault that the comparison above must notice."""
     known = scene(store, RULED, RULES).runs.outlook({})
     assert foreseen(bad(known)) != foreseen(known)
+
+
+def test_an_explanation_that_forgets_the_rules_is_wrong(store: Store) -> None:
+    """It would name people who are not told."""
+    show = scene(store, RULED, RULES)
+    assert explained(show, without_rules) != explained(show)
