@@ -145,7 +145,7 @@ def untrue(
         hush = (hushes or {}).get(mail.recipient.casefold(), NO_HUSH)
         late = () if mail.kind is MailKind.WELCOME else in_shadow
         wrong = [
-            is_out_of_date(notice, known, newer) or _is_kept(notice, hush, late)
+            is_out_of_date(notice, known, newer, now) or _is_kept(notice, hush, late)
             for notice in notices.get(mail.id, ())
         ]
         if any(wrong):

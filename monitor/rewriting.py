@@ -11,7 +11,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from monitor.decide import Decision
-from monitor.model import CLOSINGS, NoticeKey, Tenant, WaitingMail
+from monitor.model import (
+    CLOSINGS,
+    MailKind,
+    NoticeKey,
+    OutboxMail,
+    OutboxState,
+    Tenant,
+    WaitingMail,
+)
 from monitor.recipients import RecipientRun
 from monitor.routing import RunRules
 
@@ -81,6 +89,31 @@ def beside(
         names |= {name for mail in more for name in mail.tenants}
         grown = bool(more)
     return list(found.values())
+
+
+def joining(
+    run: RecipientRun, waiting: Iterable[WaitingMail], mails: Iterable[OutboxMail]
+) -> frozenset[str]:
+    """The ids of the waiting digests that become part of what a run says anyway.
+
+    They may have been accepted, so they never give way to other words alone. But where the same
+    path brings something new all the same, one digest with the current state says it all: theirs
+    would come after it, with the days of when they were written.
+
+    Args:
+        run: whose run it is.
+        waiting: mails that no server accepted.
+        mails: what is to be said beside them.
+    """
+    due = {(mail.path, mail.mail.kind is MailKind.WELCOME) for mail in mails}
+    return frozenset(
+        mail.id
+        for mail in waiting
+        if mail.possible_duplicate
+        and mail.state is OutboxState.PENDING
+        and _is_of(mail, run)
+        and (mail.path, mail.kind is MailKind.WELCOME) in due
+    )
 
 
 def rest_of(

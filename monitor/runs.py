@@ -32,7 +32,7 @@ from monitor.recipients import (
     spoken_for,
     strays,
 )
-from monitor.rewriting import Rest, beside, rest_of
+from monitor.rewriting import Rest, beside, joining, rest_of
 from monitor.routes import Paths
 from monitor.routing import Contacts, Router, rules_of
 from monitor.senders import watched_scopes
@@ -196,12 +196,14 @@ class Runs:
         *,
         urgent: bool = False,
         rest: Rest | None = None,
+        instead: Collection[str] = (),
     ) -> tuple[list[OutboxMail], list[Decision]]:
         """What a run would say now, and every decision behind it; nothing is written.
 
-        With `urgent` only what does not wait for the hour; with `rest` only that.
+        With `urgent` only what does not wait for the hour; with `rest` only that; with `instead`
+        as if these waiting mails, of which it takes the place, had told nobody.
         """
-        told = self._store.told(run.address, run.names)
+        told = self._store.told(run.address, run.names, instead=instead)
         known = Knowledge(
             credentials=self._facts(run.names, told),
             health=standing.health,
@@ -281,8 +283,12 @@ class Runs:
         rest: Rest | None = None,
     ) -> list[OutboxMail] | None:
         """Decide and write once; None when that was overtaken."""
-        mine = run.without(spoken_for(self._store.waiting(), run))
+        waiting = self._store.waiting()
+        mine = run.without(spoken_for(waiting, run))
         mails, _ = self.plan(mine, standing, urgent=urgent, rest=rest)
+        instead = frozenset[str]() if urgent or rest else joining(mine, waiting, mails)
+        if instead:
+            mails, _ = self.plan(mine, standing, instead=instead)
         partial = frozenset[str]() if urgent else None
         return self._store.write_run(
             mails,
@@ -291,6 +297,7 @@ class Runs:
             at=self._clock(),
             slot=slot,
             replaces=rest.mails if rest else partial,
+            instead=instead,
         )
 
     def write_anew(

@@ -103,16 +103,18 @@ def last_told(one: Credential, told: Mapping[Key, Told]) -> int | None:
 
 
 def is_out_of_date(
-    notice: NoticeKey, known: Mapping[tuple[str, str], Credential], newer: Newer
+    notice: NoticeKey, known: Mapping[tuple[str, str], Credential], newer: Newer, now: datetime
 ) -> bool:
     """Whether a notice that still waits says what is not so any more.
 
-    A warning about what is over; or that something is over which is not.
+    A warning about what is over; or that something is over which is not; or that something is
+    going to end which has ended meanwhile.
 
     Args:
         notice: of a mail that waits.
         known: the credentials of its tenant, removed ones too, by tenant and uid.
         newer: what `in_its_place` says of them.
+        now: the instant, aware UTC.
     """
     if notice.kind is MailKind.UNEXPECTED:
         return False
@@ -123,6 +125,8 @@ def is_out_of_date(
     over = one.removed_at is not None or one.life > notice.life
     if notice.kind is MailKind.COVERED:
         return over or not superseded
+    if notice.kind is MailKind.REMINDER and has_lapsed(one.end, now):
+        return True
     return (over or superseded) is not (notice.kind in CLOSINGS)
 
 

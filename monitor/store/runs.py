@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    case,
+    exists,
+    func,
+    not_,
+    or_,
+    select,
+    update,
+)
 
 from monitor.model import (
     CLOSINGS,
@@ -39,12 +50,15 @@ class Runs:
 
     _database: Database
 
-    def told(self, recipient: str, tenants: Collection[str]) -> Ledger:
+    def told(
+        self, recipient: str, tenants: Collection[str], *, instead: Collection[str] = ()
+    ) -> Ledger:
         """What a recipient was told, may have been told, or is being told right now.
 
         Args:
             recipient: an address; upper and lower case are the same.
             tenants: only about credentials of these.
+            instead: the ids of mails that count as if they had told nobody while they wait.
 
         Returns:
             What was told, by tenant, uid and life.
@@ -53,7 +67,7 @@ class Runs:
             StoreError: the database cannot be used.
         """
         with self._database.read() as connection:
-            return _told(connection, recipient, tenants)
+            return _told(connection, recipient, tenants, instead)
 
     def write_run(
         self,
@@ -64,13 +78,14 @@ class Runs:
         at: datetime,
         slot: HeldSlot | None = None,
         replaces: Collection[str] | None = None,
+        instead: Collection[str] = (),
     ) -> list[OutboxMail] | None:
         """Write a recipient's digests in place of those that still wait, in one transaction.
 
         A waiting digest that says the same by the same path stays, with its Message-ID. One that
-        may have been accepted stays as well, until all of it is said at a more urgent stage: in
-        other words it would be a second mail. A waiting digest that also speaks of tenants
-        outside of `tenants` stays; see `spoken_for`.
+        may have been accepted stays as well, until all of it is said at a more urgent stage or it
+        is in `instead`: in other words alone it would be a second mail. A waiting digest that also
+        speaks of tenants outside of `tenants` stays; see `spoken_for`.
 
         Args:
             mails: the digests of this run; none withdraws what waits.
@@ -80,6 +95,8 @@ class Runs:
             slot: the run's slot, which is finished; None outside slots.
             replaces: the ids of the waiting digests whose place they may take, where not all that
                 is due is in them; None: of any.
+            instead: the ids of those that may have been accepted and were decided about anew, as
+                if they had told nobody.
 
         Returns:
             The mails that were added. None when the decision is out of date, because some of it
@@ -95,10 +112,10 @@ class Runs:
             if slot is not None and not is_held(connection, slot):
                 return None
             waiting = _waiting(connection, recipient)
-            told = _told(connection, recipient, tenants)
+            told = _told(connection, recipient, tenants, instead)
             if _is_overtaken(mails, told) or _is_spoken_for(waiting, mails, set(tenants)):
                 return None
-            gone = _replaced(waiting, mails, set(tenants), told)
+            gone = _replaced(waiting, mails, set(tenants), told, instead)
             if replaces is not None and not set(gone) <= set(replaces):
                 return None
             added = _replace(connection, waiting, mails, gone)
@@ -119,6 +136,7 @@ class Runs:
             OUTBOX.c.kind,
             OUTBOX.c.state,
             OUTBOX.c.possible_duplicate,
+            OUTBOX.c.path,
         )
         query = select(*columns).where(OUTBOX.c.state.in_(_OPEN)).order_by(OUTBOX.c.id)
         with self._database.read() as connection:
@@ -130,6 +148,7 @@ class Runs:
                     kind=MailKind(row.kind),
                     state=OutboxState(row.state),
                     possible_duplicate=row.possible_duplicate,
+                    path=row.path,
                 )
                 for row in connection.execute(query)
             ]
@@ -149,7 +168,9 @@ class Runs:
             return _withdraw(connection, mail_ids)
 
 
-def _told(connection: Connection, recipient: str, tenants: Iterable[str]) -> Ledger:
+def _told(
+    connection: Connection, recipient: str, tenants: Iterable[str], instead: Collection[str] = ()
+) -> Ledger:
     kind, soon = NOTICE.c.kind, Stage.threshold(COVERED_DAYS).urgency
     over = kind.in_([one.value for one in CLOSINGS])
     beside = (MailKind.COVERED.value, MailKind.UNEXPECTED.value)
@@ -170,7 +191,12 @@ def _told(connection: Connection, recipient: str, tenants: Iterable[str]) -> Led
             func.max(case((over, OUTBOX.c.id), else_=None)).label("closed"),
         )
         .join(OUTBOX, OUTBOX.c.mail_id == NOTICE.c.mail_id)
-        .where(NOTICE.c.recipient_key == address_key(recipient), was_told())
+        .where(
+            NOTICE.c.recipient_key == address_key(recipient),
+            was_told(),
+            not_(_waits_again()),
+            not_(and_(OUTBOX.c.mail_id.in_(instead), OUTBOX.c.state == OutboxState.PENDING.value)),
+        )
         .group_by(NOTICE.c.tenant, NOTICE.c.uid, NOTICE.c.life)
     )
     names = sorted(tenants)
@@ -199,6 +225,32 @@ def was_told() -> ColumnElement[bool]:
     )
 
 
+def _waits_again() -> ColumnElement[bool]:
+    """Whether a later mail, which nobody can have, waits to say what a withdrawn one said.
+
+    It took the place of one that may have been accepted. While it waits its words are not told:
+    what is written in its place must say them too.
+    """
+    later, again = OUTBOX.alias(), NOTICE.alias()
+    return and_(
+        OUTBOX.c.state == OutboxState.WITHDRAWN.value,
+        exists()
+        .where(
+            again.c.mail_id == later.c.mail_id,
+            again.c.tenant == NOTICE.c.tenant,
+            again.c.uid == NOTICE.c.uid,
+            again.c.life == NOTICE.c.life,
+            again.c.recipient_key == NOTICE.c.recipient_key,
+            again.c.kind.in_([one.value for one in _STAGES]),
+            again.c.level >= NOTICE.c.level,
+            later.c.id > OUTBOX.c.id,
+            later.c.state.in_(_OPEN),
+            or_(later.c.state == OutboxState.DEAD.value, later.c.possible_duplicate.is_(False)),
+        )
+        .correlate(NOTICE, OUTBOX),
+    )
+
+
 def _waiting(connection: Connection, recipient: str) -> list[OutboxMail]:
     """The recipient's digests that no server accepted; locked, so that no sender takes them."""
     rows = connection.execute(
@@ -216,7 +268,11 @@ def _waiting(connection: Connection, recipient: str) -> list[OutboxMail]:
 
 
 def _replaced(
-    waiting: Sequence[OutboxMail], mails: Sequence[OutboxMail], tenants: set[str], told: Ledger
+    waiting: Sequence[OutboxMail],
+    mails: Sequence[OutboxMail],
+    tenants: set[str],
+    told: Ledger,
+    instead: Collection[str],
 ) -> list[str]:
     """The ids of what waits about these tenants and gives way to `mails`."""
     wanted = {_gist(mail) for mail in mails}
@@ -224,7 +280,7 @@ def _replaced(
         mail.id
         for mail in waiting
         if set(mail.tenants) <= tenants
-        and (_gives_way(mail) or _is_outdone(mail, mails, told))
+        and (_gives_way(mail) or mail.id in instead or _is_outdone(mail, mails, told))
         and not (mail.state is OutboxState.PENDING and _gist(mail) in wanted)
     ]
 

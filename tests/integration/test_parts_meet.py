@@ -90,16 +90,21 @@ def test_what_may_have_been_accepted_does_not_come_after_what_is_more_urgent(hou
     assert house.office.letters[-1].message_id == house.mails()[0].message_id
 
 
-def test_what_may_have_been_accepted_is_sent_again_where_some_of_it_has_no_successor(
-    house: House,
-) -> None:
-    """Its other tenant has reached no further stage: the same mail again, and both are heard."""
+def unsure(house: House) -> str:
+    """Alfa's is due soon, beta's later; the server takes the digest of both and hangs up."""
     secret(house, "alfa", 20)
     secret(house, "beta", 29)
     house.office.mood = MUTE
     assert house.tick()
-    first = house.mails()[0].message_id
     house.office.mood = BUSY
+    (row,) = house.mails()
+    assert row.possible_duplicate
+    return row.message_id
+
+
+def test_what_may_have_been_accepted_joins_what_is_said_anyway(house: House) -> None:
+    """Its other tenant has reached no further stage: one digest with the current state of both."""
+    unsure(house)
     house.now = EIGHT + 7 * DAY
     secret(house, "alfa", 20)
     secret(house, "beta", 29)
@@ -107,8 +112,45 @@ def test_what_may_have_been_accepted_is_sent_again_where_some_of_it_has_no_succe
     house.office.mood = OPEN
     house.now += 30 * MINUTE
     assert house.tick()
-    assert first in {letter.message_id for letter in house.office.letters[1:]}
-    assert all(state is OutboxState.SENT for _, _, state, _ in said(house))
+    assert said(house) == [
+        ("reminder", ("alfa", "beta"), OutboxState.WITHDRAWN, 2),
+        ("reminder", ("alfa", "beta"), OutboxState.SENT, 2),
+    ]
+    assert [letter.message_id for letter in house.office.letters[1:]] == [
+        house.mails()[0].message_id
+    ]
+    before = house.dump()
+    assert house.tick()
+    assert house.dump() == before
+
+
+def test_what_took_its_place_keeps_all_of_it_when_it_is_written_anew(house: House) -> None:
+    """The second digest still waits when the third comes: nothing of the first is lost with it."""
+    unsure(house)
+    for days in (7, 13):
+        house.now = EIGHT + days * DAY
+        secret(house, "alfa", 20)
+        secret(house, "beta", 29)
+        assert house.tick()
+    house.office.mood = OPEN
+    house.now += 30 * MINUTE
+    assert house.tick()
+    [_, last] = house.office.letters
+    (row,) = [mail for mail in house.mails() if mail.message_id == last.message_id]
+    assert [(one.tenant, one.stage) for one in row.notices] == [("alfa", "7"), ("beta", "30")]
+
+
+def test_what_may_have_been_accepted_is_sent_again_as_it_was_where_nothing_is_new(
+    house: House,
+) -> None:
+    """In other words it would be a second mail; what goes by another path is none of its."""
+    first = unsure(house)
+    house.now = EIGHT + 3 * DAY
+    assert house.tick()
+    house.office.mood = OPEN
+    house.now += 30 * MINUTE
+    assert house.tick()
+    assert [letter.message_id for letter in house.office.letters] == [first, first]
 
 
 def test_a_look_at_night_tells_what_is_over_and_leaves_the_rest_to_its_hour(house: House) -> None:

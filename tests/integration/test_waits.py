@@ -149,6 +149,19 @@ def test_an_acknowledged_stage_gives_way_to_a_more_urgent_one(house: House) -> N
     assert said(house)[1:] == [(SENT, ["k:1"])]
 
 
+def test_what_lapsed_while_its_reminder_waited_is_told_as_lapsed(house: House) -> None:
+    """At once where mail is back, at night too: "expires today" would be untrue by then."""
+    waiting(house, OTHER, days=0.5)
+    house.now = EIGHT + DAY - 5 * HOUR
+    mail_is_back(house)
+    assert said(house) == [(WITHDRAWN, ["k:1", "o:1"]), (SENT, ["k:1", "o:1"])]
+    [letter] = house.office.letters
+    assert letter.kind == "lapsed"
+    house.now = EIGHT + DAY
+    assert house.tick()
+    assert len(house.office.letters) == 1
+
+
 def test_a_tenant_that_goes_into_shadow_is_told_in_a_welcome(house: House) -> None:
     """It promises silence; the reminder that waited would have been the first of more."""
     waiting(house)

@@ -308,7 +308,7 @@ def test_a_waiting_word_is_out_of_date_when_it_says_what_is_not_so_any_more():
     def stale(kind: MailKind, *known: Credential) -> bool:
         key = NoticeKey("contoso", "old", 1, "a@b.example", "30", -30, kind)
         held = {(one.tenant, one.uid): one for one in known}
-        return is_out_of_date(key, held, in_its_place(known, NOW))
+        return is_out_of_date(key, held, in_its_place(known, NOW), NOW)
 
     gone = replace(OLD, removed_at=NOW)
     for kind in (MailKind.REMINDER, MailKind.LAPSED):
