@@ -57,7 +57,9 @@ def test_the_subject_says_what_where_and_when(name: str, subject: str) -> None:
 def test_a_long_app_name_gives_way_to_the_facts_of_the_subject() -> None:
     """The name is shortened; date and tenant stay."""
     subject = sample.digest(sample.item(app_name=sample.LONG_NAME)).subject
-    assert subject.endswith('..." secret expires in 7 days (30 Nov) - Contoso')
+    assert subject == (
+        '[Lapsewatch] ACTION: "Synchroni ... (2019)" secret expires in 7 days (30 Nov) - Contoso'
+    )
     assert len(subject) < 100
 
 
