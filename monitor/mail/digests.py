@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from monitor.mail import closings, guides, leads, views, welcomes, words
+from monitor.mail import closings, guides, leads, sheets, views, welcomes, words
 from monitor.mail.guides import Guide
 from monitor.mail.views import TONES, BlindView, DigestItem, Frame, ItemView, is_lapsed
 from monitor.model import CLOSINGS, Credential, Kind, MailKind, Notice, Tenant, TenantHealth
 from monitor.severity import severity
 
 # What needs action in full: more would bury the first ones. The rest follow in a line each, all
-# of them in the text part. The HTML part gets fewer of both where it would become too big.
+# of them in the text part and in a file. The HTML part gets fewer of both where it is too big.
 SHOWN = ((25, 400), (25, 100), (18, 40), (12, 0), (6, 0))
 SHOWN_ASIDE = 10  # what is only good to know
 CARDS = 4  # up to so many items get a card each; more are easier to scan as rows
@@ -45,7 +45,7 @@ Covered = tuple[Tenant, Credential, Credential | None]
 class Section:
     """A list; `more` counts what is not shown in full, and `brief` has a line for each of it.
 
-    `lines` is how many of those lines the HTML part has room for.
+    `lines` is how many of those lines the HTML part has room for; `all` is where the list is whole.
     """
 
     title: str
@@ -54,6 +54,7 @@ class Section:
     more: int = 0
     brief: tuple[str, ...] = ()
     lines: int = 0
+    all: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,8 @@ class Headline:
 class DigestView:
     """A whole digest; `steps` are those of a welcome, which begins with them.
 
-    `before` is what to do as it stands before the list, `guides` as it stands after it.
+    `before` is what to do as it stands before the list, `guides` as it stands after it. `cut` says
+    whether something is not shown in full, so that a file must have it.
     """
 
     head: Headline
@@ -93,6 +95,7 @@ class DigestView:
     foot: tuple[str, ...]
     steps: tuple[str, ...] = ()
     before: tuple[Guide, ...] = ()
+    cut: bool = False
 
 
 # --- assembly ------------------------------------------------------------------------------------
@@ -108,29 +111,40 @@ def digest_view(
     blind: Sequence[tuple[Tenant, TenantHealth]],
     shown: int = SHOWN[0][0],
     lines: int = SHOWN[0][1],
+    left: int = 0,
 ) -> DigestView:
     """Everything that one digest says; `items` are its notices, gravest first.
 
     `shown` caps what is told in full, `lines` the lines that follow in the HTML part; what is
-    only good to know gets less room than that.
+    only good to know gets less room than that. `left` is what its file has no room for.
     """
-    beside = min(SHOWN_ASIDE, shown // 2)
+    room = min(SHOWN_ASIDE, shown // 2)
     main = [item for item in items if item.notice.kind in _MAIN.get(kind, _DUE)]
-    listed, found = _main(kind, main, frame, shown), _guides(kind, main, shown, frame)
+    listed = replace(_main(kind, main, frame, shown), lines=lines)
+    beside = _aside(kind, items, covered, still_lapsed, frame, room)
+    cut = any(part.more for part in (listed, *beside))
+    found = _guides(kind, main, frame, file=sheets.NAME if cut else "")
     commands = any(guide.commands for guide in found) or any(one.commands for one in listed.items)
     before, after = leads.split(found, items=len(main), commands=commands)
     return DigestView(
         head=headline(kind, main, frame),
-        main=replace(listed, lines=lines),
+        main=_whole(listed, left),
         cards=len(main) <= CARDS,
         guides=after,
-        aside=_aside(kind, items, covered, still_lapsed, frame, beside),
-        blind=tuple(views.blind_view(*pair, frame) for pair in blind[:beside]),
-        blind_more=max(len(blind) - beside, 0),
+        aside=tuple(_whole(part, left) for part in beside),
+        blind=tuple(views.blind_view(*pair, frame) for pair in blind[:room]),
+        blind_more=max(len(blind) - room, 0),
         foot=_foot(kind, main, frame),
         steps=welcomes.next_steps(main) if kind is MailKind.WELCOME else (),
         before=before,
+        cut=cut,
     )
+
+
+def _whole(part: Section, left: int) -> Section:
+    """The list with where all of it is, if some of it is not shown in full."""
+    total = len(part.items) + part.more
+    return replace(part, all=sheets.pointer(total, left)) if part.more else part
 
 
 def is_urgent(items: Sequence[DigestItem]) -> bool:
@@ -161,13 +175,13 @@ def _covered(item: DigestItem, frame: Frame) -> ItemView:
 
 
 def _guides(
-    kind: MailKind, items: Sequence[DigestItem], cap: int, frame: Frame
+    kind: MailKind, items: Sequence[DigestItem], frame: Frame, *, file: str
 ) -> tuple[Guide, ...]:
     if kind in _TURNS:
         return closings.steps(kind, items)
     if kind is not MailKind.COVERED:
-        found = leads.shared_guides(items[:cap], few=CARDS)
-        return found if len(items) <= CARDS else leads.with_forms(found, items[:cap], frame)
+        found = leads.shared_guides(items, few=CARDS)
+        return found if len(items) <= CARDS else leads.with_forms(found, items, frame, file=file)
     word = words.kind_word(items[0].notice.credential.kind)
     same = len({item.notice.credential.kind for item in items}) == 1
     return (Guide("covered", "", guides.covered_steps(word if same else "one")),)
@@ -251,8 +265,17 @@ def gravest_first(items: Sequence[DigestItem]) -> list[DigestItem]:
 
 def section(title: str, lead: str, views: Sequence[ItemView], cap: int) -> Section:
     """A list with its cap; nothing is left out, but what is beyond the cap gets one line."""
-    brief = tuple(f"{view.when} ({view.date}): {view.app}, {view.what}" for view in views[cap:])
+    brief = tuple(_line(view) for view in views[cap:])
     return Section(title, lead, tuple(views[:cap]), len(brief), brief)
+
+
+def _line(view: ItemView) -> str:
+    """One of many, with the id that tells it apart from its namesakes and that commands need."""
+    told = f"{view.when} ({view.date}): {view.app}, {view.what}"
+    found = [(fact.label, fact.value) for fact in view.facts if fact.code]
+    if not found and view.app_id not in ("", "none"):
+        found = [("App id", view.app_id)]
+    return ", ".join([told, *(f"{label.lower()} {value}" for label, value in found)])
 
 
 # --- the headline --------------------------------------------------------------------------------

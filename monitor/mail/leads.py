@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from monitor.mail import guides, renewals
+from monitor.mail import guides, legends, renewals
 from monitor.mail.guides import Guide
 from monitor.mail.views import DigestItem, Frame
 from monitor.model import Kind, Note, Tenant
@@ -63,11 +63,12 @@ def _steps(item: DigestItem, only: Tenant | None = None, note: Note | None = Non
 
 
 def with_forms(
-    found: Sequence[Guide], items: Sequence[DigestItem], frame: Frame
+    found: Sequence[Guide], items: Sequence[DigestItem], frame: Frame, *, file: str = ""
 ) -> tuple[Guide, ...]:
     """The guides with commands that hold for each of their items, once what differs is filled in.
 
-    There is no room for the commands of each one beside its row.
+    There is no room for the commands of each one beside its row. `items` are all that the mail is
+    about, also those it tells in a line or in its `file` only.
     """
     made = []
     for guide in found:
@@ -77,8 +78,8 @@ def with_forms(
         form = renewals.shared_form(ones, frame.now, min(lives, default=None))
         if all_used(mine):  # the newer one is there already
             form = ()
-        legend = guides.legend([item.tenant for item in mine]) if form else ""
-        made.append(replace(guide, commands=form, legend=legend))
+        told = legends.legend(form, [item.tenant for item in mine], file=file)
+        made.append(replace(guide, commands=form, legend=told))
     return tuple(made)
 
 

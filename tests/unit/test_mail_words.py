@@ -91,7 +91,11 @@ def test_a_long_name_is_cut_with_dots() -> None:
 @pytest.mark.parametrize(
     ("name", "cap", "shown"),
     [
-        (LONG_NAME, 80, "Synchronisation service for the human resources ... northern region (2019)"),
+        (
+            LONG_NAME,
+            80,
+            "Synchronisation service for the human resources ... northern region (2019)",
+        ),
         (LONG_NAME, 40, "Synchronisation ... region (2019)"),
         (f"{'prod-sync-west-' * 9}01", 40, "prod-sync-west-prod-...-sync-west-01"),
         ("short enough", 12, "short enough"),

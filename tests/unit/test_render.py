@@ -18,7 +18,7 @@ from monitor.model import (
     Stage,
     TenantHealth,
 )
-from monitor.render import DigestItem, Renderer, portal_link
+from monitor.render import DigestItem, Renderer, long_date, portal_link
 from tests import mail_samples as sample
 from tests.mail_samples import BERLIN, CLOUDS, NOW, READ
 
@@ -256,10 +256,13 @@ def test_twenty_five_are_told_in_full_and_each_other_one_in_a_line() -> None:
     items = sample.many(300)
     mail = sample.digest(*items)
     for item in items:
-        key = (item.notice.credential.key_id or "")[:8]
-        assert key in mail.text
+        one = item.notice.credential
+        assert one.end is not None
+        shown = {Kind.GDAP: one.object_id, Kind.ITEM: long_date(one.end, BERLIN)}
+        assert shown.get(one.kind, f"key id {(one.key_id or '')[:8]}") in mail.text
     assert len(mail.html.encode()) < 100_000
-    assert "more in the text part" in mail.html
+    assert "All 300 are in the attached lapsewatch.csv." in mail.html
+    assert "All 300 are in the attached lapsewatch.csv.\n" in mail.text
 
 
 def test_what_stands_beside_the_main_list_is_told_in_its_sections() -> None:
