@@ -30,9 +30,9 @@ from tests.mail_samples import BERLIN, CLOUDS, NOW, READ
     [
         ("reminder-one", 'ACTION: "Backup SMTP" secret expires in 7 days (30 Nov) - Contoso'),
         ("reminder-three", "ACTION: 3 credentials need renewal, first in 3 days - 3 tenants"),
-        ("reminder-many", "ACTION: 26 credentials need renewal, first today - 3 tenants"),
-        ("lapsed-one", 'LAPSED: "Backup SMTP" secret expired yesterday - Contoso'),
-        ("lapsed-many", "LAPSED: 2 secrets expired, 2 more need renewal - 2 tenants"),
+        ("reminder-many", "ACTION: 26 credentials need renewal, first today at 09:00 - 3 tenants"),
+        ("lapsed-one", 'LAPSED: "Backup SMTP" secret expired yesterday (22 Nov) - Contoso'),
+        ("lapsed-many", "LAPSED: 2 secrets expired, 1 yesterday, 2 more need renewal - 2 tenants"),
         (
             "covered-one",
             'COVERED: old secret of "Report mailer" ends in 6 days, a newer one is in place'
@@ -67,7 +67,8 @@ def test_one_lapsed_among_others_is_named_and_the_rest_counted() -> None:
     """LAPSED leads, whatever else is in the digest."""
     mail = sample.digest(sample.item(-1), sample.item(2), sample.item(3))
     assert mail.subject == (
-        '[Lapsewatch] LAPSED: "Backup SMTP" secret expired yesterday, 2 more need renewal - Contoso'
+        '[Lapsewatch] LAPSED: "Backup SMTP" secret expired yesterday (22 Nov), 2 more need renewal'
+        " - Contoso"
     )
     assert mail.kind is MailKind.LAPSED
 
