@@ -330,9 +330,8 @@ def _verdict(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> str:
     due = [item for item in items if not is_lapsed(item.notice)]
     if kind is MailKind.WELCOME:
         told = welcomes.verdict(items, place(items))
-        if not firsts.ends_today(due, frame):
-            return told
-        return f"{told} {firsts.sentence(due, frame, ('expires', 'expire'))}"
+        count, hour = firsts.today(due, frame)
+        return f"{told} {count} {'expires' if count == 1 else 'expire'} {hour}." if count else told
     if kind is MailKind.LAPSED:
         lapsed = [item for item in items if is_lapsed(item.notice)]
         return _lapsed(lapsed, place(items), frame) + firsts.others(due, frame)

@@ -61,7 +61,12 @@ def test_a_welcome_says_what_ends_today() -> None:
     """No reminder of it comes before its end."""
     mail = sample.welcome(*several(0, 0, 20))
     assert mail.subject.endswith("3 secrets need renewal, 2 end today at 09:00 - Contoso")
-    assert "2 of them expire today at 09:00." in mail.text.splitlines()[0]
+    assert mail.text.splitlines()[0].endswith("3 secrets need renewal. 2 expire today at 09:00.")
+    assert (
+        sample.welcome(*several(-9, 0))
+        .text.splitlines()[0]
+        .endswith("1 secret expired, 1 secret needs renewal. 1 expires today at 09:00.")
+    )
     assert "today" not in sample.welcome(*several(20, 30)).text.splitlines()[0]
 
 

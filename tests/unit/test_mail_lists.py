@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from monitor.model import Kind, Mail, ObjectType
-from monitor.render import DigestItem
+from monitor.render import DigestItem, Renderer
 from tests import mail_samples as sample
 from tests.acceptance.test_mail_rules import MAILS, Page
 from tests.mail_nouns import ids
@@ -126,3 +126,14 @@ def test_a_file_without_room_for_all_is_not_said_to_have_all() -> None:
     left = 1500 - len(rows_of(mail)) + 1
     assert told.endswith(f"the attached lapsewatch.csv all but the last {left}.")
     assert told in Page(mail.html).text
+
+
+def test_without_a_status_page_the_list_leads_to_the_file_only() -> None:
+    """An address that nobody set is no help."""
+    renderer = Renderer(clouds=sample.CLOUDS)
+    mail = renderer.digest(
+        customers(30, 1), recipient="a@b.example", zone=sample.BERLIN, now=sample.NOW, as_of={}
+    )
+    for told in (mail.text, Page(mail.html).text):
+        assert "All 30 are in the attached lapsewatch.csv." in told
+        assert "status page" not in told
