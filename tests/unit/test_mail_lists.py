@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from monitor.model import Kind, Mail, ObjectType
-from monitor.render import DigestItem, Renderer
+from monitor.render import DigestItem, Renderer, long_date
 from tests import mail_samples as sample
 from tests.acceptance.test_mail_rules import MAILS, Page
 from tests.mail_nouns import ids
@@ -30,6 +30,25 @@ def customers(count: int, tenants: int) -> list[DigestItem]:
 def legends(mail: Mail) -> list[str]:
     """What the mail says to put for words in capitals, one for each part with commands."""
     return re.findall(r"(?m)^(?:APP|OBJECT|DIRECTORY)_ID: .*", mail.text)
+
+
+def test_twenty_five_are_told_in_full_and_each_other_one_in_a_line() -> None:
+    """A digest that counts as told names every credential, in both parts, however many."""
+    assert "more:\n" not in sample.digest(*sample.many(26)[1:]).text
+    mail = sample.digest(*sample.many(27)[1:])
+    assert "And 1 more:" in mail.text
+    items = sample.many(300)
+    mail = sample.digest(*items)
+    for item in items:
+        one = item.notice.credential
+        shown = {
+            Kind.GDAP: one.object_id,
+            Kind.ITEM: long_date(one.end or sample.NOW, sample.BERLIN),
+        }
+        assert shown.get(one.kind, f"key id {(one.key_id or '')[:8]}") in mail.text
+    assert len(mail.html.encode()) < 100_000
+    assert "All 300 are in the attached lapsewatch.csv." in mail.html
+    assert "All 300 are in the attached lapsewatch.csv.\n" in mail.text
 
 
 def test_the_directories_of_what_stands_in_short_lines_are_named_too() -> None:

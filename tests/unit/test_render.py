@@ -18,7 +18,7 @@ from monitor.model import (
     Stage,
     TenantHealth,
 )
-from monitor.render import DigestItem, Renderer, long_date, portal_link
+from monitor.render import DigestItem, Renderer, portal_link
 from tests import mail_samples as sample
 from tests.mail_samples import BERLIN, CLOUDS, NOW, READ
 
@@ -247,23 +247,6 @@ def test_what_is_still_used_has_its_newer_one_and_gets_no_command_for_another(co
     mixed = sample.digest(*old[:5], *(sample.item(day, app_name=f"B {day}") for day in range(9)))
     assert "Find what uses it" in mixed.text
     assert "Or by command, Azure CLI" in mixed.text
-
-
-def test_twenty_five_are_told_in_full_and_each_other_one_in_a_line() -> None:
-    """A digest that counts as told names every credential, in both parts, however many."""
-    assert "more:\n" not in sample.digest(*sample.many(26)[1:]).text
-    mail = sample.digest(*sample.many(27)[1:])
-    assert "And 1 more:" in mail.text
-    items = sample.many(300)
-    mail = sample.digest(*items)
-    for item in items:
-        one = item.notice.credential
-        assert one.end is not None
-        shown = {Kind.GDAP: one.object_id, Kind.ITEM: long_date(one.end, BERLIN)}
-        assert shown.get(one.kind, f"key id {(one.key_id or '')[:8]}") in mail.text
-    assert len(mail.html.encode()) < 100_000
-    assert "All 300 are in the attached lapsewatch.csv." in mail.html
-    assert "All 300 are in the attached lapsewatch.csv.\n" in mail.text
 
 
 def test_what_stands_beside_the_main_list_is_told_in_its_sections() -> None:
