@@ -298,7 +298,7 @@ def unexpected_steps(word: str) -> tuple[str, ...]:
         "activity Certificates and secrets management.",
         f"Nobody knows about it? Delete the {word}, look at the app's sign-ins, and treat it as "
         "an attack until you know better.",
-        "It may stay? Then change the [[forbid]] rule in lapsewatch.toml.",
+        "It may stay? Then change the `[[forbid]]` rule in `lapsewatch.toml`.",
     )
 
 
