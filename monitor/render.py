@@ -153,10 +153,18 @@ class Renderer:
         return self._alarm(MailKind.CANNOT_CHECK, view, thread=("scan", tenant.name), urgent=True)
 
     def recovered_tenant(
-        self, tenant: Tenant, *, blind_since: datetime, zone: ZoneInfo, now: datetime
+        self,
+        tenant: Tenant,
+        *,
+        blind_since: datetime,
+        zone: ZoneInfo,
+        now: datetime,
+        cause: str | None = None,
     ) -> Mail:
-        """The end of a `cannot_check`."""
-        view = alarms.recovered_view(tenant.name, None, blind_since, zone=zone, now=now)
+        """The end of a `cannot_check`; `cause` is what had failed last."""
+        view = alarms.recovered_view(
+            tenant.name, None, blind_since, zone=zone, now=now, cause=cause
+        )
         return self._alarm(MailKind.RECOVERED, view, thread=("scan", tenant.name))
 
     def canary(
@@ -209,7 +217,7 @@ class Renderer:
         view = alarms.canary_failed_view(
             tenant_name, mailbox, probe, title, explanation, fix,
             also=also, last_ok=last_ok, since=since, zone=zone, now=now,
-            path_note=path_note, finding=finding,
+            path_note=path_note, finding=finding, tenant=tenant,
         )  # fmt: skip
         if tenant is not None:
             client_id = (tenant.sender and tenant.sender.client_id) or tenant.client_id
@@ -226,9 +234,12 @@ class Renderer:
         broken_since: datetime,
         zone: ZoneInfo,
         now: datetime,
+        cause: str | None = None,
     ) -> Mail:
-        """The end of a `canary_failed`."""
-        view = alarms.recovered_view(tenant_name, mailbox, broken_since, zone=zone, now=now)
+        """The end of a `canary_failed`; `cause` is what had failed last."""
+        view = alarms.recovered_view(
+            tenant_name, mailbox, broken_since, zone=zone, now=now, cause=cause
+        )
         return self._alarm(MailKind.RECOVERED, view, thread=("canary", tenant_name, mailbox))
 
     def storm(

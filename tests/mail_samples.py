@@ -175,7 +175,9 @@ def _alarms() -> dict[str, Mail]:
     return {
         "cannot-check": cannot_check(),
         "cannot-check-shrunk": shrunk(),
-        "cannot-check-examined": cannot_check(finding=no_consent()),
+        "cannot-check-examined": cannot_check(
+            finding=no_consent(), explanation=no_consent().explanation, fix=no_consent().fix
+        ),
         "storm": storm(),
         "storm-over": calm(),
         "mail-path-broken": mail_path_broken(),

@@ -62,7 +62,10 @@ def _part(value: str) -> str:
     return quote(plain(value), safe="")
 
 
-_PERMISSIONS = frozenset({"consent_missing", "permission_missing", "wrong_api_permission"})
+_PERMISSIONS = frozenset(
+    {"consent_missing", "permission_missing", "wrong_api_permission", "delegated_permission"}
+)
+_IDENTITY = frozenset({"object_id_mismatch", "sp_not_in_exchange"})  # Exchange has no page for it
 _CREDENTIALS = frozenset({"wrong_secret", "expired_secret", "cert_not_registered"})
 _EXCHANGE_STAGES = frozenset({"auth", "mail", "rcpt", "data"})
 
@@ -71,10 +74,11 @@ def alarm_link(
     cloud: Cloud, tenant: Tenant, client_id: str, cause: str | None, stage: str | None
 ) -> tuple[str, str]:
     """Where an alarm is most likely mended: the address, and what that page is called."""
-    if stage in _EXCHANGE_STAGES and cloud.name == "global":
+    in_entra = cause in _PERMISSIONS | _IDENTITY
+    if stage in _EXCHANGE_STAGES and cloud.name == "global" and not in_entra:
         return "https://admin.exchange.microsoft.com/#/mailboxes", "the Exchange admin center"
     base = _tenant_base(cloud, tenant)
-    if tenant.app and client_id == tenant.client_id:
+    if cause in _IDENTITY or (tenant.app and client_id == tenant.client_id):
         # A shared app is registered elsewhere; here it is an enterprise application only.
         blade = "StartboardApplicationsMenuBlade/~/AppAppsPreview"
         return f"{base}/#view/Microsoft_AAD_IAM/{blade}", "Enterprise applications"
