@@ -65,4 +65,6 @@ def steps(fix: str) -> tuple[str, ...]:
 
 def again(what: str, name: str) -> str:
     """The step that tries it again, after whatever was done; `what` is a scan or a canary."""
-    return f"To try it at once: `lapsewatch run {what} {option(name)}`"
+    # `run` knows tenants only: the operator's own sender is tried with all others.
+    chosen = "" if name == OPERATOR else f" {option(name)}"
+    return f"To try it at once: `lapsewatch run {what}{chosen}`"

@@ -155,6 +155,8 @@ def test_when_the_credentials_are_back_the_question_is_over(tmp_path: Path) -> N
         assert show.scan()["contoso"].complete
         show.warn()
         assert show.inbox("recovered") == [NOC]
+        (over,) = [r for r in show.app.store.outbox() if r.mail.kind is MailKind.RECOVERED]
+        assert "What had failed: many credentials are gone at once" in over.mail.text
 
 
 def test_renewing_everything_is_no_loss(tmp_path: Path) -> None:

@@ -158,10 +158,11 @@ def test_the_end_of_an_alarm_says_what_had_failed(name: str, failed: str) -> Non
 
 
 def test_a_name_that_cannot_be_typed_has_a_stand_in_in_the_commands() -> None:
-    """And the operator's own sender has the name that the commands know it by."""
+    """And the operator's own sender has the name that the doctor knows it by; `run` has none."""
     assert pasting.option("Contoso; rm -rf /") == "--tenant NAME"
     assert pasting.option("www.evil.example") == "--tenant NAME"
     assert pasting.option(OPERATOR) == '--tenant "(operator)"'
+    assert pasting.again("canary", OPERATOR).endswith("`lapsewatch run canary`")
     assert pasting.option("north-2") == "--tenant north-2"
 
 
