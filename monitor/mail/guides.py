@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from monitor.mail import notes, words
+from monitor.mail import kept_dates, notes, words
 from monitor.mail.renewals import Command
 from monitor.mail.words import defang, kind_word, plain
-from monitor.model import Cloud, Credential, Kind, Note, ObjectType, Sort, Tenant
+from monitor.model import Cloud, Credential, Kind, Note, ObjectType, Tenant
 
 # Blades as they stand in the address bar of the portal.
 _APPS = "#view/Microsoft_AAD_RegisteredApps"
@@ -148,31 +148,48 @@ _GDAP = Guide(
         "Assign your security groups to the new one, and sign in to the customer once to test it.",
     ),
 )
+# What has ended cannot be extended: https://learn.microsoft.com/partner-center/dap-faq
+_GDAP_LAPSED = Guide(
+    key="gdap/lapsed",
+    title="Lapsed GDAP relationship with a customer",
+    steps=(
+        "Open Partner Center. Choose Customers, the customer, Admin relationships.",
+        "This one has ended and cannot be extended. Request a new admin relationship with the "
+        "same roles, with Auto extend turned on where it is offered.",
+        "The customer's administrator approves it by the link that you send.",
+        "Assign your security groups to the new one, and sign in to the customer once to test it.",
+    ),
+)
 
 
-def guide(tenant: Tenant | None, credential: Credential, note: Note | None = None) -> Guide:
+def guide(
+    tenant: Tenant | None, credential: Credential, note: Note | None = None, *, lapsed: bool = False
+) -> Guide:
     """The renewal steps for this credential; no tenant where the mail is about several.
 
-    With a note, where the new value is entered is a step of its own.
+    With a note, where the new value is entered is a step of its own. What has lapsed has steps of
+    its own where those from before its end would mislead.
     """
     if credential.kind is Kind.GDAP:
-        return _GDAP
+        return _GDAP_LAPSED if lapsed else _GDAP
+    enter = notes.enter(note, words.NEW.get(credential.kind, "one"))
     if credential.kind is Kind.ITEM:
-        return _item_guide(credential, note)
+        return _item_guide(credential, enter, lapsed)
     service = credential.object_type is ObjectType.SERVICE_PRINCIPAL
     word = kind_word(credential.kind)
     place = "a service principal" if service else "an app registration"
     own = " that Lapsewatch signs in with" if credential.own else ""
-    use = _use_own(tenant) if credential.own else _use(credential.kind)
-    enter = notes.enter(note, words.NEW.get(credential.kind, "one"))
+    late = lapsed and credential.kind is Kind.SAML_SIGNING and not credential.own
+    use = _use_own(tenant) if credential.own else _use(credential.kind, late)
     if enter and credential.own:
         use = (use[0], enter, *use[1:])
     elif enter:
         use = (enter, *use[1:])
+    what = f"Lapsed {word}" if late else f"{word[0].upper()}{word[1:]}"
     return Guide(
-        key=f"{credential.kind}/{credential.object_type}/{credential.own}/{enter}",
-        title=f"{word[0].upper()}{word[1:]} of {place}{own}{_of(credential, enter)}",
-        steps=(*_create(credential.kind, service), *use, _delete(word)),
+        key=f"{credential.kind}/{credential.object_type}/{credential.own}/{late}/{enter}",
+        title=f"{what} of {place}{own}{_of(credential, enter)}",
+        steps=(*_create(credential.kind, service, late), *use, _delete(word)),
     )
 
 
@@ -181,29 +198,19 @@ def _of(credential: Credential, enter: str) -> str:
     return f', "{defang(credential.app_name, 60)}"' if enter else ""
 
 
-def _item_guide(credential: Credential, note: Note | None) -> Guide:
+def _item_guide(credential: Credential, enter: str, lapsed: bool) -> Guide:
     """A date that people keep: what is renewed is theirs to know."""
-    word, host = words.thing(credential), (credential.name or "").partition(" ")[2]
-    enter = notes.enter(note, "one")
-    renew = f"Renew the {word} with whoever issued it."
-    if word == words.SORT_WORDS[Sort.CONTRACT]:
-        renew = "Renew the contract, or prepare its end."
-    told = (
-        "The next scan of the tenant reads the new end from the server."
-        if host
-        else "Give Lapsewatch the new end: change the [[item]] and import the file again, or run "
-        "`lapsewatch item add` with the same name."
-    )
-    key = f"{credential.kind}/{word}/{bool(host)}/{enter}"
-    title = f"{word[0].upper()}{word[1:]}{_of(credential, enter)}"
-    return Guide(key=key, title=title, steps=tuple(filter(None, (renew, enter, told))))
+    steps = kept_dates.steps(credential, enter, lapsed=lapsed)
+    title = kept_dates.title(credential, lapsed=lapsed) + _of(credential, enter)
+    return Guide(key=f"{credential.kind}/{title}/{'/'.join(steps)}", title=title, steps=steps)
 
 
-def _create(kind: Kind, service: bool) -> tuple[str, ...]:
+def _create(kind: Kind, service: bool, lapsed: bool) -> tuple[str, ...]:
     if kind is Kind.SAML_SIGNING:
+        later = "It is not active yet." if lapsed else "Leave the old one active for now."
         return (
             "Open Single sign-on in the portal. Under SAML Certificates choose Edit.",
-            "Add a new certificate and save it. Leave the old one active for now.",
+            f"Add a new certificate and save it. {later}",
         )
     if kind is Kind.TOKEN_ENCRYPTION:
         return (
@@ -241,7 +248,14 @@ def _use_own(tenant: Tenant | None) -> tuple[str, ...]:
     )
 
 
-def _use(kind: Kind) -> tuple[str, ...]:
+def _use(kind: Kind, lapsed: bool) -> tuple[str, ...]:
+    if kind is Kind.SAML_SIGNING and lapsed:
+        # Not before the app has it: some apps do not look at the end, and still work.
+        return (
+            "Give the new certificate to whoever runs the app, at once.",
+            "As soon as the app has it, make it active and test a sign-in. The old one has ended: "
+            "there is nothing to wait for.",
+        )
     if kind is Kind.SAML_SIGNING:
         return (
             "Give the new certificate to whoever runs the app.",

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from monitor.mail import guides, renewals
 from monitor.mail.guides import Guide
-from monitor.mail.views import DigestItem, Frame
+from monitor.mail.views import DigestItem, Frame, is_lapsed
 from monitor.model import Kind, Note, Tenant
 
 STEPS = 6  # so many are read before a list; more would bury its first lines
@@ -59,7 +59,9 @@ def shared_guides(items: Sequence[DigestItem], *, few: int) -> tuple[Guide, ...]
 
 def _steps(item: DigestItem, only: Tenant | None = None, note: Note | None = None) -> Guide:
     one = item.notice.credential
-    return guides.moving(one) if item.notice.still_used else guides.guide(only, one, note)
+    if item.notice.still_used:
+        return guides.moving(one)
+    return guides.guide(only, one, note, lapsed=is_lapsed(item.notice))
 
 
 def with_forms(
