@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from css_inline import CSSInliner
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from monitor.mail import alarms, breaks, digests, outages, reports, shrunk, storms, words
+from monitor.mail import alarms, blocks, breaks, digests, outages, reports, shrunk, storms, words
 from monitor.mail.alarms import AlarmView, CanaryFacts
 from monitor.mail.calendars import calendar
 from monitor.mail.digests import DigestView
@@ -338,6 +338,7 @@ def _environment(*, autoescape: bool) -> Environment:
     )
     found.filters["pieces"] = words.pieces
     found.filters["runs"] = breaks.runs
+    found.filters["blocks"] = blocks.blocks
     return found
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from monitor.mail import kept_dates, notes, words
@@ -14,6 +16,8 @@ from monitor.model import Cloud, Credential, Kind, Note, ObjectType, Tenant
 # Blades as they stand in the address bar of the portal.
 _APPS = "#view/Microsoft_AAD_RegisteredApps"
 LISTED = 10  # directories that are named with their ids
+_SHOWN = "This mail shows how its key id begins."
+_BEGINS = re.compile(r"[0-9A-Za-z]{8}")  # an id comes from outside too
 _ENTERPRISE = "#view/Microsoft_AAD_IAM/ManagedAppMenuBlade/~"
 
 
@@ -273,7 +277,30 @@ def _use(kind: Kind, lapsed: bool) -> tuple[str, ...]:
 
 
 def _delete(word: str) -> str:
-    return f"Delete the old {word}. This mail shows how its key id begins."
+    return f"Delete the old {word}. {_SHOWN}"
+
+
+def each_once(
+    made: Sequence[tuple[Guide, Credential]], *, named: bool = False
+) -> tuple[Guide, ...]:
+    """The guides of a list, each once, in its order.
+
+    With `named` a guide for one credential alone says which one is to be deleted.
+    """
+    often = Counter(guide.key for guide, _ in made)
+    found = {
+        guide.key: _pointed(guide, credential) if named and often[guide.key] == 1 else guide
+        for guide, credential in reversed(made)  # so that the first of equal ones stays
+    }
+    return tuple(found[key] for key in often)
+
+
+def _pointed(guide: Guide, credential: Credential) -> Guide:
+    which = ""
+    for label, value in (("key id", credential.key_id), ("thumbprint", credential.thumbprint)):
+        if not which and (begins := _BEGINS.match(value or "")):
+            which = f" It is the one whose {label} begins {begins[0]}."
+    return replace(guide, steps=tuple(step.replace(f" {_SHOWN}", which) for step in guide.steps))
 
 
 def legend(tenants: Sequence[Tenant]) -> str:
@@ -283,7 +310,8 @@ def legend(tenants: Sequence[Tenant]) -> str:
     more = len(ids) - len(shown)
     told = ", ".join(shown) + (f" and {more} more" if more else "")
     return (
-        "APP_ID and OBJECT_ID are shown with each one above. NEW_NAME: any name. "
+        "APP_ID and OBJECT_ID are shown with each one above. NEW_NAME: a name that the old one "
+        "does not have. "
         f"DIRECTORY_ID: {told}."
     )
 

@@ -49,12 +49,12 @@ def shared_guides(items: Sequence[DigestItem], *, few: int) -> tuple[Guide, ...]
     """
     tenants = {item.tenant.name: item.tenant for item in items}
     only = next(iter(tenants.values())) if len(tenants) == 1 else None
-    found: dict[str, Guide] = {}
-    for item in items:
-        # In a few cards each has its own last step; rows name the places beside each one.
-        steps = _steps(item, only, item.note if len(items) <= few else None)
-        found.setdefault(steps.key, steps)
-    return tuple(found.values())
+    own = len(items) <= few
+    # In a few cards each has its own last step; rows name the places beside each one.
+    made = [
+        (_steps(item, only, item.note if own else None), item.notice.credential) for item in items
+    ]
+    return guides.each_once(made, named=own)
 
 
 def _steps(item: DigestItem, only: Tenant | None = None, note: Note | None = None) -> Guide:
