@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
-from monitor.mail import kept_dates, notes, words
+from monitor.mail import kept_dates, notes, own_steps, words
 from monitor.mail.renewals import Command
 from monitor.mail.words import defang, kind_word, plain
 from monitor.model import Cloud, Credential, Kind, Note, ObjectType, Tenant
@@ -133,12 +133,6 @@ def what_removal_breaks(credential: Credential) -> str:
     return f"Whatever still signs in with this {word} fails. If nothing does, all is well."
 
 
-OWN = (
-    "Lapsewatch itself signs in with this. After renewal put the new value into Lapsewatch, "
-    "or this tenant goes dark."
-)
-
-
 # https://learn.microsoft.com/partner-center/customers/gdap-introduction
 _GDAP = Guide(
     key="gdap",
@@ -167,9 +161,14 @@ _GDAP_LAPSED = Guide(
 
 
 def guide(
-    tenant: Tenant | None, credential: Credential, note: Note | None = None, *, lapsed: bool = False
+    tenant: Tenant,
+    credential: Credential,
+    note: Note | None = None,
+    *,
+    lapsed: bool = False,
+    alone: bool = False,
 ) -> Guide:
-    """The renewal steps for this credential; no tenant where the mail is about several.
+    """The renewal steps for this credential; `alone`: the mail is about this tenant only.
 
     With a note, where the new value is entered is a step of its own. What has lapsed has steps of
     its own where those from before its end would mislead.
@@ -180,19 +179,20 @@ def guide(
     if credential.kind is Kind.ITEM:
         return _item_guide(credential, enter, lapsed)
     service = credential.object_type is ObjectType.SERVICE_PRINCIPAL
-    word = kind_word(credential.kind)
-    place = "a service principal" if service else "an app registration"
-    own = " that Lapsewatch signs in with" if credential.own else ""
-    late = lapsed and credential.kind is Kind.SAML_SIGNING and not credential.own
-    use = _use_own(tenant) if credential.own else _use(credential.kind, late)
-    if enter and credential.own:
-        use = (use[0], enter, *use[1:])
+    word, own, ours = kind_word(credential.kind), "", ""
+    late = lapsed and credential.kind is Kind.SAML_SIGNING
+    use = _use(credential.kind, late)
+    if credential.own:
+        own = own_steps.role(tenant, credential)
+        ours = f" that Lapsewatch {'sends' if own is own_steps.Role.SENDS else 'signs in'} with"
+        use = (*own_steps.steps(tenant, credential, named=alone), *((enter,) if enter else ()))
     elif enter:
         use = (enter, *use[1:])
     what = f"Lapsed {word}" if late else f"{word[0].upper()}{word[1:]}"
+    place = "a service principal" if service else "an app registration"
     return Guide(
-        key=f"{credential.kind}/{credential.object_type}/{credential.own}/{late}/{enter}",
-        title=f"{what} of {place}{own}{_of(credential, enter)}",
+        key=f"{credential.kind}/{credential.object_type}/{own}/{late}/{enter}",
+        title=f"{what} of {place}{ours}{_of(credential, enter)}",
         steps=(*_create(credential.kind, service, late), *use, _delete(word)),
     )
 
@@ -241,14 +241,6 @@ def _create(kind: Kind, service: bool, lapsed: bool) -> tuple[str, ...]:
         f"Create a new {'key' if kind is Kind.SYMMETRIC_KEY else 'key and its certificate'}.",
         "The portal does not manage this one. Add the new one with Microsoft Graph, "
         "beside the old one.",
-    )
-
-
-def _use_own(tenant: Tenant | None) -> tuple[str, ...]:
-    name = plain(tenant.name) if tenant else "NAME"
-    return (
-        "Put the new value where Lapsewatch reads it.",
-        f"Check it: `lapsewatch run scan --tenant {name}`" + ("" if tenant else ", with its name"),
     )
 
 

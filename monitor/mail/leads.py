@@ -61,7 +61,8 @@ def _steps(item: DigestItem, only: Tenant | None = None, note: Note | None = Non
     one = item.notice.credential
     if item.notice.still_used:
         return guides.moving(one)
-    return guides.guide(only, one, note, lapsed=is_lapsed(item.notice))
+    late = is_lapsed(item.notice)
+    return guides.guide(item.tenant, one, note, lapsed=late, alone=only is not None)
 
 
 def with_forms(
