@@ -6,13 +6,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cache, partial
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from css_inline import CSSInliner
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from monitor.mail import alarms, breaks, digests, outages, readers, reports, shrunk, storms, words
+from monitor.mail import alarms, digests, outages, readers, reports, shrunk, storms, words
 from monitor.mail.alarms import AlarmView, CanaryFacts
 from monitor.mail.calendars import calendar
 from monitor.mail.digests import DigestView
@@ -39,6 +38,7 @@ from monitor.model import (
 from monitor.model.acts import HandOver
 from monitor.onboard import ExchangeSetup, Form, Model
 from monitor.powershell import literal
+from monitor.templating import environment, folder
 from monitor.weekly import Weekly
 
 __all__ = [
@@ -72,8 +72,8 @@ class Renderer:
         self._operator = words.defang(operator_name) if operator_name else ""
         self._reader = readers.Operator(operator_name or "", tuple(operator_addresses))
         self._base_url = base_url.rstrip("/") if base_url else ""
-        self._html = _environment(autoescape=True)
-        self._text = _environment(autoescape=False)
+        self._html = environment(autoescape=True)
+        self._text = environment(autoescape=False)
         # @media carries dark mode and narrow screens; nothing is ever fetched.
         self._inliner = CSSInliner(
             keep_at_rules=True, minify_css=True, load_remote_stylesheets=False
@@ -340,20 +340,6 @@ def _attachments(*files: Attachment | None) -> tuple[Attachment, ...]:
     return tuple(file for file in files if file is not None)
 
 
-def _environment(*, autoescape: bool) -> Environment:
-    found = Environment(
-        loader=FileSystemLoader(_templates("email")),
-        autoescape=autoescape,  # noqa: S701 (off for the text part only, which is not HTML)
-        undefined=StrictUndefined,
-        finalize=_last_look,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    found.filters["pieces"] = words.pieces
-    found.filters["runs"] = breaks.runs
-    return found
-
-
 def exchange_script(setup: ExchangeSetup, form: Form) -> str:
     """The PowerShell script that makes, checks or undoes a sender's set-up in Exchange Online.
 
@@ -374,7 +360,7 @@ def exchange_script(setup: ExchangeSetup, form: Form) -> str:
 @cache
 def _scripts() -> Environment:
     return Environment(
-        loader=FileSystemLoader(_templates("setup")),
+        loader=FileSystemLoader(folder("setup")),
         autoescape=False,  # noqa: S701 (a script is not HTML)
         undefined=StrictUndefined,
         # Whatever a template prints is one literal: no template can forget to quote.
@@ -383,15 +369,3 @@ def _scripts() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-
-
-def _templates(kind: str) -> Path:
-    """The folder of a checkout, or the one that the wheel carries."""
-    here = Path(__file__).resolve().parent
-    packed = here / "_templates" / kind
-    return packed if packed.is_dir() else here.parent / "templates" / kind
-
-
-def _last_look(value: object) -> object:
-    """Whatever a template prints is one harmless line, even if a view forgot to see to it."""
-    return value if hasattr(value, "__html__") else words.plain(str(value), 2000)

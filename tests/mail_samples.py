@@ -121,7 +121,7 @@ def _due() -> dict[str, Mail]:
         name="CN=Microsoft Azure Federated SSO Certificate",
     )
     far = item(3, who=tenant("Fabrikam"), app_name=LONG_NAME)
-    own = item(5, app_name="Lapsewatch", own=True, name=None)
+    own = item(5, app_name="Lapsewatch", own=True, name=None, app_id=tenant().client_id)
     return {
         "reminder-one": digest(item()),
         "reminder-noted": digest(replace(item(), note=note())),

@@ -11,8 +11,14 @@ from dataclasses import dataclass, replace
 
 FITS = 38  # characters of a command that a line of 360 pixels has room for
 # What is quoted is a value: a name that looks like a cmdlet must not change how a mail is built.
-_QUOTED = re.compile(r"""('[^']*'|"[^"]*")""")
-_WORD = re.compile(r"(?<!\S)(--?[A-Za-z][\w-]*|[A-Z][a-z]+-[A-Z]\w+)")
+# Quoted parts side by side are one value with a quote in it; PowerShell's type goes with its value.
+_QUOTED = re.compile(r"""((?:\[datetime\])?(?:'[^']*'|"[^"]*")+)""")
+_DAY = r"\d{4}-\d{2}-\d{2}(?:T[\d:]+Z)?"
+_ID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+_WORD = re.compile(rf"(?<!\S)(--?[A-Za-z][\w-]*|[A-Z][a-z]+-[A-Z]\w+|(?:{_DAY}|{_ID})(?!\S))")
+_DATUM = re.compile(
+    rf"(?:\[datetime\])?'(?:{_DAY}|{_ID})'"
+)  # what no name can be that others chose
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -30,7 +36,10 @@ class Run:
 
 
 def runs(command: str) -> list[Run]:
-    """A command taken apart: parameters and cmdlets stay whole, and break at a hump if too long."""
+    """A command taken apart: parameters, cmdlets, dates and ids stay whole.
+
+    A cmdlet that is too long breaks at a hump.
+    """
     found: list[Run] = []
     spaced = False
     for part in _parts(command):
@@ -43,11 +52,13 @@ def runs(command: str) -> list[Run]:
 def _parts(command: str) -> list[str]:
     found: list[str] = []
     for part in _QUOTED.split(command):
-        found += [part] if part[:1] in ("'", '"') else _WORD.split(part)
+        found += [part] if _QUOTED.fullmatch(part) else _WORD.split(part)
     return found
 
 
 def _parted(part: str, *, spaced: bool) -> list[Run]:
+    if _DATUM.fullmatch(part):
+        return [Run(part, spaced, whole=True)]
     if not _WORD.fullmatch(part):
         return [Run(part, spaced)]
     if len(part) <= FITS:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
-from monitor.mail import notes, words
+from monitor.mail import kept_dates, notes, own_steps, words
 from monitor.mail.renewals import Command
 from monitor.mail.words import defang, kind_word, plain
-from monitor.model import Cloud, Credential, Kind, Note, ObjectType, Sort, Tenant
+from monitor.model import Cloud, Credential, Kind, Note, ObjectType, Tenant
 
 # Blades as they stand in the address bar of the portal.
 _APPS = "#view/Microsoft_AAD_RegisteredApps"
+_SHOWN = "This mail shows how its key id begins."
+_BEGINS = re.compile(r"[0-9A-Za-z]{8}")  # an id comes from outside too
 _ENTERPRISE = "#view/Microsoft_AAD_IAM/ManagedAppMenuBlade/~"
 
 
@@ -131,12 +136,6 @@ def what_removal_breaks(credential: Credential) -> str:
     return f"Whatever still signs in with this {word} fails. If nothing does, all is well."
 
 
-OWN = (
-    "Lapsewatch itself signs in with this. After renewal put the new value into Lapsewatch, "
-    "or this tenant goes dark."
-)
-
-
 # https://learn.microsoft.com/partner-center/customers/gdap-introduction
 _GDAP = Guide(
     key="gdap",
@@ -150,31 +149,54 @@ _GDAP = Guide(
         "Assign your security groups to the new one, and sign in to the customer once to test it.",
     ),
 )
+# What has ended cannot be extended: https://learn.microsoft.com/partner-center/dap-faq
+_GDAP_LAPSED = Guide(
+    key="gdap/lapsed",
+    title="Lapsed GDAP relationship with a customer",
+    steps=(
+        "Open Partner Center. Choose Customers, the customer, Admin relationships.",
+        "This one has ended and cannot be extended. Request a new admin relationship with the "
+        "same roles, with Auto extend turned on where it is offered.",
+        "The customer's administrator approves it by the link that you send.",
+        "Assign your security groups to the new one, and sign in to the customer once to test it.",
+    ),
+)
 
 
-def guide(tenant: Tenant | None, credential: Credential, note: Note | None = None) -> Guide:
-    """The renewal steps for this credential; no tenant where the mail is about several.
+def guide(
+    tenant: Tenant,
+    credential: Credential,
+    note: Note | None = None,
+    *,
+    lapsed: bool = False,
+    alone: bool = False,
+) -> Guide:
+    """The renewal steps for this credential; `alone`: the mail is about this tenant only.
 
-    With a note, where the new value is entered is a step of its own.
+    With a note, where the new value is entered is a step of its own. What has lapsed has steps of
+    its own where those from before its end would mislead.
     """
     if credential.kind is Kind.GDAP:
-        return _GDAP
-    if credential.kind is Kind.ITEM:
-        return _item_guide(credential, note)
-    service = credential.object_type is ObjectType.SERVICE_PRINCIPAL
-    word = kind_word(credential.kind)
-    place = "a service principal" if service else "an app registration"
-    own = " that Lapsewatch signs in with" if credential.own else ""
-    use = _use_own(tenant) if credential.own else _use(credential.kind)
+        return _GDAP_LAPSED if lapsed else _GDAP
     enter = notes.enter(note, words.NEW.get(credential.kind, "one"))
-    if enter and credential.own:
-        use = (use[0], enter, *use[1:])
+    if credential.kind is Kind.ITEM:
+        return _item_guide(credential, enter, lapsed)
+    service = credential.object_type is ObjectType.SERVICE_PRINCIPAL
+    word, own, ours = kind_word(credential.kind), "", ""
+    late = lapsed and credential.kind is Kind.SAML_SIGNING
+    use = _use(credential.kind, late)
+    if credential.own:
+        own = own_steps.role(tenant, credential)
+        ours = f" that Lapsewatch {'sends' if own is own_steps.Role.SENDS else 'signs in'} with"
+        use = (*own_steps.steps(tenant, credential, named=alone), *((enter,) if enter else ()))
     elif enter:
         use = (enter, *use[1:])
+    what = f"Lapsed {word}" if late else f"{word[0].upper()}{word[1:]}"
+    place = "a service principal" if service else "an app registration"
     return Guide(
-        key=f"{credential.kind}/{credential.object_type}/{credential.own}/{enter}",
-        title=f"{word[0].upper()}{word[1:]} of {place}{own}{_of(credential, enter)}",
-        steps=(*_create(credential.kind, service), *use, _delete(word)),
+        key=f"{credential.kind}/{credential.object_type}/{own}/{late}/{enter}",
+        title=f"{what} of {place}{ours}{_of(credential, enter)}",
+        steps=(*_create(credential.kind, service, late), *use, _delete(word)),
     )
 
 
@@ -183,29 +205,19 @@ def _of(credential: Credential, enter: str) -> str:
     return f', "{defang(credential.app_name, 60)}"' if enter else ""
 
 
-def _item_guide(credential: Credential, note: Note | None) -> Guide:
+def _item_guide(credential: Credential, enter: str, lapsed: bool) -> Guide:
     """A date that people keep: what is renewed is theirs to know."""
-    word, host = words.thing(credential), (credential.name or "").partition(" ")[2]
-    enter = notes.enter(note, "one")
-    renew = f"Renew the {word} with whoever issued it."
-    if word == words.SORT_WORDS[Sort.CONTRACT]:
-        renew = "Renew the contract, or prepare its end."
-    told = (
-        "The next scan of the tenant reads the new end from the server."
-        if host
-        else "Give Lapsewatch the new end: change the [[item]] and import the file again, or run "
-        "`lapsewatch item add` with the same name."
-    )
-    key = f"{credential.kind}/{word}/{bool(host)}/{enter}"
-    title = f"{word[0].upper()}{word[1:]}{_of(credential, enter)}"
-    return Guide(key=key, title=title, steps=tuple(filter(None, (renew, enter, told))))
+    steps = kept_dates.steps(credential, enter, lapsed=lapsed)
+    title = kept_dates.title(credential, lapsed=lapsed) + _of(credential, enter)
+    return Guide(key=f"{credential.kind}/{title}/{'/'.join(steps)}", title=title, steps=steps)
 
 
-def _create(kind: Kind, service: bool) -> tuple[str, ...]:
+def _create(kind: Kind, service: bool, lapsed: bool) -> tuple[str, ...]:
     if kind is Kind.SAML_SIGNING:
+        later = "It is not active yet." if lapsed else "Leave the old one active for now."
         return (
             "Open Single sign-on in the portal. Under SAML Certificates choose Edit.",
-            "Add a new certificate and save it. Leave the old one active for now.",
+            f"Add a new certificate and save it. {later}",
         )
     if kind is Kind.TOKEN_ENCRYPTION:
         return (
@@ -235,15 +247,14 @@ def _create(kind: Kind, service: bool) -> tuple[str, ...]:
     )
 
 
-def _use_own(tenant: Tenant | None) -> tuple[str, ...]:
-    name = plain(tenant.name) if tenant else "NAME"
-    return (
-        "Put the new value where Lapsewatch reads it.",
-        f"Check it: `lapsewatch run scan --tenant {name}`" + ("" if tenant else ", with its name"),
-    )
-
-
-def _use(kind: Kind) -> tuple[str, ...]:
+def _use(kind: Kind, lapsed: bool) -> tuple[str, ...]:
+    if kind is Kind.SAML_SIGNING and lapsed:
+        # Not before the app has it: some apps do not look at the end, and still work.
+        return (
+            "Give the new certificate to whoever runs the app, at once.",
+            "As soon as the app has it, make it active and test a sign-in. The old one has ended: "
+            "there is nothing to wait for.",
+        )
     if kind is Kind.SAML_SIGNING:
         return (
             "Give the new certificate to whoever runs the app.",
@@ -261,7 +272,30 @@ def _use(kind: Kind) -> tuple[str, ...]:
 
 
 def _delete(word: str) -> str:
-    return f"Delete the old {word}. This mail shows how its key id begins."
+    return f"Delete the old {word}. {_SHOWN}"
+
+
+def each_once(
+    made: Sequence[tuple[Guide, Credential]], *, named: bool = False
+) -> tuple[Guide, ...]:
+    """The guides of a list, each once, in its order.
+
+    With `named` a guide for one credential alone says which one is to be deleted.
+    """
+    often = Counter(guide.key for guide, _ in made)
+    found = {
+        guide.key: _pointed(guide, credential) if named and often[guide.key] == 1 else guide
+        for guide, credential in reversed(made)  # so that the first of equal ones stays
+    }
+    return tuple(found[key] for key in often)
+
+
+def _pointed(guide: Guide, credential: Credential) -> Guide:
+    which = ""
+    for label, value in (("key id", credential.key_id), ("thumbprint", credential.thumbprint)):
+        if not which and (begins := _BEGINS.match(value or "")):
+            which = f" It is the one whose {label} begins {begins[0]}."
+    return replace(guide, steps=tuple(step.replace(f" {_SHOWN}", which) for step in guide.steps))
 
 
 def renewed_steps(word: str, own: bool) -> tuple[str, ...]:

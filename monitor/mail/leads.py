@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from monitor.mail import guides, legends, renewals
 from monitor.mail.guides import Guide
-from monitor.mail.views import DigestItem, Frame
+from monitor.mail.views import DigestItem, Frame, is_lapsed
 from monitor.model import Kind, Note, Tenant
 
 STEPS = 6  # so many are read before a list; more would bury its first lines
@@ -52,17 +52,20 @@ def shared_guides(items: Sequence[DigestItem], *, few: int) -> tuple[Guide, ...]
     """
     tenants = {item.tenant.name: item.tenant for item in items}
     only = next(iter(tenants.values())) if len(tenants) == 1 else None
-    found: dict[str, Guide] = {}
-    for item in items:
-        # In a few cards each has its own last step; rows name the places beside each one.
-        steps = _steps(item, only, item.note if len(items) <= few else None)
-        found.setdefault(steps.key, steps)
-    return tuple(found.values())
+    own = len(items) <= few
+    # In a few cards each has its own last step; rows name the places beside each one.
+    made = [
+        (_steps(item, only, item.note if own else None), item.notice.credential) for item in items
+    ]
+    return guides.each_once(made, named=own)
 
 
 def _steps(item: DigestItem, only: Tenant | None = None, note: Note | None = None) -> Guide:
     one = item.notice.credential
-    return guides.moving(one) if item.notice.still_used else guides.guide(only, one, note)
+    if item.notice.still_used:
+        return guides.moving(one)
+    late = is_lapsed(item.notice)
+    return guides.guide(item.tenant, one, note, lapsed=late, alone=only is not None)
 
 
 def with_forms(

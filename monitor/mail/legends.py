@@ -14,7 +14,7 @@ _STANDS = re.compile(r"\b[A-Z]+_[A-Z_]*[A-Z]\b")
 _MEANS = {
     "APP_ID": "the app id that stands with each one",
     "OBJECT_ID": "the object id that stands with each one",
-    "NEW_NAME": "any name",
+    "NEW_NAME": "a name that the old one does not have",
 }
 _DIRECTORY = "DIRECTORY_ID"
 

@@ -18,7 +18,8 @@ from monitor.mail import words
 from monitor.model import Credential, Kind, ObjectType, Tenant
 
 LONGEST = timedelta(days=180)  # how long a new one lasts where no policy says less
-NAMED = 64  # characters of a name that the new one takes over
+NAMED = 64  # characters of a new one's name: an X.509 common name holds no more (RFC 5280)
+_UNTIL = re.compile(r" to \d{1,2} [A-Z][a-z]{2} \d{4}$")  # what an earlier renewal added
 _GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 # https://learn.microsoft.com/cli/azure/manage-clouds-azure-cli (az cloud list) and
@@ -92,7 +93,9 @@ def commands(
     service = credential.object_type is ObjectType.SERVICE_PRINCIPAL
     which = credential.object_id
     place = (tenant.cloud, tenant.directory_id, which, powershell.literal(which))
-    return _of(Target(*place, credential.kind, service, _name(credential, now), f"{last:%Y-%m-%d}"))
+    return _of(
+        Target(*place, credential.kind, service, _name(credential, now, last), f"{last:%Y-%m-%d}")
+    )
 
 
 def shared_form(
@@ -111,7 +114,8 @@ def shared_form(
     which, found = "OBJECT_ID", "'OBJECT_ID'"
     if not service:  # rows show its app id, which az takes as well
         which, found = "APP_ID", "(Get-MgApplication -Filter \"appId eq 'APP_ID'\").Id"
-    return _of(Target("", "DIRECTORY_ID", which, found, one.kind, service, "NEW_NAME", last))
+    name = "CN=NEW_NAME" if one.kind is Kind.SAML_SIGNING else "NEW_NAME"
+    return _of(Target("", "DIRECTORY_ID", which, found, one.kind, service, name, last))
 
 
 def end_date(now: datetime, longest: timedelta | None) -> datetime:
@@ -120,13 +124,18 @@ def end_date(now: datetime, longest: timedelta | None) -> datetime:
     return (now.astimezone(UTC) + lasts).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def _name(credential: Credential, now: datetime) -> str:
-    """The old name, if it can stand in a command and be read in a mail as it is."""
-    name, saml = credential.name or "", credential.kind is Kind.SAML_SIGNING
-    shown = 0 < len(name) <= NAMED and words.defang(name, NAMED) == name
-    if shown and (name.startswith("CN=") or not saml):
+def _name(credential: Credential, now: datetime, last: datetime) -> str:
+    """The old name with the new end, if it can stand in a command and be read in a mail as it is.
+
+    Never the old name itself: with two of one name nobody knows which is to be deleted.
+    """
+    until = f" to {last.day} {words.MONTHS[last.month - 1]} {last.year}"
+    old = _UNTIL.sub("", credential.name or "")[: NAMED - len(until)].rstrip()
+    saml = credential.kind is Kind.SAML_SIGNING
+    shown = old and words.defang(old, NAMED) == old
+    if shown and (old.startswith("CN=") or not saml):
         try:
-            return powershell.checked(name, "a command")
+            return powershell.checked(old, "a command") + until
         except UsageError:
             pass  # it gets another one
     return f"{'CN=' if saml else ''}renewed {now.astimezone(UTC):%Y-%m-%d}"

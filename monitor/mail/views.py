@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from monitor import severity
-from monitor.mail import guides, notes, renewals, words
+from monitor.mail import guides, notes, own_steps, renewals, words
 from monitor.mail.frames import ActionView as ActionView
 from monitor.mail.frames import BlindView as BlindView
 from monitor.mail.frames import DigestItem as DigestItem
@@ -55,7 +55,8 @@ def warned(item: DigestItem, frame: Frame, *, card: bool = False) -> ItemView:
         *(Fact(*pair) for pair in _kept(item, places=not card)),
     ]
     if credential.own:
-        facts.append(Fact("Take care", guides.OWN))
+        care = own_steps.CARE_LAPSED if lapsed else own_steps.CARE
+        facts.append(Fact("Take care", care))
     given = frame.handed_over.get((item.tenant.name, credential.uid, credential.life))
     if given is not None:
         facts.append(Fact("Handed over", _handed_over(given, frame)))
@@ -132,7 +133,7 @@ def over(item: DigestItem, frame: Frame) -> ItemView:
         Fact("The new one", "the same key, with a later end" if same_key else _newer(new, frame)),
         *(() if same_key else (Fact("The old one", rest),)),
         *_identity(old),
-        *((Fact("Take care", guides.OWN),) if old.own else ()),
+        *((Fact("Take care", own_steps.CARE),) if old.own else ()),
         Fact("Owner", _owners(old)),
         Fact("Facts as of", _as_of(item.tenant, new, frame)),
     )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from monitor.mail.breaks import FITS, Run, runs
 from tests.alarm_samples import canary_failed
-from tests.mail_samples import every_mail
+from tests.mail_samples import OBJECT_ID, every_mail
 
 
 def test_a_parameter_stays_whole() -> None:
@@ -50,3 +52,23 @@ def test_a_value_is_left_alone() -> None:
     """A name that looks like a cmdlet adds nothing to a mail."""
     for quoted in ("'''; Remove-Mailbox -Identity x'", '"x -Identity y"'):
         assert not any(run.whole or run.ends for run in runs(f"new {quoted}"))
+
+
+@pytest.mark.parametrize("value", ["2027-05-22", "2027-05-22T00:00:00Z", OBJECT_ID])
+def test_a_date_and_an_id_stay_whole_quoted_or_not(value: str) -> None:
+    """A date that ends in a hyphen is read as another one; both fit a telephone."""
+    for shown in (value, f"'{value}'"):
+        assert len(shown) <= FITS
+        assert Run(shown, spaced=True, whole=True) in runs(f"new --end-date {shown} --more x")
+    mail = every_mail()["reminder-one"]
+    commands = re.findall(r"(?s)az login.*", mail.html)[0]
+    assert re.search(r'<span class="nb"[^>]*>2027-05-22</span>', commands)
+    assert re.search(rf'<span class="nb"[^>]*>{OBJECT_ID}</span>', commands)
+
+
+@pytest.mark.parametrize("value", ["2027-05-22", OBJECT_ID])
+@pytest.mark.parametrize("form", ["'x {} y'", "'x'\"'\"'{}'\"'\"'y'", "'x''{}''y'", "x{}", "{}y"])
+def test_a_name_that_holds_a_date_or_an_id_adds_nothing_to_a_mail(form: str, value: str) -> None:
+    """As the shell and as PowerShell quote it."""
+    found = runs(f"new --name {form.format(value)} --more")
+    assert [run.text for run in found if run.whole] == ["--name", "--more"]

@@ -147,9 +147,10 @@ def test_each_kind_says_what_breaks_and_has_its_own_steps(
 
 def test_lapsewatchs_own_credential_asks_for_the_new_value() -> None:
     """Renewing it in Entra is half the work."""
-    text = sample.digest(sample.item(own=True)).text
+    text = sample.digest(sample.item(own=True, app_id=sample.tenant().client_id)).text
     assert "Lapsewatch itself signs in with this." in text
-    assert "lapsewatch run scan --tenant Contoso" in text
+    assert "`lapsewatch tenant update Contoso`" in text
+    assert "run scan" not in text
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pytest
 
 from monitor import shell
 from monitor.errors import UsageError
-from monitor.mail.renewals import LONGEST, Command, commands, end_date, shared_form
+from monitor.mail.renewals import LONGEST, NAMED, Command, commands, end_date, shared_form
 from monitor.model import Kind, ObjectType
 from tests import mail_samples as sample
 from tests.mail_samples import NOW, OBJECT_ID
@@ -65,7 +65,7 @@ def test_az_adds_a_secret_to_exactly_this_object_and_keeps_what_is_there(
     assert f"az ad {noun} credential reset" in az.lines[-1]
     assert after(az, "--tenant") == sample.tenant().directory_id
     assert after(az, "--id") == OBJECT_ID
-    assert after(az, "--display-name") == "smtp-2024"
+    assert after(az, "--display-name") == "smtp-2024 to 22 May 2027"
     assert "--append" in words(az)
 
 
@@ -77,7 +77,7 @@ def test_powershell_adds_a_secret_to_exactly_this_object(where: ObjectType, noun
     assert f"Add-Mg{noun}Password" in seen
     assert seen[seen.index(f"-{noun}Id") + 1] == OBJECT_ID
     assert seen[seen.index("-TenantId") + 1] == sample.tenant().directory_id
-    assert "smtp-2024" in seen
+    assert "smtp-2024 to 22 May 2027" in seen
     assert "2027-05-22T00:00:00Z" in seen
 
 
@@ -127,7 +127,7 @@ def test_no_name_from_a_directory_runs_anything(name: str, kind: Kind) -> None:
     """Whoever may name a credential must not write what an administrator pastes."""
     az, mg = made(kind, name=name)
     shown = after(az, "--display-name")
-    assert shown in (name, "renewed 2026-11-23")
+    assert shown in (f"{name} to 22 May 2027", "renewed 2026-11-23")
     calm_az, calm_mg = made(kind, name="harmless")
     assert len(words(az)) == len(words(calm_az))
     kinds = [[token.kind for token in tokens("\n".join(each.lines))] for each in (mg, calm_mg)]
@@ -166,6 +166,56 @@ def test_a_saml_certificate_is_made_by_the_one_cmdlet_for_it() -> None:
     (mg,) = made(Kind.SAML_SIGNING, SERVICE)
     assert "Add-MgServicePrincipalTokenSigningCertificate" in mg.lines[1]
     assert "-DisplayName 'CN=renewed 2026-11-23'" in mg.lines[1]
+
+
+def name_of(command: Command) -> str:
+    """The name that the new one gets."""
+    if command.tool.startswith("Azure"):
+        return after(command, "--display-name")
+    [name] = re.findall(r"isplayName (?:= )?'([^']*)'", "\n".join(command.lines))
+    return str(name)
+
+
+SORTS = [(Kind.SECRET, APP), (Kind.CERTIFICATE, APP), (Kind.SAML_SIGNING, SERVICE)]
+
+
+@pytest.mark.parametrize(("kind", "where"), SORTS)
+@pytest.mark.parametrize(
+    "name", ["CN=Fax", "CN=" + "x" * 61, "CN=" + "x" * 90, "CN=a b c", "", None]
+)
+def test_the_new_one_never_bears_the_old_ones_name(
+    kind: Kind, where: ObjectType, name: str | None
+) -> None:
+    """Of two of one name nobody knows which is to be deleted; what a name may be long is kept."""
+    for command in made(kind, where, name=name):
+        new = name_of(command)
+        assert new != name
+        assert len(new) <= NAMED
+        assert not name or new.startswith(name[: NAMED - len(" to 22 May 2027")].rstrip())
+
+
+def test_a_name_does_not_grow_with_each_renewal() -> None:
+    """The end that an earlier renewal put there gives way, however soon the next one comes."""
+    names = ["smtp"]
+    for day in (0, 1, 40, 400):
+        now = NOW + timedelta(days=day)
+        az, _ = commands(sample.tenant(), sample.credential(3, name=names[-1]), now)
+        names.append(name_of(az))
+    assert names[1:] == [
+        "smtp to 22 May 2027", "smtp to 23 May 2027", "smtp to 1 Jul 2027", "smtp to 25 Jun 2028",
+    ]  # fmt: skip
+
+
+def test_the_shared_saml_command_has_its_cn_as_the_single_one_has() -> None:
+    """Graph refuses a name without it."""
+    saml = sample.credential(kind=Kind.SAML_SIGNING, object_type=SERVICE)
+    (mg,) = shared_form([saml], NOW)
+    assert name_of(mg) == "CN=NEW_NAME"
+    rows = sample.digest(
+        *(sample.item(day, kind=Kind.SAML_SIGNING, object_type=SERVICE) for day in range(1, 7))
+    )
+    assert "-DisplayName 'CN=NEW_NAME'" in rows.text
+    assert "NEW_NAME: a name that the old one does not have." in rows.text
 
 
 @pytest.mark.parametrize("kind", [Kind.GDAP, Kind.TOKEN_ENCRYPTION, Kind.SYMMETRIC_KEY])
