@@ -21,6 +21,7 @@ from monitor.model import (
     WaitingMail,
 )
 from monitor.recipients import RecipientRun
+from monitor.routes import Paths, choose
 from monitor.routing import RunRules
 
 
@@ -92,28 +93,41 @@ def beside(
 
 
 def joining(
-    run: RecipientRun, waiting: Iterable[WaitingMail], mails: Iterable[OutboxMail]
+    run: RecipientRun, waiting: Iterable[WaitingMail], mails: Iterable[OutboxMail], paths: Paths
 ) -> frozenset[str]:
     """The ids of the waiting digests that become part of what a run says anyway.
 
-    They may have been accepted, so they never give way to other words alone. But where the same
-    path brings something new all the same, one digest with the current state says it all: theirs
-    would come after it, with the days of when they were written.
+    They may have been accepted, so they never give way to other words alone. But where the path
+    of their tenants brings something new all the same, one digest with the current state says it
+    all: theirs would come after it, with the days of when they were written. What has a mail of
+    its own, or is only told as over, joins nothing.
 
     Args:
         run: whose run it is.
         waiting: mails that no server accepted.
         mails: what is to be said beside them.
+        paths: the sending paths; one that waits may have been tried by another one meanwhile.
     """
     due = {(mail.path, mail.mail.kind is MailKind.WELCOME) for mail in mails}
+
+    def joins(mail: WaitingMail) -> bool:
+        named = {choose(MailKind.REMINDER, [name], paths) for name in mail.tenants}
+        return any((path, mail.kind is MailKind.WELCOME) in due for path in named)
+
     return frozenset(
         mail.id
         for mail in waiting
         if mail.possible_duplicate
         and mail.state is OutboxState.PENDING
         and _is_of(mail, run)
-        and (mail.path, mail.kind is MailKind.WELCOME) in due
+        and (run.alone | run.ends).isdisjoint(mail.tenants)
+        and joins(mail)
     )
+
+
+def told_as_over(mails: Iterable[OutboxMail]) -> set[tuple[str, str]]:
+    """Of what these mails say that it is over, by tenant and uid."""
+    return {(one.tenant, one.uid) for mail in mails for one in mail.notices if one.kind in CLOSINGS}
 
 
 def rest_of(

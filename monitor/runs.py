@@ -32,7 +32,7 @@ from monitor.recipients import (
     spoken_for,
     strays,
 )
-from monitor.rewriting import Rest, beside, joining, rest_of
+from monitor.rewriting import Rest, beside, joining, rest_of, told_as_over
 from monitor.routes import Paths
 from monitor.routing import Contacts, Router, rules_of
 from monitor.senders import watched_scopes
@@ -197,13 +197,18 @@ class Runs:
         urgent: bool = False,
         rest: Rest | None = None,
         instead: Collection[str] = (),
+        over: Collection[tuple[str, str]] = (),
     ) -> tuple[list[OutboxMail], list[Decision]]:
         """What a run would say now, and every decision behind it; nothing is written.
 
         With `urgent` only what does not wait for the hour; with `rest` only that; with `instead`
-        as if these waiting mails, of which it takes the place, had told nobody.
+        as if these waiting mails, of which it takes the place, had told nobody: but of what is
+        `over` (tenant and uid), which is told to who may have heard of it.
         """
-        told = self._store.told(run.address, run.names, instead=instead)
+        told = self._store.told(run.address, run.names)
+        if instead:
+            less = self._store.told(run.address, run.names, instead=instead)
+            told = less | {key: one for key, one in told.items() if key[:2] in over}
         known = Knowledge(
             credentials=self._facts(run.names, told),
             health=standing.health,
@@ -286,9 +291,11 @@ class Runs:
         waiting = self._store.waiting()
         mine = run.without(spoken_for(waiting, run))
         mails, _ = self.plan(mine, standing, urgent=urgent, rest=rest)
-        instead = frozenset[str]() if urgent or rest else joining(mine, waiting, mails)
+        instead = (
+            frozenset[str]() if urgent or rest else joining(mine, waiting, mails, standing.paths)
+        )
         if instead:
-            mails, _ = self.plan(mine, standing, instead=instead)
+            mails, _ = self.plan(mine, standing, instead=instead, over=told_as_over(mails))
         partial = frozenset[str]() if urgent else None
         return self._store.write_run(
             mails,

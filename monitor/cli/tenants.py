@@ -260,16 +260,18 @@ def remove(
     It asks at a terminal only. Elsewhere it goes on, unless standard input says something else
     than yes.
     """
+    from monitor.cli.auditing import entry as line_of
+
     with wired(context) as app:
         begun = app.store.draft(name)
         if begun is not None and app.store.tenant(name) is None:
             if not yes:
                 _confirm(name)
             app.wizard.forget(begun)
+            why = "a set-up that was left"
+            app.store.put_audit(line_of(app.clock(), "tenant remove", name, name, why=why))
             print(f"The set-up of {name} is forgotten.")
             return
-        from monitor.cli.auditing import entry as line_of
-
         entry = named(app, name)
         if not yes:
             _confirm(entry.name)

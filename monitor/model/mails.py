@@ -185,7 +185,6 @@ class WaitingMail:
     kind: MailKind
     state: OutboxState = OutboxState.PENDING
     possible_duplicate: bool = False
-    path: str = ""
 
     @property
     def digest(self) -> bool:

@@ -112,8 +112,9 @@ class Runs:
             if slot is not None and not is_held(connection, slot):
                 return None
             waiting = _waiting(connection, recipient)
-            told = _told(connection, recipient, tenants, instead)
-            if _is_overtaken(mails, told) or _is_spoken_for(waiting, mails, set(tenants)):
+            heard = _told(connection, recipient, tenants)
+            told = _told(connection, recipient, tenants, instead) if instead else heard
+            if _is_overtaken(mails, told, heard) or _is_spoken_for(waiting, mails, set(tenants)):
                 return None
             gone = _replaced(waiting, mails, set(tenants), told, instead)
             if replaces is not None and not set(gone) <= set(replaces):
@@ -136,7 +137,6 @@ class Runs:
             OUTBOX.c.kind,
             OUTBOX.c.state,
             OUTBOX.c.possible_duplicate,
-            OUTBOX.c.path,
         )
         query = select(*columns).where(OUTBOX.c.state.in_(_OPEN)).order_by(OUTBOX.c.id)
         with self._database.read() as connection:
@@ -148,7 +148,6 @@ class Runs:
                     kind=MailKind(row.kind),
                     state=OutboxState(row.state),
                     possible_duplicate=row.possible_duplicate,
-                    path=row.path,
                 )
                 for row in connection.execute(query)
             ]
@@ -241,8 +240,8 @@ def _waits_again() -> ColumnElement[bool]:
             again.c.uid == NOTICE.c.uid,
             again.c.life == NOTICE.c.life,
             again.c.recipient_key == NOTICE.c.recipient_key,
-            again.c.kind.in_([one.value for one in _STAGES]),
-            again.c.level >= NOTICE.c.level,
+            again.c.kind == NOTICE.c.kind,
+            again.c.level == NOTICE.c.level,
             later.c.id > OUTBOX.c.id,
             later.c.state.in_(_OPEN),
             or_(later.c.state == OutboxState.DEAD.value, later.c.possible_duplicate.is_(False)),
@@ -364,11 +363,16 @@ def _gist(mail: OutboxMail) -> tuple[str, bool, frozenset[NoticeKey] | str]:
     return mail.path, welcome, frozenset(mail.notices) or mail.id
 
 
-def _is_overtaken(mails: Sequence[OutboxMail], told: Ledger) -> bool:
-    """Whether some of it was told meanwhile; a welcome, if anything was about its tenants."""
+def _is_overtaken(mails: Sequence[OutboxMail], told: Ledger, heard: Ledger) -> bool:
+    """Whether some of it was told meanwhile; a welcome, if anything was about its tenants.
+
+    What gives way is in `heard` and not in `told`: nobody counts as told by it, and whoever may
+    have heard of something by it still hears that it is over.
+    """
     welcomed = {tenant for (tenant, _, _), known in told.items() if known.warned}
     return any(
-        _is_told(notice, told) or (mail.mail.kind is MailKind.WELCOME and notice.tenant in welcomed)
+        (_is_told(notice, told) and _is_told(notice, heard))
+        or (mail.mail.kind is MailKind.WELCOME and notice.tenant in welcomed)
         for mail in mails
         for notice in mail.notices
     )

@@ -9,7 +9,8 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -89,8 +90,11 @@ def state_of(store: Store) -> str:
 
 
 @contextmanager
-def act_room(folder: Path) -> Iterator[Room]:
-    """A room where the first warning was sent."""
+def act_room(folder: Path, *, rules: str = "", shadow: bool = False) -> Iterator[Room]:
+    """A room where the first warning was sent.
+
+    `rules` are more lines of its settings; with `shadow` that warning is a welcome.
+    """
     clock = SandboxClock()
     draft = Draft("contoso", "Contoso", clock.now())
     draft.monitor()
@@ -102,13 +106,13 @@ def act_room(folder: Path) -> Iterator[Room]:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         settings = cloud.write_settings(folder)
         more = f'\n[operator]\nbase_url = "{address}"\n'
-        settings.write_text(settings.read_text() + more)
+        settings.write_text(settings.read_text() + more + rules)
         configuration = load(settings)
         with App(configuration, clock=clock.now) as app:
             app.make_database()
             for tenant in read(folder / "tenants.toml", configuration).tenants:
-                app.store.put_tenant(tenant, now=app.clock())
-                app.store.end_shadow(tenant.name, now=app.clock())
+                until = app.clock() + timedelta(days=14) if shadow else None
+                app.store.put_tenant(replace(tenant, shadow_until=until), now=app.clock())
             room = Room(app, cloud, clock, draft, address)
             room.cycle()
             web = web_app(app, banner=None, inbox_url=None, host="127.0.0.1")

@@ -17,6 +17,7 @@ from monitor.store.links import digest_of
 from monitor.web.headers import shown
 from tests.acceptance.act_room import LABELS, Reader, Room, act_room
 from tests.acceptance.setup_room import words
+from tests.mail_samples import every_mail
 
 NOTHING = "This link does nothing any more"
 
@@ -63,29 +64,49 @@ def test_following_every_link_of_every_mail_changes_nothing(room: Room, reader: 
     assert room.state() != before
 
 
-def test_following_the_links_of_other_kinds_of_mail_changes_nothing(
-    room: Room, reader: Reader
-) -> None:
-    """Lapsed, removed and renewed: every address in text and HTML, GET and HEAD."""
-    website = next(one for one in room.draft.tenant.apps if one.name == "Website")
-    website.certificates.clear()
-    room.cycle()
-    room.clock.advance(timedelta(days=6))
-    room.cycle()
-    room.new_secret()
-    room.cycle()
-    kinds = {one.header("X-Lapsewatch-Kind") for one in room.cloud.inbox.messages}
-    assert kinds >= {"reminder", "lapsed", "removed", "renewed"}
-    texts = [
-        one.body(part) or "" for one in room.cloud.inbox.messages for part in ("plain", "html")
-    ]
-    paths = {path for text in texts for path in re.findall(rf'{room.address}(/[^\s"<>]*)', text)}
-    assert len([path for path in paths if path.startswith("/a/")]) > 16
-    before = room.state()
-    for path in sorted(paths):
-        assert reader.http.get(path).status_code in (200, 404, 410)
-        assert reader.http.head(path).status_code in (200, 404, 410)
-    assert room.state() == before
+OURS = re.compile(r'https://lapsewatch\.msp\.example(/[^\s"<>]*)')
+ACTING = {"reminder", "lapsed", "welcome"}  # the kinds of mail whose links act
+FORBID = '\n[[forbid]]\nreason = "no certificates here"\nkind = "certificate"\n'
+
+
+def test_mails_lead_to_the_page_and_to_actions_and_nowhere_else_with_us() -> None:
+    """Every sample of every kind: the test below follows both sorts of link, of all such kinds."""
+    led = {path for mail in every_mail().values() for path in OURS.findall(mail.text + mail.html)}
+    assert {path.partition("/a/")[1] or path for path in led} == {"/", "/a/"}
+    acts = {str(mail.kind) for mail in every_mail().values() if "/a/" in mail.text}
+    assert acts <= ACTING
+
+
+def test_following_the_links_of_every_kind_of_mail_changes_nothing(tmp_path: Path) -> None:
+    """Every address in text and HTML, GET and HEAD: of all kinds that act, and of two ends."""
+    with act_room(tmp_path, rules=FORBID, shadow=True) as room, Reader(room.address) as reader:
+        room.app.store.end_shadow("contoso", now=room.clock.now())
+        room.draft.app(
+            "Old", secrets=[room.draft.secret("Old", days, name=f"{days}") for days in (4, 700)]
+        )
+        room.draft.app("Other", secrets=[room.draft.secret("Other", 14)])
+        room.cycle()
+        website = next(one for one in room.draft.tenant.apps if one.name == "Website")
+        website.certificates.clear()
+        room.cycle()
+        room.clock.advance(timedelta(days=6))
+        room.cycle()
+        room.new_secret()
+        room.cycle()
+        mails = [one for one in room.cloud.inbox.messages if one.header("X-Lapsewatch-Kind")]
+        acting = {
+            one.header("X-Lapsewatch-Kind") for one in mails if "/a/" in (one.body("plain") or "")
+        }
+        assert acting == ACTING
+        kinds = {one.header("X-Lapsewatch-Kind") for one in mails}
+        assert kinds >= {"removed", "renewed", "unexpected"}
+        texts = [one.body(part) or "" for one in mails for part in ("plain", "html")]
+        led = {path for text in texts for path in re.findall(rf'{room.address}(/[^\s"<>]*)', text)}
+        before = room.state()
+        for path in sorted(led):
+            assert reader.http.get(path).status_code in (200, 404, 410)
+            assert reader.http.head(path).status_code in (200, 404, 410)
+        assert room.state() == before
 
 
 def test_a_page_keeps_its_address_to_itself(room: Room, reader: Reader) -> None:

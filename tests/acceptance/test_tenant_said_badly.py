@@ -48,6 +48,7 @@ def test_a_set_up_that_was_left_can_be_forgotten(new: Newcomer, command: Command
     said = command("tenant", "remove", "fabrikam", "--yes")
     assert (said.code, said.out) == (0, "The set-up of fabrikam is forgotten.\n")
     assert list(kept.glob("fabrikam*")) == []
+    assert "tenant remove fabrikam (command): a set-up that was left" in command("audit").out
     assert command("tenant", "remove", "fabrikam", "--yes").code == 1
 
 

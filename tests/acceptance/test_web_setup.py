@@ -117,6 +117,8 @@ def test_a_set_up_that_is_dropped_takes_its_secret_along(new: Newcomer, mine: Br
     assert NAME not in answer.text
     assert list(folder.glob(f"{NAME}+*")) == []
     assert mine.get(PAGE).status_code == 404
+    last = new.app.store.audit()[0]
+    assert (last.what, last.about, last.how) == ("tenant remove", NAME, "page")
 
 
 # --- leaving, resuming, several at once ----------------------------------------------------------

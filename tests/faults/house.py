@@ -241,6 +241,11 @@ def was_refused(mail: OutboxMail) -> bool:
     return mail.state is OutboxState.DEAD or taken_back
 
 
+def was_unsure(mail: OutboxMail) -> bool:
+    """Whether a mail waits that a server may have taken before."""
+    return mail.state is OutboxState.PENDING and mail.possible_duplicate
+
+
 def objects(tenant: str, things: dict[Uid, Thing]) -> Iterator[ObservedObject]:
     """What Graph would have shown of these, and of the crowd."""
     places: dict[str, list[ObservedCredential]] = {}

@@ -6,7 +6,7 @@ when, which stage holds, who has heard of it, and who asked for silence.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -25,6 +25,7 @@ from tests.faults.sayings import (
     SETTLED,
     Ear,
     Ears,
+    Heard,
     Known,
     Life,
     Quiet,
@@ -215,10 +216,19 @@ class Promises:
 
         The refusal is all that can be known, and to say it anew is better than to lose it.
         """
-        self.heard_in = [(at, said) for at, said in self.heard_in if at != number]
-        self.told = {}
+        less = self.unheard({(at, said.heard) for at, said in self.heard_in if at == number})
+        self.heard_in, self.told = less.heard_in, less.told
+
+    def unheard(self, what: Collection[tuple[int, Heard]]) -> Promises:
+        """The same, had the mails of these numbers not told that."""
+        if not what:
+            return self
+        heard_in, told = [], {}
         for at, said in self.heard_in:
-            self.told[said.heard] = self.told.get(said.heard, DEAF).after(said, at)
+            if (at, said.heard) not in what:
+                heard_in.append((at, said))
+                told[said.heard] = told.get(said.heard, DEAF).after(said, at)
+        return replace(self, heard_in=heard_in, told=told)
 
 
 @dataclass(frozen=True)

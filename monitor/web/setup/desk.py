@@ -168,6 +168,7 @@ class Desk:
         """
         self.app.wizard.forget(self.draft(name))
         self.board.take_down(name, Looked)
+        self.record("tenant remove", name, "a set-up that was left")
         _log.info("setup_dropped", tenant=name)
 
     def page_of(self, draft: Draft, wanted: str = "") -> Page:
