@@ -100,9 +100,9 @@ class Renderer:
     ) -> Mail:
         """One recipient's mail of one run: `reminder`, `lapsed` or `covered`.
 
-        With `welcome` it is a `welcome`: all its tenants are in shadow, and what is lapsed or due
-        there is told this once. `ignored` is how many credentials a rule keeps quiet,
-        `working_days` are the recipient's, `token` is what a ticket system knows the mail by.
+        With `welcome` it is a `welcome`: all its tenants are in shadow, and this once all is told.
+        `ignored` is how many credentials a rule keeps quiet, `working_days` are the recipient's,
+        `token` is what a ticket system knows the mail by.
         """
         if not items:
             raise ValueError("a digest needs at least one notice")
@@ -112,7 +112,7 @@ class Renderer:
         )  # fmt: skip
         ordered = digests.gravest_first(items)
         kind = MailKind.WELCOME if welcome else digests.digest_kind(ordered)
-        older = [(tenant, old) for tenant, old, _ in covered]
+        older = [one[:2] for one in covered]
         whole = sheet(ordered, frame, covered=older, still_lapsed=still_lapsed)
         lay_out = partial(
             digests.digest_view, kind, ordered, frame,
@@ -124,12 +124,9 @@ class Renderer:
             mail = self._mail(kind, view, app=view.head.app, token=token)
             if len(mail.html.encode()) < SIZE:
                 break
-        return replace(
-            mail,
-            references=references(ordered),
-            urgent=digests.is_urgent(ordered),
-            attachments=_attachments(whole.file if view.cut else None, calendar(ordered, frame)),
-        )
+        files = _attachments(whole.file if view.cut else None, calendar(ordered, frame))
+        refs, urgent = references(ordered), digests.is_urgent(ordered)
+        return replace(mail, references=refs, urgent=urgent, attachments=files)
 
     def cannot_check(
         self,

@@ -82,10 +82,9 @@ class Runs:
     ) -> list[OutboxMail] | None:
         """Write a recipient's digests in place of those that still wait, in one transaction.
 
-        A waiting digest that says the same by the same path stays, with its Message-ID. One that
-        may have been accepted stays as well, until all of it is said at a more urgent stage or it
-        is in `instead`: in other words alone it would be a second mail. A waiting digest that also
-        speaks of tenants outside of `tenants` stays; see `spoken_for`.
+        A waiting digest that says the same by the same path stays, with its Message-ID; so does one
+        about more than `tenants` (see `spoken_for`), and one that may have been accepted, until all
+        of it is said at a more urgent stage or it is in `instead`: see `rewriting.joining`.
 
         Args:
             mails: the digests of this run; none withdraws what waits.
@@ -93,23 +92,20 @@ class Runs:
             tenants: the names of those that were decided about.
             at: when the run happened.
             slot: the run's slot, which is finished; None outside slots.
-            replaces: the ids of the waiting digests whose place they may take, where not all that
-                is due is in them; None: of any.
-            instead: the ids of those that may have been accepted and were decided about anew, as
-                if they had told nobody.
+            replaces: the ids of those whose place they may take, where they are not all that is
+                due; None: of any.
+            instead: of what may have been accepted, what was decided as if it had told nobody.
 
         Returns:
-            The mails that were added. None when the decision is out of date, because some of it
-            was told meanwhile, is in a waiting digest about more tenants, another process has
-            the slot, or something waits that is not in `replaces`: nothing was written, and who
-            still has the slot decides anew.
+            The mails that were added. None when the decision is out of date (told meanwhile, in a
+            digest about more tenants, not in `replaces`, the slot is another's): decide anew.
 
         Raises:
             StoreError: the database cannot be used; nothing was written.
         """
         with self._database.write() as connection:
             hold_name(connection, f"run:{address_key(recipient)}")
-            if slot is not None and not is_held(connection, slot):
+            if slot and not is_held(connection, slot):
                 return None
             waiting = _waiting(connection, recipient)
             heard = _told(connection, recipient, tenants)
@@ -120,9 +116,9 @@ class Runs:
             if replaces is not None and not set(gone) <= set(replaces):
                 return None
             added = _replace(connection, waiting, mails, gone)
-            if slot is not None:
+            if slot:
                 finish(connection, slot.job, slot.scope, slot.slot_at, at)
-            return added
+        return added
 
     def waiting(self) -> list[WaitingMail]:
         """Every mail that waits or was given up, without its words.

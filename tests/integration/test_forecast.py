@@ -19,7 +19,6 @@ from monitor.forecast import Outlook, forecast
 from monitor.model import (
     NO_RULES,
     HeldSlot,
-    Ignore,
     Kind,
     Mail,
     MailKind,
@@ -31,7 +30,6 @@ from monitor.model import (
     Policy,
     Receipt,
     Recipient,
-    Route,
     Scan,
     ScanRecord,
     Snooze,
@@ -351,66 +349,3 @@ def test_live_foresees_the_reminders_of_a_tenant_as_if_its_shadow_ended_now(stor
     other = [said for said in foreseen(runs.outlook({})) if said[4] == "contoso"]
     assert [said for said in live if said[4] == "contoso"] == other
     assert foreseen(runs.outlook({}, only="contoso")) == other
-
-
-# --- with rules -----------------------------------------------------------------------------------
-
-RULES = Policy(
-    routes=(
-        Route(("tickets@msp.example",), severity="critical", also=True),
-        Route(("owners",), tenant="*o*"),
-        Route(("notes",), kind=Kind.SECRET),
-    ),
-    ignores=(
-        Ignore("x", "kim", (NOW + timedelta(days=9)).date(), tenant="fabrikam", name="App 0"),
-    ),
-    recipients=(
-        Recipient("tickets@msp.example", "UTC", 7, (0, 1, 2, 3, 4), "ticket", at_once=True),
-        Recipient("ann@m.example", stages=(50, 12)),
-    ),
-)
-RULED = [
-    replace(place, held=tuple(replace(one, people=2, notes=1) for one in place.held))
-    for place in EVENTFUL
-]
-
-
-def without_rules(known: Outlook) -> Outlook:
-    """Sends everything to everybody who may be told."""
-    return replace(known, router=None)
-
-
-def without_scans(known: Outlook) -> Outlook:
-    """Tells nothing before its hour."""
-    return replace(known, scanned={})
-
-
-def on_all_days(known: Outlook) -> Outlook:
-    """Knows of no days off."""
-    return replace(known, runs=[replace(run, working_days=()) for run in known.runs])
-
-
-def test_a_month_with_rules_is_foreseen(store: Store) -> None:
-    """Owners, tickets on working days, and what is urgent at once."""
-    check(store, RULED, RULES)
-    told = {to for _, to, *_ in foreseen(scene(store, RULED, RULES).runs.outlook({}))}
-    assert {"tickets@msp.example", "ann@m.example", "b@m.example"} <= told
-
-
-@pytest.mark.parametrize(
-    "bad",
-    [without_silence, without_rules, without_scans, on_all_days],
-    ids=lambda bad: bad.__name__,
-)
-def test_a_forecast_that_forgets_a_rule_is_wrong(
-    store: Store, bad: Callable[[Outlook], Outlook]
-) -> None:
-    """Each of these is a fault that the comparison above must notice."""
-    known = scene(store, RULED, RULES).runs.outlook({})
-    assert foreseen(bad(known)) != foreseen(known)
-
-
-def test_an_explanation_that_forgets_the_rules_is_wrong(store: Store) -> None:
-    """It would name people who are not told."""
-    show = scene(store, RULED, RULES)
-    assert explained(show, without_rules) != explained(show)
