@@ -223,10 +223,11 @@ def was_told() -> ColumnElement[bool]:
 def _waits_again() -> ColumnElement[bool]:
     """Whether a later mail, which nobody can have, waits to say what a withdrawn one said.
 
-    It took the place of one that may have been accepted. While it waits its words are not told:
-    what is written in its place must say them too.
+    Or a more urgent stage of it. It took the place of one that may have been accepted. While it
+    waits, what that one said is not told: what is written in its place must say it too.
     """
     later, again = OUTBOX.alias(), NOTICE.alias()
+    stages = [one.value for one in _STAGES]
     return and_(
         OUTBOX.c.state == OutboxState.WITHDRAWN.value,
         exists()
@@ -236,8 +237,11 @@ def _waits_again() -> ColumnElement[bool]:
             again.c.uid == NOTICE.c.uid,
             again.c.life == NOTICE.c.life,
             again.c.recipient_key == NOTICE.c.recipient_key,
-            again.c.kind == NOTICE.c.kind,
-            again.c.level == NOTICE.c.level,
+            or_(
+                again.c.kind == NOTICE.c.kind,
+                and_(again.c.kind.in_(stages), NOTICE.c.kind.in_(stages)),
+            ),
+            again.c.level >= NOTICE.c.level,
             later.c.id > OUTBOX.c.id,
             later.c.state.in_(_OPEN),
             or_(later.c.state == OutboxState.DEAD.value, later.c.possible_duplicate.is_(False)),

@@ -15,9 +15,9 @@ OPEN_STATES = (OutboxState.PENDING, OutboxState.DEAD)
 UNSENT_STATES = (*OPEN_STATES, OutboxState.SENDING)
 
 
-def _said(say: Say) -> tuple[Heard, str, int]:
-    """What makes two words the same, whatever day they are of."""
-    return say.heard, say.kind, say.level
+def _sort(say: Say) -> tuple[Heard, str]:
+    """What makes two words the same but for how urgent they are."""
+    return say.heard, "stage" if say.kind in ("reminder", "lapsed") else say.kind
 
 
 class Evidence:
@@ -87,7 +87,7 @@ class Evidence:
         return {(bool(run.slot(now)), say) for run in runs for say in it.says(run, now, perhaps)}
 
     def _unsaid(self, waited: Iterable[OutboxMail] = ()) -> set[tuple[int, Heard]]:
-        """What was withdrawn for a later mail that waits (or `waited`) and says it again.
+        """What was withdrawn for a later mail that waits (or `waited`) and says that or worse.
 
         Somebody may have it, but until the later one is told it is still to be said. By the
         number of the withdrawn mail.
@@ -100,15 +100,19 @@ class Evidence:
         }
         if not gone:
             return set()
-        later: dict[tuple[Heard, str, int], int] = {}
+        later: dict[tuple[Heard, str], list[tuple[int, int]]] = {}
         for mail in (*waited, *self.rows.values()):
             if mail.state in OPEN_STATES and not was_unsure(mail):
                 for say in said_in(mail):
                     if not self.expected.get(mail.date):
                         continue  # of this very tick: what it is to say is not known yet
-                    key, number = _said(self._meant(say, mail)), self.numbered[mail.message_id]
-                    later[key] = max(number, later.get(key, 0))
-        return {(number, say.heard) for number, say in gone if later.get(_said(say), 0) > number}
+                    meant, number = self._meant(say, mail), self.numbered[mail.message_id]
+                    later.setdefault(_sort(meant), []).append((number, meant.level))
+        return {
+            (number, say.heard)
+            for number, say in gone
+            if any(n > number and level >= say.level for n, level in later.get(_sort(say), ()))
+        }
 
     def _perhaps(self, *, before: datetime, unsaid: Collection[tuple[int, Heard]]) -> Ears:
         """What may have been told by a copy that nobody answered for, but for what is `unsaid`."""
