@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from monitor.mail import words
+from monitor.mail import standings, tallies, words
+from monitor.mail.standings import RowsView
+from monitor.mail.tallies import count, named, need
 from monitor.mail.views import Fact
-from monitor.model import BlindSpot, CanaryResult, CredentialState, MailKind, TenantState
-from monitor.status import CanaryRow, CredentialRow, StatusReport, TenantRow, verdict
+from monitor.model import CredentialState, MailKind
+from monitor.status import CredentialRow, StatusReport, verdict
 from monitor.weekly import AHEAD, ComingWeek, Weekly
 
-# Rows of tenants and blind spots in the HTML part, and lines after them; see `digests.SHOWN`.
-SHOWN = ((25, 400), (25, 100), (18, 40), (12, 0), (6, 0))
+# Rows of tenants and blind spots in the HTML part, and lines after them (None: one for each with
+# something to do). What has nothing to do goes first, then fewer are shown in full.
+SHOWN = (
+    (25, 400), (25, None), (20, None), (12, None), (6, None), (6, 100), (6, 40), (6, 0),
+)  # fmt: skip
 _HEADLINE = 3  # things that the headline names
-_NAMED, _BARS = 3, 60  # a bar takes at most so many hundredths of the width
-_TONES = {
-    TenantState.OK: "good",
-    TenantState.STALE: "warning",
-    TenantState.UNKNOWN: "lapsed",
-    TenantState.PENDING: "calm",
-    TenantState.PAUSED: "calm",
-}
+_NAMED, _LAPSED = 3, 12  # so many that are renewed or removed are named, so many that lapsed
+_BARS = 60  # a bar takes at most so many hundredths of the width
 _WARNED = (MailKind.REMINDER, MailKind.LAPSED, MailKind.COVERED, MailKind.WELCOME)
 
 
@@ -41,35 +39,6 @@ class BarView:
     width: int
     rest: int
     names: str
-
-
-@dataclass(frozen=True, slots=True)
-class RowView:
-    """One tenant, or one blind spot: a name, a word for its state, and what is to be said."""
-
-    name: str
-    state: str
-    tone: str
-    lines: tuple[str, ...]
-
-    @property
-    def brief(self) -> str:
-        """All of it in one line."""
-        return f"{self.name}: {self.state}; {' '.join(self.lines)}"
-
-
-@dataclass(frozen=True, slots=True)
-class RowsView:
-    """Rows in full, and a line for each of the others; `lines` are those the HTML has room for."""
-
-    items: tuple[RowView, ...]
-    brief: tuple[str, ...]
-    lines: int
-
-    @property
-    def more(self) -> int:
-        """How many are not shown in full."""
-        return len(self.brief)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +62,7 @@ class ReportView:
 
 
 def report_view(
-    told: Weekly, recipient: str, zone: ZoneInfo, *, shown: int = 25, lines: int = 400
+    told: Weekly, recipient: str, zone: ZoneInfo, *, shown: int = 25, lines: int | None = 400
 ) -> ReportView:
     """Everything that one report says; `shown` and `lines` cap its HTML part."""
     spots = told.report.blind_spots
@@ -110,8 +79,8 @@ def report_view(
         past_title=f"The last {days} days",
         coming=_bars(told.coming),
         coming_title=f"What ends in the next {AHEAD.days} days, by week",
-        tenants=_rows(_tenants(told, zone), shown, lines),
-        blind=_rows([_blind(spot, zone) for spot in spots], shown, lines),
+        tenants=standings.rows(standings.tenants(told, zone), shown, lines),
+        blind=standings.rows(standings.blind(told, zone), shown, lines),
         proof=_proof(len(spots)),
         foot=(
             f"As of {words.long_date(told.report.generated_at, zone)}.",
@@ -134,28 +103,29 @@ def _tone(told: Weekly) -> str:
 
 def _subject(told: Weekly) -> str:
     action, spots = len(told.report.action_rows), len(told.report.blind_spots)
-    parts = [f"{action} {'needs' if action == 1 else 'need'} action"] if action else []
+    parts = [need(action)] if action else []
     if told.report.exit_code and not action:
         parts.append("not all is well")
     if spots:
-        parts.append(_count(spots, "blind spot"))
-    return ", ".join(parts) or f"{_count(told.counted, 'credential')}, all good"
+        parts.append(count(spots, "blind spot"))
+    return ", ".join(parts) or f"{count(told.counted, 'credential')}, all good"
 
 
 def _action(told: Weekly) -> str:
     action, spots = len(told.report.action_rows), len(told.report.blind_spots)
     if action:
-        return f"{_count(action, 'credential')} to be renewed or deleted: lapsewatch status"
+        todo = f"{count(action, 'credential')} to be renewed or deleted"
+        return f"{todo}. All that is the matter: `lapsewatch status`"
     if told.report.exit_code:
-        return "See what is the matter: lapsewatch status"
+        return "See what is the matter: `lapsewatch status`"
     return "Close what is blind, below." if spots else "Nothing is left to do."
 
 
 def _proof(spots: int) -> str:
     if not spots:
-        return "There is none. Silence is proof only while this list is empty, and it is."
+        return "None. Silence is proof only while this list is empty, and it is."
     return (
-        f"{_count(spots, 'thing')} could not have been warned about. Silence is proof only while "
+        f"{count(spots, 'thing')} could not have been warned about. Silence is proof only while "
         "this list is empty, and it is not."
     )
 
@@ -166,22 +136,17 @@ def _proof(spots: int) -> str:
 def _numbers(told: Weekly) -> tuple[Fact, ...]:
     report = told.report
     return (
-        Fact("Tenants", _states(report.tenant_counts())),
-        Fact("Credentials", _states(report.credential_counts())),
-        Fact("Mail paths", _states(report.canary_counts())),
+        Fact("Tenants", tallies.tenants(report)),
+        Fact("Credentials", tallies.credentials(report)),
+        Fact("Mail paths", tallies.paths(report)),
         Fact("Blind spots", str(len(report.blind_spots))),
     )
-
-
-def _states(counts: Mapping[str, int]) -> str:
-    shown = ", ".join(f"{number} {state}" for state, number in counts.items())
-    return shown or "none"
 
 
 def _past(told: Weekly) -> tuple[Fact, ...]:
     return (
         Fact("Renewed", _names(told.renewed)),
-        Fact("Lapsed", _names(told.lapsed)),
+        Fact("Lapsed", _names(told.lapsed, _LAPSED)),
         Fact("Removed", _names(told.removed)),
         Fact("Warnings sent", _warnings(told)),
         Fact("Mails that waited", _waited(told)),
@@ -189,16 +154,8 @@ def _past(told: Weekly) -> tuple[Fact, ...]:
     )
 
 
-def _names(rows: Sequence[CredentialRow]) -> str:
-    if not rows:
-        return "none"
-    shown = [
-        f'"{words.defang(row.credential.app_name) or "(no name)"}" in '
-        f"{words.defang(row.tenant.name)}"
-        for row in rows[:_NAMED]
-    ]
-    more = f" and {len(rows) - _NAMED} more" if len(rows) > _NAMED else ""
-    return f"{len(rows)}: {', '.join(shown)}{more}"
+def _names(rows: Sequence[CredentialRow], most: int = _NAMED) -> str:
+    return f"{len(rows)}: {named(rows, most, where=True)}" if rows else "none"
 
 
 def _warnings(told: Weekly) -> str:
@@ -206,8 +163,8 @@ def _warnings(told: Weekly) -> str:
     if not mails:
         return "none"
     alarms = sum(told.week.mails.values()) - mails
-    beside = f", and {_count(alarms, 'other mail')}" if alarms else ""
-    return f"{told.week.warnings} in {_count(mails, 'mail')}{beside}"
+    beside = f", and {count(alarms, 'other mail')}" if alarms else ""
+    return f"{told.week.warnings} in {count(mails, 'mail')}{beside}"
 
 
 def _waited(told: Weekly) -> str:
@@ -247,80 +204,22 @@ def _bars(weeks: Sequence[ComingWeek]) -> tuple[BarView, ...]:
 
 def _quiet(weeks: Sequence[ComingWeek]) -> BarView:
     """Weeks in a row in which nothing ends: from the first day to the last."""
-    label = _label(weeks[0].monday)
-    if len(weeks) > 1:
-        label += f" to {_label(weeks[-1].monday + timedelta(days=6))}"
-    return BarView(label, "none", 0, 100, "")
+    return BarView(_label(weeks[0], weeks[-1]), "none", 0, 100, "")
 
 
-def _label(day: date) -> str:
+def _label(first: ComingWeek, last: ComingWeek) -> str:
+    """From the first day of the one to the last of the other: an end is on any day of a week."""
+    return f"{_short(first.monday)} to {_short(last.monday + timedelta(days=6))}"
+
+
+def _short(day: date) -> str:
     return f"{day.day} {words.MONTHS[day.month - 1]}"
 
 
 def _bar(week: ComingWeek, most: int) -> BarView:
-    count = len(week.rows)
-    width = max(round(_BARS * count / most), 2)
+    number = len(week.rows)
+    width = max(round(_BARS * number / most), 2)
     names = ", ".join(words.defang(row.credential.app_name, 40) or "(no name)"
                       for row in week.rows[:2])  # fmt: skip
-    names += f" and {count - 2} more" if count > 2 else ""
-    return BarView(_label(week.monday), str(count), width, 100 - width, names)
-
-
-def _rows(rows: Sequence[RowView], shown: int, lines: int) -> RowsView:
-    return RowsView(tuple(rows[:shown]), tuple(row.brief for row in rows[shown:]), lines)
-
-
-def _tenants(told: Weekly, zone: ZoneInfo) -> list[RowView]:
-    """A row for each tenant, unknown ones first."""
-    ends: dict[str, datetime] = {}
-    for week in reversed(told.coming):
-        for one in reversed(week.rows):
-            ends[one.tenant.name] = one.credential.end or told.report.generated_at
-    paths = {row.tenant: row for row in told.report.canaries}
-    spots = Counter(spot.tenant for spot in told.report.blind_spots)
-    found = []
-    for row in told.report.tenants:
-        name = row.tenant.name
-        lines = [f"{_held(row, zone)}."]
-        if name in ends:
-            lines.append(f"Next end: {words.day(words.local(ends[name], zone).date())}.")
-        lines.append(f"Mail path: {_path(paths.get(name))}.")
-        if spots[name]:
-            lines.append(f"{_count(spots[name], 'blind spot')}.")
-        found.append(RowView(words.defang(name), str(row.state), _TONES[row.state], tuple(lines)))
-    return found
-
-
-def _held(row: TenantRow, zone: ZoneInfo) -> str:
-    """What it has; of a tenant that is not read as it should be nobody can say: nothing to do."""
-    if row.last_complete is None:
-        return "Never read"
-    said = [_count(row.credentials, "credential")]
-    if row.needs_action:
-        said.append(f"{row.needs_action} {'needs' if row.needs_action == 1 else 'need'} action")
-    if row.state in (TenantState.UNKNOWN, TenantState.STALE):
-        said.append(f"as of {words.day(words.local(row.last_complete, zone).date())}")
-    elif not row.needs_action:
-        said.append("nothing to do")
-    return ", ".join(said)
-
-
-def _path(row: CanaryRow | None) -> str:
-    if row is None:
-        return "no sender of its own"
-    if row.stale and row.result is CanaryResult.OK:
-        return "not proven lately"
-    return "never proven" if row.result is CanaryResult.NEVER else str(row.result)
-
-
-def _blind(spot: BlindSpot, zone: ZoneInfo) -> RowView:
-    lines = [words.defang(spot.words, words.EVIDENCE_CAP)]
-    if spot.since is not None:
-        lines.append(f"Since {words.day(words.local(spot.since, zone).date())}.")
-    lines.append(f"To do: {words.defang(spot.fix, words.EVIDENCE_CAP)}")
-    name = words.defang(spot.tenant) if spot.tenant else "All tenants"
-    return RowView(name, str(spot.kind).replace("_", " "), "warning", tuple(lines))
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    names += f" and {number - 2} more" if number > 2 else ""
+    return BarView(_label(week, week), str(number), width, 100 - width, names)

@@ -136,7 +136,7 @@ def _tenants(report: StatusReport, facts: Facts) -> Iterator[BlindSpot]:
         name, known = row.tenant.name, facts.known_since.get(row.tenant.name)
         if row.state is TenantState.PAUSED:
             fix = 'Take "paused" out of the tenants file and import it again.'
-            yield BlindSpot(BlindKind.PAUSED, name, "It is paused: nothing is read.", fix, known)
+            yield BlindSpot(BlindKind.PAUSED, name, "Nothing is read.", fix, known)
             continue
         if row.state is TenantState.PENDING:
             fix = f"Its consent link: lapsewatch tenant show {name}"
@@ -147,7 +147,7 @@ def _tenants(report: StatusReport, facts: Facts) -> Iterator[BlindSpot]:
             fix = "Ask the customer, or: lapsewatch tenant remove"
             yield BlindSpot(BlindKind.ACCESS_LOST, name, row.lost, fix, row.last_complete)
         if row.shadow_until is not None:
-            words = f"It is in shadow until {_day(row.shadow_until)}: no reminders."
+            words = f"No reminders until {_day(row.shadow_until)}."
             fix = f"Start them now: lapsewatch tenant live {name}"
             yield BlindSpot(BlindKind.SHADOW, name, words, fix, known)
 
@@ -184,6 +184,8 @@ def _credentials(report: StatusReport, _: Facts) -> Iterator[BlindSpot]:
         more = f" and {len(those) - _NAMED} more" if len(those) > _NAMED else ""
         words = f"{_count(len(those), 'credential')} without an end date: {shown}{more}."
         fix = "Replace them by ones that end, or delete what nobody uses."
+        if len(those) == 1:
+            fix = "Replace it by one that ends, or delete it where nobody uses it."
         seen = min((one.first_seen for one in those if one.first_seen), default=None)
         yield BlindSpot(BlindKind.NO_END, name, words, fix, seen)
 

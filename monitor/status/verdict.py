@@ -40,7 +40,8 @@ def verdict(report: StatusReport, zone: tzinfo = UTC, *, most: int | None = None
     if troubles:
         said = [*troubles, *shadow, *_ignored(report)]
         more = len(said) - most if most is not None and len(said) > most else 0
-        text = "; ".join(said[: len(said) - more]) + (f"; and {more} more" if more else "")
+        rest = [f"and {_count(more, 'more matter')}"] if more else []
+        text = "; ".join([*said[: len(said) - more], *rest])
         return f"{text[0].upper()}{text[1:]}."
     read = sum(row.state is TenantState.OK for row in report.tenants)
     if not read:

@@ -180,7 +180,7 @@ def test_the_headline_names_three_things_and_counts_the_rest() -> None:
     bad = samples.bad_morning()
     said = bad.verdict.rstrip(".").split("; ")
     assert len(said) > 4
-    headline = "; ".join([*said[:3], f"and {len(said) - 3} more."])
+    headline = "; ".join([*said[:3], f"and {len(said) - 3} more matters."])
     assert headline in " ".join(sample.report(bad).text.split())
     quiet = sample.report(sample.good_week())
     assert "more" not in quiet.text.split("\n\n")[0]
