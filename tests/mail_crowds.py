@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
 
-from monitor.links import LinkMaker
-from monitor.mail.views import ActionView
 from monitor.model import Item, Kind, Mail, ObjectType, Sort
 from monitor.render import DigestItem
 from tests import mail_samples as sample
+from tests.mail_links import actions
 from tests.mail_nouns import ids
 from tests.report_samples import crowd_report
 
@@ -19,19 +17,7 @@ MOST = 200
 
 def linked(*items: DigestItem, **changes: object) -> Mail:
     """A digest whose items can be acted upon."""
-    maker = LinkMaker("https://lapsewatch.msp.example", timedelta(days=14))
-    offer = maker.offer(items, "it@contoso.example", sample.NOW)
-    shown = {
-        key: tuple(_settled(view, f"{number}-{n}") for n, view in enumerate(views))
-        for number, (key, views) in enumerate(offer.views.items())
-    }
-    return sample.digest(*items, actions=shown, **changes)
-
-
-def _settled(view: ActionView, number: str) -> ActionView:
-    """With a token of the same length that is the same each time."""
-    place, _, token = view.link.rpartition("/")
-    return replace(view, link=f"{place}/{number.rjust(len(token), 'x')}")
+    return sample.digest(*items, actions=actions(*items), **changes)
 
 
 def lapsed(count: int) -> list[DigestItem]:

@@ -25,6 +25,7 @@ from tests.alarm_samples import (
     shrunk,
     storm,
 )
+from tests.mail_links import actions
 from tests.mail_nouns import (
     APP_ID,
     BERLIN,
@@ -36,6 +37,7 @@ from tests.mail_nouns import (
     READ,
     covered_item,
     credential,
+    ids,
     item,
     many,
     many_turns,
@@ -77,7 +79,7 @@ def welcome(*items: DigestItem, **changes: Any) -> Mail:
     """A welcome as of this morning, about tenants that are in shadow for two weeks."""
     until = NOW + timedelta(days=14, hours=-1, minutes=20)
     shaded = [replace(each, tenant=replace(each.tenant, shadow_until=until)) for each in items]
-    return digest(*shaded, welcome=True, **changes)
+    return digest(*shaded, welcome=True, **{"actions": actions(*shaded), **changes})
 
 
 def every_mail() -> Mapping[str, Mail]:
@@ -128,6 +130,7 @@ def _due() -> dict[str, Mail]:
         "reminder-item": digest(watched()),
         "reminder-item-customer": digest(watched(), people=MSP),
         "reminder-own": digest(own),
+        "reminder-own-customer": digest(own, people=MSP),
         "reminder-still-used": digest(still_used_item()),
         "reminder-three": digest(item(20), saml, far, **_aside()),
         "reminder-many": digest(*many(27)[1:], **_aside()),
@@ -161,7 +164,14 @@ def _new() -> dict[str, Mail]:
         "unexpected-many": digest(*many_turns(7, odd_item)),
         "welcome-one": welcome(item()),
         "welcome-customer": welcome(*many(27)[1:], people=MSP),
-        "welcome-three": welcome(item(-45), item(-1, app_name=LONG_NAME), item(20)),
+        "welcome-three": welcome(
+            item(-45, app_name="Old scanner", **ids(1)),
+            item(-1, app_name=LONG_NAME, **ids(2)),
+            item(20),
+        ),
+        "welcome-late": welcome(
+            item(14, end=NOW + timedelta(days=14, minutes=100)), item(9, app_name="Early", **ids(1))
+        ),
         "welcome-many": welcome(*many(27)[1:], **_aside()),
     }
 

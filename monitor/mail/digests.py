@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from monitor.mail import closings, firsts, guides, leads, sheets, views, welcomes, words
 from monitor.mail.guides import Guide
 from monitor.mail.sections import Section, section, whole
-from monitor.mail.views import TONES, BlindView, DigestItem, Frame, ItemView, is_lapsed
+from monitor.mail.views import TONES, BlindView, DigestItem, Frame, ItemView, UnreadView, is_lapsed
 from monitor.model import CLOSINGS, Credential, Kind, MailKind, Notice, Tenant, TenantHealth
 from monitor.severity import severity
 
@@ -69,7 +69,7 @@ class Headline:
 
 @dataclass(frozen=True, slots=True)
 class DigestView:
-    """A whole digest; `steps` are those of a welcome, which begins with them.
+    """A whole digest; `steps` are those of a welcome about its silence.
 
     `before` is what to do as it stands before the list, `guides` as it stands after it. `cut` says
     whether something is not shown in full, so that a file must have it. `beside` says in the
@@ -84,6 +84,7 @@ class DigestView:
     blind: tuple[BlindView, ...]
     blind_more: int
     foot: tuple[str, ...]
+    unread: UnreadView
     steps: tuple[str, ...] = ()
     before: tuple[Guide, ...] = ()
     cut: bool = False
@@ -132,6 +133,7 @@ def digest_view(
         before=before,
         cut=cut,
         beside=firsts.beside(still_lapsed, blind),
+        unread=views.unread([tenant for tenant, _ in blind], welcome=kind is MailKind.WELCOME),
     )
 
 
@@ -285,7 +287,7 @@ def headline(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> Headl
         if kind in _TURNS
         else firsts.ending(lead[0], frame) + used,
         short_date=_short_date(notice, frame),
-        counted=_counted(kind, lead),
+        counted=_counted(kind, lead, frame),
         need="are still used after renewal" if leads.all_used(lead) else "need renewal",
         first=words.relative_days(soonest.days_left),
         soon=firsts.subject(lead, frame),
@@ -316,9 +318,9 @@ def _short_date(notice: Notice, frame: Frame) -> str:
     return words.short_day(words.local(notice.credential.end, frame.zone).date(), today)
 
 
-def _counted(kind: MailKind, items: Sequence[DigestItem]) -> str:
+def _counted(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> str:
     if kind is MailKind.WELCOME:
-        return welcomes.counted(items)
+        return welcomes.subject(items, frame)
     if kind in _TURNS:
         return closings.counted(kind, items)
     return words.counted([item.notice.credential.kind for item in items])
@@ -327,13 +329,11 @@ def _counted(kind: MailKind, items: Sequence[DigestItem]) -> str:
 def _verdict(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> str:
     if kind in _TURNS:
         return closings.verdict(kind, items, place(items), frame)
-    due = [item for item in items if not is_lapsed(item.notice)]
     if kind is MailKind.WELCOME:
-        told = welcomes.verdict(items, place(items))
-        count, hour = firsts.today(due, frame)
-        return f"{told} {count} {'expires' if count == 1 else 'expire'} {hour}." if count else told
+        return welcomes.verdict(items, place(items), frame)
     if kind is MailKind.LAPSED:
         lapsed = [item for item in items if is_lapsed(item.notice)]
+        due = [item for item in items if not is_lapsed(item.notice)]
         return _lapsed(lapsed, place(items), frame) + firsts.others(due, frame)
     return _one(kind, items[0], frame) if len(items) == 1 else _many(kind, items, frame)
 
@@ -362,7 +362,7 @@ def _one(kind: MailKind, item: DigestItem, frame: Frame) -> str:
 
 def _many(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> str:
     where = words.defang(place(items))
-    counted = _counted(kind, items)
+    counted = _counted(kind, items, frame)
     if kind is MailKind.COVERED:
         return (
             f"{counted} in {where} end soon, {firsts.first(items, frame)}. Newer ones are in place."

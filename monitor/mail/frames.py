@@ -71,6 +71,14 @@ class BlindView:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadView:
+    """What holds for all tenants whose facts are old: what this means, and what to do."""
+
+    told: str
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """What a digest is seen from: the recipient, the zone, the clock and the age of the facts."""
 

@@ -8,13 +8,21 @@ from dataclasses import dataclass, replace
 
 from monitor.mail import words
 from monitor.mail.digests import DigestView
+from monitor.mail.frames import Fact, ItemView
 from monitor.mail.guides import Guide
+from monitor.mail.sections import Section
 
 # What only the operator can do: a command of ours, the settings file, a table of a file of theirs.
 _OURS = re.compile(r"`?\blapsewatch(?:\.toml| [a-z])|`?\[\[[a-z]+\]\]")
 _LEAD = re.compile(r".*[:?.](?=\s)")  # as far as it is for everybody
 # The steps of a welcome are commands, each and all: one sentence asks for them.
 _WELCOMED = "Known already, or shall the reminders start now? Ask {}."
+# The task of whoever has the machine, when what Lapsewatch itself signs in with is renewed.
+_PUT = re.compile(r"\b([Pp])ut (the new value (?:into|where) Lapsewatch)")
+_ASK = {"P": "Ask", "p": "ask"}
+_SAFELY = "Hand it over by a safe way, not by mail."
+_ENTERED = "Enter the new "  # what follows are places as people call them
+_LISTED = "more: lapsewatch note list"
 _EXPLAINS = "NAME stands for"  # of no use where no command is left
 
 
@@ -50,10 +58,38 @@ def told(view: DigestView, asked: str) -> DigestView:
         return view
     return replace(
         view,
+        head=replace(view.head, action=_put(view.head.action, asked)),
+        main=_section(view.main, asked),
+        aside=tuple(_section(part, asked) for part in view.aside),
+        unread=replace(view.unread, step=_line(view.unread.step, asked)),
         steps=(_WELCOMED.format(asked),) if view.steps else (),
         guides=_guides(view.guides, asked),
         before=_guides(view.before, asked),
     )
+
+
+def _section(part: Section, asked: str) -> Section:
+    return replace(part, items=tuple(_item(item, asked) for item in part.items))
+
+
+def _item(item: ItemView, asked: str) -> ItemView:
+    return replace(item, facts=tuple(_fact(fact, asked) for fact in item.facts))
+
+
+def _fact(fact: Fact, asked: str) -> Fact:
+    """The two facts that hold a task of the operator's or a command; the others are as they are."""
+    says = {"Take care": _put, "Enter it at": _listed}.get(fact.label)
+    return replace(fact, value=says(fact.value, asked)) if says else fact
+
+
+def _put(text: str, asked: str) -> str:
+    """A text in which the operator is asked to put the new value where Lapsewatch reads it."""
+    who = f"{asked}," if "," in asked else asked
+    return _PUT.sub(lambda found: f"{_ASK[found[1]]} {who} to put {found[2]}", text)
+
+
+def _listed(text: str, asked: str) -> str:
+    return text.replace(_LISTED, f"more: ask {asked}")
 
 
 def _guides(guides: Sequence[Guide], asked: str) -> tuple[Guide, ...]:
@@ -72,6 +108,10 @@ def lines(steps: Sequence[str], asked: str) -> tuple[str, ...]:
 
 
 def _line(step: str, asked: str) -> str:
+    if step.startswith(_ENTERED):  # a place may be called as it likes, and is no command
+        return _listed(step, asked)
+    if _PUT.match(step):
+        return f"{_put(step, asked)} {_SAFELY}"
     ours = _OURS.search(step)
     if ours is None:
         return step

@@ -13,15 +13,23 @@ def next_reminder(item: DigestItem, frame: Frame) -> str:
     day = next_day(item, frame)
     if day is None and item.notice.still_used:
         return "none; a newer one is in place"
+    quiet = item.tenant.in_shadow(frame.now)
     if day is None:
-        return "none of its own; it stays in every digest until it is renewed or deleted"
+        once = "once the reminders have started " if quiet else ""
+        return f"none of its own; {once}it stays in every digest until it is renewed or deleted"
+    late = _too_late(item, day, frame) if quiet else ""
+    return words.day(day) + late
+
+
+def _too_late(item: DigestItem, day: date, frame: Frame) -> str:
+    """What to say of a reminder that comes so late that nobody may wait for it."""
     end = item.notice.credential.end
-    held_back = end is not None and item.tenant.in_shadow(frame.now) and end > frame.now
-    if held_back and end is not None and words.local(end, frame.zone).date() < day:
-        return (
-            f"{words.day(day)}, which is after its end. Renew it before, or start the reminders now"
-        )
-    return words.day(day)
+    if end is None or end <= frame.now or (last := words.local(end, frame.zone)).date() > day:
+        return ""
+    run = words.local(frame.next_run or frame.now, frame.zone).time()
+    after = last.date() < day or last.time() <= run
+    when = "which is after its end" if after else f"and it ends that day at {last:%H:%M}"
+    return f", {when}. Renew it before, or start the reminders now"
 
 
 def next_day(item: DigestItem, frame: Frame) -> date | None:

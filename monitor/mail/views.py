@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from monitor import severity
-from monitor.mail import guides, notes, own_steps, renewals, words
+from monitor.mail import guides, notes, own_steps, pasting, renewals, words
 from monitor.mail.frames import ActionView as ActionView
 from monitor.mail.frames import BlindView as BlindView
 from monitor.mail.frames import DigestItem as DigestItem
 from monitor.mail.frames import Fact as Fact
 from monitor.mail.frames import Frame as Frame
 from monitor.mail.frames import ItemView as ItemView
+from monitor.mail.frames import UnreadView as UnreadView
 from monitor.mail.reminders import next_day as next_day
 from monitor.mail.reminders import next_reminder
 from monitor.model import (
@@ -325,3 +327,18 @@ def blind_view(tenant: Tenant, health: TenantHealth, frame: Frame) -> BlindView:
     as_of = "never read" if read is None else f"facts as of {words.long_date(read, frame.zone)}"
     problem = health.problem or words.cause_words(health.cause) or "the reason is not known"
     return BlindView(words.defang(tenant.name), as_of, words.defang(problem, words.EVIDENCE_CAP))
+
+
+def unread(tenants: Sequence[Tenant], *, welcome: bool) -> UnreadView:
+    """What stands with the tenants that could not be read; a welcome's reminders are yet to come.
+
+    The doctor knows the cause of each, and what mends it.
+    """
+    option = pasting.option(tenants[0].name if len(tenants) == 1 else "")
+    which = "its name" if len(tenants) == 1 else "the name of each"
+    rest = f", with {which}" if option.endswith(" NAME") else ""
+    told = "What this mail says there is" if welcome else "Reminders go on"
+    return UnreadView(
+        told=f"{told} from the last facts.",
+        step=f"To see what is wrong and how to mend it: `lapsewatch doctor {option}`{rest}",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -14,7 +15,9 @@ from tests.mail_samples import (
     item,
     many,
     many_turns,
+    note,
     odd_item,
+    over_item,
     tenant,
     watched,
     welcome,
@@ -98,6 +101,53 @@ def test_a_welcome_asks_once_for_all_its_steps() -> None:
     mail = welcome(item(), people=MSP)
     for part in (mail.text, mail.html):
         assert part.count(ASKED) == 1
+
+
+def own_mails(people: tuple[str, ...]) -> list[Mail]:
+    """What tells of a credential that Lapsewatch itself signs in with."""
+    one = item(5, app_name="Lapsewatch", own=True)
+    noted = replace(one, note=note())
+    return [
+        *(digest(each, people=people) for each in (one, noted, over_item(own=True))),
+        welcome(one, people=people),
+        digest(*(item(day, app_name=f"App {day}", own=True) for day in range(1, 8)), people=people),
+    ]
+
+
+PUT = re.compile(r"(?i)(?<!\bto )put the new value (into|where) Lapsewatch")
+
+
+def test_the_new_value_of_lapsewatchs_own_credential_is_no_task_of_a_customer() -> None:
+    """They cannot reach the machine: they ask, and hand the value over safely."""
+    for told, plain in zip(own_mails(MSP), own_mails(()), strict=True):
+        for part, before in ((told.text, plain.text), (told.html, plain.html)):
+            assert PUT.search(before)
+            assert not PUT.search(part), part
+            said = " ".join(part.split())
+            assert f"sk {ASKED}, to put the new value" in said
+            assert "Hand it over by a safe way, not by mail." in said
+    assert "3. Put the new value where Lapsewatch reads it." in own_mails(())[0].text
+
+
+def test_whoever_has_no_name_is_asked_in_the_same_words() -> None:
+    """The sentence needs no comma then."""
+    step = "Put the new value where Lapsewatch reads it."
+    [told] = lines([step], "whoever runs Lapsewatch")
+    assert told.startswith("Ask whoever runs Lapsewatch to put the new value where Lapsewatch ")
+
+
+def test_the_places_that_a_note_has_no_room_for_are_asked_for() -> None:
+    """In the step of one item, and beside a row; what else the note says stays."""
+    kept = replace(note(), where=("lapsewatch server, C:/x", *(f"Place {n}" for n in range(9))))
+    one = [replace(item(), note=kept)]
+    rows = [replace(each, note=kept) for each in many(7)[1:]]
+    for items in (one, rows):
+        told, plain = (digest(*items, people=people).text for people in (MSP, ()))
+        assert "and 2 more: lapsewatch note list" in plain
+        assert "lapsewatch note list" not in told
+        assert f"8. Place 6 and 2 more: ask {ASKED}" in told
+        assert "1. lapsewatch server, C:/x; 2. Place 0; " in told  # a place, and no command
+        assert "Kept by" in told
 
 
 def test_a_tenants_name_is_no_command() -> None:
