@@ -21,6 +21,8 @@ _WELCOMED = "Known already, or shall the reminders start now? Ask {}."
 _PUT = re.compile(r"\b([Pp])ut (the new value (?:into|where) Lapsewatch)")
 _ASK = {"P": "Ask", "p": "ask"}
 _SAFELY = "Hand it over by a safe way, not by mail."
+_PROVEN = re.compile(r"Run `lapsewatch run scan .*Go on only when|Go on only when it says")
+_GO_ON = "Go on only when they say that Lapsewatch signs in with the new one."
 _ENTERED = "Enter the new "  # what follows are places as people call them
 _LISTED = "more: lapsewatch note list"
 _EXPLAINS = "NAME stands for"  # of no use where no command is left
@@ -110,8 +112,12 @@ def lines(steps: Sequence[str], asked: str) -> tuple[str, ...]:
 def _line(step: str, asked: str) -> str:
     if step.startswith(_ENTERED):  # a place may be called as it likes, and is no command
         return _listed(step, asked)
+    if step.startswith("Run `lapsewatch tenant update "):
+        step = "Put the new value into Lapsewatch."
     if _PUT.match(step):
-        return f"{_put(step, asked)} {_SAFELY}"
+        return f"{_put(step.partition(':')[0].rstrip('.'), asked)}. {_SAFELY}"
+    if _PROVEN.match(step):
+        return _GO_ON
     ours = _OURS.search(step)
     if ours is None:
         return step

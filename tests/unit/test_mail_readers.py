@@ -10,6 +10,7 @@ import pytest
 from monitor.mail.readers import Operator, lines
 from monitor.model import Mail
 from tests.mail_samples import (
+    APP_ID,
     MSP,
     digest,
     item,
@@ -126,7 +127,21 @@ def test_the_new_value_of_lapsewatchs_own_credential_is_no_task_of_a_customer() 
             said = " ".join(part.split())
             assert f"sk {ASKED}, to put the new value" in said
             assert "Hand it over by a safe way, not by mail." in said
-    assert "3. Put the new value where Lapsewatch reads it." in own_mails(())[0].text
+    assert "3. Put the new value where Lapsewatch reads it: at" in own_mails(())[0].text
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_a_customer_deletes_the_old_one_only_when_the_operator_has_proven_the_new(
+    reads: bool,
+) -> None:
+    """The commands that prove it are the operator's; the step that waits for them stays."""
+    who = tenant(client_id=APP_ID) if reads else tenant()
+    one = item(5, who=who, app_name="Lapsewatch", own=True)
+    text = digest(one, people=MSP).text
+    assert f"3. Ask {ASKED}, to put the new value" in text
+    assert "4. Go on only when they say that Lapsewatch signs in with the new one.\n5." in text
+    assert "lapsewatch tenant update" in digest(one).text or not reads
+    assert not OURS.search(_body(text))
 
 
 def test_whoever_has_no_name_is_asked_in_the_same_words() -> None:
