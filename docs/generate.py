@@ -263,10 +263,15 @@ def cause_tables() -> dict[str, dict[str, str]]:
 def causes() -> str:
     """Each cause: what it means, whether waiting helps, what to do."""
     rows = [
-        (f"`{name}`", f"{one['title']}. {one['explanation']}", f"`{one['retry']}`", one["fix"])
+        (f"`{name}`", f"{one['title']}. {one['explanation']}", f"`{one['retry']}`", _fix(one))
         for name, one in cause_tables().items()
     ]
     return table(("Cause", "What it means", "Retry", "What to do"), rows)
+
+
+def _fix(cause: dict[str, str]) -> str:
+    web = cause.get("fix_web")
+    return f"{cause['fix']} Where Entra or Graph was asked: {web}" if web else cause["fix"]
 
 
 def sent_kinds() -> list[str]:

@@ -110,7 +110,7 @@ class AlarmWriter:
                 tenant,
                 health=health,
                 explanation=told.explanation if told else about.explanation,
-                fix=told.fix if told else about.fix,
+                fix=told.fix if told else about.remedy("graph"),
                 finding=told,
                 zone=zone,
                 now=news.now,

@@ -241,19 +241,12 @@ class Renderer:
         )
         return self._alarm(MailKind.RECOVERED, view, thread=("canary", tenant_name, mailbox))
 
-    def storm(
-        self,
-        lines: Sequence[StormLine],
-        *,
-        fixes: Mapping[str, str],
-        zone: ZoneInfo,
-        now: datetime,
-    ) -> Mail:
-        """One mail in place of one for each of these alarms; `fixes` says what to do, by cause."""
+    def storm(self, lines: Sequence[StormLine], *, zone: ZoneInfo, now: datetime) -> Mail:
+        """One mail in place of one for each of these alarms."""
         kind = storms.leading_kind(lines)
         urgent = kind is not MailKind.RECOVERED
         for shown in storms.SHOWN:
-            view = storms.storm_view(lines, fixes, zone=zone, now=now, shown=shown)
+            view = storms.storm_view(lines, zone=zone, now=now, shown=shown)
             mail = self._alarm(kind, view, thread=("storm", str(kind)), urgent=urgent)
             if len(mail.html.encode()) < SIZE:
                 break

@@ -212,37 +212,47 @@ def recovered_sender(name: str = "Contoso", mailbox: str = "noreply@contoso.exam
     )
 
 
+SEEN = {
+    "connect_refused": "login.microsoftonline.com:443 refuses the connection",
+    "consent_missing": "AADSTS65001: nobody has consented to the application.",
+}
+
+
 def storm(count: int = 37, *, senders: int = 1, **changes: Any) -> Mail:
     """Many tenants that cannot be read, for two causes, and senders that fail."""
     since = NOW - timedelta(minutes=48)
+    web = {name: str(CAUSES[name].get("fix_web") or CAUSES[name]["fix"]) for name in SEEN}
+    causes = ["connect_refused" if number % 5 else "consent_missing" for number in range(count)]
     lines = [
         StormLine(
-            MailKind.CANNOT_CHECK,
-            f"customer-{number:03d}",
-            "connect_refused" if number % 5 else "consent_missing",
-            since,
-            "login.microsoftonline.com:443 refuses the connection"
-            if number % 5
-            else "AADSTS65001: nobody has consented to the application.",
+            MailKind.CANNOT_CHECK, f"customer-{n:03d}", cause, since, SEEN[cause], fix=web[cause]
         )
-        for number in range(count)
+        for n, cause in enumerate(causes)
     ]
     names = [f"Contoso{'' if number == 0 else f' {number}'}" for number in range(senders)]
     lines += [
         StormLine(
-            MailKind.CANARY_FAILED, name, "connect_refused", since, "refused",
+            MailKind.CANARY_FAILED, name, "connect_refused", since,
+            "smtp.office365.com:587: 52.97.201.242: [Errno 111] Connection refused",
             f"noreply@{name.lower().replace(' ', '-')}.example",
+            str(CAUSES["connect_refused"]["fix"]),
         )
         for name in names
     ]  # fmt: skip
-    fixes = {name: str(CAUSES[name]["fix"]) for name in ("connect_refused", "consent_missing")}
-    return renderer().storm(lines, **{"fixes": fixes, "zone": BERLIN, "now": NOW, **changes})
+    return renderer().storm(lines, **{"zone": BERLIN, "now": NOW, **changes})
 
 
 def calm(count: int = 37) -> Mail:
-    """The end of all of it."""
-    lines = [StormLine(MailKind.RECOVERED, f"customer-{n:03d}") for n in range(count)]
-    return renderer().storm(lines, fixes={}, zone=BERLIN, now=NOW)
+    """The end of all of it: at most a scan later than the first of them."""
+    lines = [
+        StormLine(
+            MailKind.RECOVERED, f"customer-{n:03d}", cause="connect_refused" if n % 5
+            else "consent_missing", since=NOW - timedelta(hours=3),
+            until=NOW - timedelta(minutes=0 if n % 4 else 7),
+        )
+        for n in range(count)
+    ]  # fmt: skip
+    return renderer().storm(lines, zone=BERLIN, now=NOW)
 
 
 def mail_path_broken(count: int = 4, *, own: bool = False) -> Mail:

@@ -133,7 +133,7 @@ class Rulebook:
             retry=spec.retry or cause.retry,
             certain=not spec.also if spec.certain is None else spec.certain,
             explanation=spec.explanation or cause.explanation,
-            fix=spec.fix or cause.fix,
+            fix=spec.fix or cause.remedy(stage),
             rule=spec.id,
         )
 

@@ -23,18 +23,28 @@ OUTER_WORDS_PENALTY = 15
 _CODE_SHAPE = re.compile(r"[245]\.[0-7]\.[0-9x]{1,3}")
 # What Python's regex engine may need seconds for: an open-ended repeat, or a repeated group.
 _REGEX_LITERALS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]")
+# What is asked over HTTPS: the stages of a token and of Graph, and the doctor's sign-in host.
+_WEB = ("authority", "token", "graph")
 _REGEX_UNBOUNDED = re.compile(r"[*+]|\{\d*,\}|\)\{")
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One id of the vocabulary: what it means, what heals it, and whether waiting helps."""
+    """One id of the vocabulary: what it means, what heals it, and whether waiting helps.
+
+    `fix_web` stands in place of `fix` where Entra or Graph was asked; empty where `fix` fits both.
+    """
 
     id: str
     title: str
     explanation: str
     fix: str
     retry: Retry
+    fix_web: str = ""
+
+    def remedy(self, stage: str | None) -> str:
+        """What to do where it failed at this stage; None: at none that is known."""
+        return self.fix_web if self.fix_web and stage in _WEB else self.fix
 
 
 class _CauseSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,6 +54,7 @@ class _CauseSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     explanation: str
     fix: str
     retry: Retry
+    fix_web: str = ""
 
 
 class RuleSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -140,7 +151,7 @@ def read_cause(name: str, table: Any) -> Cause:
     spec = convert(table, _CauseSpec, f"cause {name!r}")
     if not (spec.title and spec.explanation and spec.fix):
         raise ValueError(f"cause {name!r}: title, explanation and fix must not be empty")
-    return Cause(name, spec.title, spec.explanation, spec.fix, spec.retry)
+    return Cause(name, spec.title, spec.explanation, spec.fix, spec.retry, spec.fix_web)
 
 
 def read_rules(

@@ -191,7 +191,7 @@ class Notebook:
                 cause=known.id,
                 also=tuple(one for one in dict.fromkeys(also) if one != known.id),
                 explanation=known.explanation,
-                fix=fix or known.fix,
+                fix=fix or known.remedy(name.partition(".")[0]),
                 command=command,
             )
         )

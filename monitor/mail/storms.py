@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -23,7 +24,11 @@ _WORDS = {
     MailKind.RECOVERED: ("RECOVERED", "works again"),
 }
 _WHY = "You get this mail because this address receives Lapsewatch's alarms."
-_GATHERED = "There were too many to send one mail each. None of them is told again."
+_GATHERED = (
+    "These were too many for one mail each: this one tells all of them, and no separate mails "
+    "follow. Alarms that had a mail of their own before are not counted here."
+)
+_ENDS = "A mail says RECOVERED when they work again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +38,12 @@ class StormLine:
     Args:
         kind: what it says: `cannot_check`, `canary_failed` or `recovered`.
         tenant: its name.
-        cause: an id of the vocabulary; None for an end, or where none is known.
-        since: since when it failed.
+        cause: an id of the vocabulary; None where none is known. Of an end: what had failed.
+        since: since when it failed, or had failed.
         seen: the answer that came, as it came.
         mailbox: the sender's, where it is about a sender.
+        fix: what to do about it.
+        until: of an end, since when it works again.
     """
 
     kind: MailKind
@@ -45,6 +52,8 @@ class StormLine:
     since: datetime | None = None
     seen: str = ""
     mailbox: str = ""
+    fix: str = ""
+    until: datetime | None = None
 
 
 def leading_kind(lines: Sequence[StormLine]) -> MailKind:
@@ -54,43 +63,71 @@ def leading_kind(lines: Sequence[StormLine]) -> MailKind:
 
 
 def storm_view(
-    lines: Sequence[StormLine],
-    fixes: Mapping[str, str],
-    *,
-    zone: ZoneInfo,
-    now: datetime,
-    shown: int = SHOWN[0],
+    lines: Sequence[StormLine], *, zone: ZoneInfo, now: datetime, shown: int = SHOWN[0]
 ) -> AlarmView:
     """One mail for many alarms: the worst first, then cause by cause.
 
     Args:
         lines: what is told, at least one.
-        fixes: what to do, by cause.
         zone: of the recipient.
         now: the instant, aware UTC.
-        shown: how many names of each cause the HTML part has room for.
+        shown: how many names of each group the HTML part has room for.
     """
     kind = leading_kind(lines)
     main = [line for line in lines if line.kind is kind]
-    known = [line.since for line in main if line.since is not None]
-    since = (
-        f" since {_clock(min(known), zone, now)}"
-        if known and kind is not MailKind.RECOVERED
-        else ""
-    )
-    said = f"{_counted(main, ' more')} {_does(kind, len(main))}{since}"
+    over = kind is MailKind.RECOVERED
+    said = f"{_counted(main)} {_does(kind, len(main))}"
+    said += _after(main, ", after ") if over else _since(main, zone, now)
     return AlarmView(
         word=_WORDS[kind][0],
-        tone="good" if kind is MailKind.RECOVERED else "lapsed",
-        subject=said,
+        tone="good" if over else "lapsed",
+        subject=_subject(lines, kind, zone, now),
         where="",
         verdict=f"{said}{_beside(lines, kind)}.",
         action=_action(lines, kind),
         facts=(),
-        groups=tuple(_group(*found, fixes, zone, shown) for found in _by_cause(lines)),
-        foot=(_GATHERED, _WHY),
+        groups=tuple(
+            _group(cause, part, zone, shown)
+            for cause, mine in _by_cause(lines)
+            for part in _apart(mine)
+        ),
+        foot=(_GATHERED, *(() if over else (_ENDS,)), _WHY),
         many=True,
     )
+
+
+def _subject(lines: Sequence[StormLine], kind: MailKind, zone: ZoneInfo, now: datetime) -> str:
+    """Everybody who fails, senders too, and who works again as far as there is room."""
+    ended = [line for line in lines if line.kind is MailKind.RECOVERED]
+    failing = [line for line in lines if line.kind is not MailKind.RECOVERED]
+    if not failing:
+        return f"{_counted(ended)} {_does(kind, len(ended))}{_after(ended, ' after ', most=True)}"
+    mixed = len({line.kind for line in failing}) > 1
+    does = "fail" if mixed else _does(kind, len(failing))
+    said = f"{_counted(failing)} {does}{_since(failing, zone, now)}"
+    more = f", {len(ended)} {_does(MailKind.RECOVERED, len(ended))}" if ended else ""
+    room = words.SUBJECT_CAP - len(f"[Lapsewatch] {_WORDS[kind][0]}: ")
+    return said + more if len(said + more) <= room else said
+
+
+def _since(lines: Sequence[StormLine], zone: ZoneInfo, now: datetime) -> str:
+    known = [line.since for line in lines if line.since is not None]
+    return f" since {_clock(min(known), zone, now)}" if known else ""
+
+
+def _after(lines: Sequence[StormLine], before: str, *, most: bool = False) -> str:
+    """How long they had failed: from the shortest to the longest, or `most` of all at the most."""
+    lengths = sorted(
+        line.until - line.since
+        for line in lines
+        if line.since is not None and line.until is not None
+    )
+    told = [words.span(length) for length in lengths]
+    if not told:
+        return ""
+    if told[0] == told[-1]:
+        return before + told[0]
+    return f"{before}up to {told[-1]}" if most else f"{before}{told[0]} to {told[-1]}"
 
 
 def _beside(lines: Sequence[StormLine], kind: MailKind) -> str:
@@ -109,12 +146,11 @@ def _does(kind: MailKind, count: int) -> str:
     return "work again" if kind is MailKind.RECOVERED and count > 1 else verb
 
 
-def _counted(lines: Sequence[StormLine], more: str = "") -> str:
+def _counted(lines: Sequence[StormLine]) -> str:
     """How many tenants and how many senders: "21 tenants and 1 sender"."""
     senders = sum(_is_sender(line) for line in lines)
     counts = [(len(lines) - senders, "tenant"), (senders, "sender")]
-    told = [f"{n}{{}} {word}{'' if n == 1 else 's'}" for n, word in counts if n]
-    return " and ".join(each.format("" if at else more) for at, each in enumerate(told))
+    return " and ".join(f"{n} {word}{'' if n == 1 else 's'}" for n, word in counts if n)
 
 
 def _is_sender(line: StormLine) -> bool:
@@ -125,16 +161,34 @@ def _by_cause(lines: Sequence[StormLine]) -> list[tuple[str, list[StormLine]]]:
     """The most common cause first, what works again last; in each the names in their order."""
     found: dict[tuple[bool, str], list[StormLine]] = {}
     for line in lines:
-        found.setdefault((line.kind is MailKind.RECOVERED, line.cause or ""), []).append(line)
+        over = line.kind is MailKind.RECOVERED
+        found.setdefault((over, "" if over else line.cause or ""), []).append(line)
 
     def rank(entry: tuple[tuple[bool, str], list[StormLine]]) -> tuple[bool, int, str]:
         (over, cause), mine = entry
         return over, -len(mine), cause
 
     return [
-        (cause, sorted(mine, key=lambda line: (_is_sender(line), line.tenant)))
+        (cause, sorted(mine, key=lambda line: (_is_sender(line), _natural(line.tenant))))
         for (_, cause), mine in sorted(found.items(), key=rank)
     ]
+
+
+def _natural(name: str) -> list[str | int]:
+    """The order in which people count: 2 before 10."""
+    parts = re.split("([0-9]{1,18})", name.casefold())
+    return [int(part) if at % 2 else part for at, part in enumerate(parts)]
+
+
+def _apart(lines: Sequence[StormLine]) -> list[list[StormLine]]:
+    """Those of one cause, reading and sending apart: other hosts fail there, with other remedies.
+
+    A sender whose token is refused needs what a tenant needs, so remedies are apart as well.
+    """
+    found: dict[tuple[bool, str], list[StormLine]] = {}
+    for line in lines:
+        found.setdefault((_is_sender(line), line.fix), []).append(line)
+    return list(found.values())
 
 
 def _action(lines: Sequence[StormLine], kind: MailKind) -> str:
@@ -150,23 +204,39 @@ def _cause(cause: str) -> str:
     return words.cause_words(cause) or "cause unknown"
 
 
-def _group(
-    cause: str, lines: Sequence[StormLine], fixes: Mapping[str, str], zone: ZoneInfo, shown: int
-) -> Group:
+def _group(cause: str, lines: Sequence[StormLine], zone: ZoneInfo, shown: int) -> Group:
     over = lines[0].kind is MailKind.RECOVERED
-    told = "works again" if over else _cause(cause)
-    known = [line.since for line in lines if line.since is not None]
-    facts = [Fact("Failed since" if over else "Since", _span(known, zone))] if known else []
-    if seen := _seen(lines):
-        facts.append(Fact("What was seen", seen))
+    told = _does(MailKind.RECOVERED, len(lines)) if over else _cause(cause)
+    label = "Senders" if _is_sender(lines[0]) else "Tenants"
     return Group(
         title=f"{told[0].upper()}{told[1:]}: {_counted(lines)}",
-        fix=tuple(words.lines(fixes.get(cause, ""))),
-        facts=tuple(facts),
-        names=_names(lines[:shown]),
-        rest=_names(lines[shown:]),
+        fix=() if over else tuple(words.lines(lines[0].fix)),
+        facts=_ended(lines, zone) if over else _standing(lines, zone),
+        names=_names(lines[:shown], label),
+        rest=_names(lines[shown:], ""),
         more=max(len(lines) - shown, 0),
     )
+
+
+def _standing(lines: Sequence[StormLine], zone: ZoneInfo) -> tuple[Fact, ...]:
+    known = [line.since for line in lines if line.since is not None]
+    seen = _counts((words.defang(line.seen, 160) for line in lines if line.seen), "answers")
+    told = (Fact("Since", _span(known, zone) if known else ""), Fact("What was seen", seen))
+    return tuple(fact for fact in told if fact.value)
+
+
+def _ended(lines: Sequence[StormLine], zone: ZoneInfo) -> tuple[Fact, ...]:
+    """What had failed, from when, until when and how long, as far as it is known."""
+    begun = [line.since for line in lines if line.since is not None]
+    ended = [line.until for line in lines if line.until is not None]
+    had = (_cause(line.cause) for line in lines if line.cause)
+    told = (
+        Fact("What had failed", _counts(had, "causes")),
+        Fact("Failed since", _span(begun, zone) if begun else ""),
+        Fact("Working again since", _span(ended, zone) if ended else ""),
+        Fact("For how long", _after(lines, "")),
+    )
+    return tuple(fact for fact in told if fact.value)
 
 
 def _span(known: Sequence[datetime], zone: ZoneInfo) -> str:
@@ -174,24 +244,20 @@ def _span(known: Sequence[datetime], zone: ZoneInfo) -> str:
     return first if first == last else f"{first}, the last {last}"
 
 
-def _seen(lines: Sequence[StormLine]) -> str:
+def _counts(answers: Iterable[str], noun: str) -> str:
     """The answers that came most often, with how often where they differ."""
-    answers = Counter(words.defang(line.seen, 160) for line in lines if line.seen)
-    if len(answers) < 2:
-        return next(iter(answers), "")
-    told = [f"{answer} ({count})" for answer, count in answers.most_common(_ANSWERS)]
-    more = f"; and {len(answers) - _ANSWERS} other answers" if len(answers) > _ANSWERS else ""
+    found = Counter(answers)
+    if len(found) < 2:
+        return next(iter(found), "")
+    told = [f"{answer} ({count})" for answer, count in found.most_common(_ANSWERS)]
+    more = f"; and {len(found) - _ANSWERS} other {noun}" if len(found) > _ANSWERS else ""
     return "; ".join(told) + more
 
 
-def _names(lines: Sequence[StormLine]) -> tuple[Fact, ...]:
-    """Who it is, tenants and senders apart; a long list in several lines."""
-    facts = []
-    for sender, label in ((False, "Tenants"), (True, "Senders")):
-        names = [_name(line) for line in lines if _is_sender(line) is sender]
-        chunks = _chunks(names) if names else []
-        facts += [Fact("" if at else label, ", ".join(chunk)) for at, chunk in enumerate(chunks)]
-    return tuple(facts)
+def _names(lines: Sequence[StormLine], label: str) -> tuple[Fact, ...]:
+    """Who it is; a long list in several lines, of which the templates know that they go on."""
+    chunks = _chunks([_name(line) for line in lines]) if lines else []
+    return tuple(Fact("" if at else label, ", ".join(each)) for at, each in enumerate(chunks))
 
 
 def _chunks(names: Sequence[str]) -> list[list[str]]:

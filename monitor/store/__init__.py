@@ -33,6 +33,7 @@ from monitor.store.sealed import SealedSecrets
 from monitor.store.slots import Slots
 from monitor.store.snoozes import Snoozes
 from monitor.store.storms import Storms
+from monitor.store.troubles import Troubles
 from monitor.store.turns import Turns
 from monitor.store.visits import Visits
 from monitor.store.weeks import Weeks
@@ -66,6 +67,7 @@ class Store(
     Audit,
     Reservations,
     Storms,
+    Troubles,
     Outages,
     Heartbeats,
     Weeks,

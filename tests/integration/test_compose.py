@@ -233,11 +233,15 @@ def test_a_welcomed_tenant_is_not_even_mentioned_beside_others() -> None:
 
 
 def scan_alarm(
-    change: AlarmChange, one: Tenant, there: Paths, audience: Audience = NOC
+    change: AlarmChange,
+    one: Tenant,
+    there: Paths,
+    audience: Audience = NOC,
+    cause: str = "consent_missing",
 ) -> list[OutboxMail]:
     """The mails of a CANNOT CHECK or its end."""
     record = ScanRecord(
-        one.name, NOW, NOW, complete=change is AlarmChange.CLOSE, cause="consent_missing",
+        one.name, NOW, NOW, complete=change is AlarmChange.CLOSE, cause=cause,
         problem="AADSTS65001", retry="after_fix",
     )  # fmt: skip
     write = alarms(audience).scan_alarm(one, None, record, change, AlarmNews(there, NOW))
@@ -274,6 +278,14 @@ def test_an_alarm_about_a_tenant_whose_cloud_is_gone_can_be_written() -> None:
     one = tenant("contoso", "it@c.example", cloud="gone")
     (row,) = scan_alarm(AlarmChange.OPEN, one, paths(OPERATOR))
     assert "contoso" in row.mail.text
+
+
+def test_a_tenant_that_cannot_be_reached_is_no_matter_of_the_mail_servers_port() -> None:
+    """Entra and Graph are asked, so their hosts are in the remedy."""
+    one = tenant("contoso", "it@c.example")
+    (row,) = scan_alarm(AlarmChange.OPEN, one, paths(OPERATOR), cause="connect_refused")
+    assert "Entra: login.microsoftonline.com, Graph: graph.microsoft.com" in row.mail.text
+    assert "587" not in row.mail.text
 
 
 def test_nothing_is_written_when_nothing_changed() -> None:

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from monitor.deliver import Deliverer, Outcome
-from monitor.model import AlarmChange, MailKind, OutboxMail, OutboxState
+from monitor.model import AlarmChange, CanaryResult, MailKind, OutboxMail, OutboxState, Probe
 from monitor.recipients import Audience
-from monitor.routes import Paths
+from monitor.routes import Paths, sender_scope
 from monitor.rulebooks import rulebook
 from monitor.store import AlarmWrite, Store
 from monitor.store.storms import MANY, distance, singles
@@ -44,16 +44,30 @@ class Weather:
             self.store.put_tenant(self.make.tenant(name), now=self.now)
         return names
 
-    def fails(self, *names: str, to: str = NOC) -> None:
+    def fails(
+        self, *names: str, to: str = NOC, cause: str = "tcp_refused", alarm: bool = True
+    ) -> None:
         """A scan of each fails, and opens its alarm."""
         for name in names:
             hours = (self.now - Make.now) / HOUR
             failed = self.make.scan(
-                tenant=name, complete=False, hours=hours, cause="tcp_refused", problem="refused"
+                tenant=name, complete=False, hours=hours, cause=cause, problem="refused"
             )
-            self.store.record_scan(
-                failed, zone=self.make.zone, alarm=self.alarm(AlarmChange.OPEN, name, to)
-            )
+            opened = self.alarm(AlarmChange.OPEN, name, to) if alarm else None
+            self.store.record_scan(failed, zone=self.make.zone, alarm=opened)
+
+    def refuses(self, name: str, *, stage: str, evidence: str) -> None:
+        """A tenant's sender fails, and opens its alarm."""
+        box = f"a@{name}.example"
+        probe = Probe(
+            name, box, self.now, self.now, CanaryResult.FAILED, stage, "connect_refused", evidence
+        )
+        scope = sender_scope(name, box)
+        mail = self.make.mail(
+            kind=MailKind.CANARY_FAILED, recipient=NOC, tenants=(name,), path=OPERATOR,
+            scope=scope, date=self.now,
+        )  # fmt: skip
+        self.store.record_probe(probe, AlarmWrite(AlarmChange.OPEN, scope, self.now, (mail,)))
 
     def heals(self, *names: str) -> None:
         """A scan of each is complete, and closes its alarm."""
@@ -127,7 +141,7 @@ def test_a_dead_uplink_at_500_tenants_is_a_handful_of_mails(weather: Weather) ->
     assert sorted(weather.told()) == names
     assert weather.heard(names)
     last = mails[-1]
-    said = "494 more tenants cannot be read since 08:00"
+    said = "494 tenants cannot be read since 08:00"
     assert last.mail.subject == f"[Lapsewatch] CANNOT CHECK: {said}"
     assert all(name in last.mail.text for name in last.tenants)
     assert len(last.mail.html.encode()) < 95_000
@@ -144,6 +158,42 @@ def test_the_recoveries_are_one_mail_as_well(weather: Weather) -> None:
     after = [mail for _, mail in weather.post.accepted[before:]]
     assert [mail.mail.kind for mail in after] == [MailKind.RECOVERED]
     assert sorted(after[0].tenants) == names
+    said = "100 tenants work again after 20 min"
+    assert after[0].mail.subject == f"[Lapsewatch] RECOVERED: {said}"
+
+
+def test_the_end_is_told_with_the_times_of_what_ended(weather: Weather) -> None:
+    """Also where a tenant fails anew before the mail about its end is written."""
+    names = weather.watch(20)
+    weather.fails(*names, cause="connect_refused")
+    weather.live(20 * MINUTE)
+    weather.heals(*names)
+    weather.now += MINUTE
+    weather.fails(names[0], alarm=False)
+    weather.deliver()
+    text = weather.post.accepted[-1][1].mail.text
+    assert "What had failed: connect refused\n" in text
+    assert "Failed since: Mon 2 Mar 2026, 08:00 CET\n" in text
+    assert "Working again since: Mon 2 Mar 2026, 08:20 CET\n" in text
+
+
+def test_tenants_and_senders_are_told_which_host_refuses(weather: Weather) -> None:
+    """Entra refuses the tenants and one sender's token, Exchange the other senders."""
+    weather.ways = Paths(
+        {OPERATOR: ("op",), "tenant:t001": ("mail.example", "587", "a@t001.example")}
+    )
+    names = weather.watch(20)
+    weather.fails(*names, cause="connect_refused")
+    weather.refuses("t000", stage="token", evidence="login.x refused the connection.")
+    weather.refuses("t001", stage="tcp", evidence="192.0.2.1: Connection refused")
+    weather.deliver()
+    text = weather.post.accepted[-1][1].mail.text
+    reading, of_token, sending = text.split("Connect refused: ")[1:]
+    assert "port 443" in reading
+    assert "port 443" in of_token
+    assert "smtp.office365.com:587" in sending
+    assert "What was seen: mail[.]example:587: 192.0.2.1: Connection refused" in sending
+    assert "587" not in reading + of_token
 
 
 def test_without_the_guard_it_would_be_a_mail_each(weather: Weather) -> None:

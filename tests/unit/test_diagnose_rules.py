@@ -218,3 +218,30 @@ def test_a_mistake_in_an_own_file_is_told_with_its_rule_and_line(text: str, mess
     """One clear message."""
     with pytest.raises(ValueError, match=message):
         BOOK.with_own(text)
+
+
+@pytest.mark.parametrize("cause", ["connect_refused", "name_not_found"])
+def test_a_remedy_names_the_hosts_of_what_was_asked(cause: str) -> None:
+    """Nobody who cannot reach Entra is sent to the mail server's port, and the other way round."""
+    about = BOOK.describe(cause)
+    for stage in ("token", "graph", "authority"):
+        assert "login.microsoftonline.com" in about.remedy(stage)
+        assert "smtp" not in about.remedy(stage)
+    for place in ("dns", "tcp", "smtp", None):
+        assert "smtp.office365.com" in about.remedy(place)
+        assert "login." not in about.remedy(place)
+
+
+def test_a_diagnosis_has_the_remedy_of_its_stage() -> None:
+    """A token that Entra refuses to give at the network is no matter of the mail server."""
+    said = "connection refused"
+    assert "443" in BOOK.diagnose(said, stage="token").fix
+    assert "587" in BOOK.diagnose(said, stage="tcp").fix
+
+
+def test_an_own_fix_stands_for_both_unless_there_are_two() -> None:
+    """A built-in remedy must not come back through the side door."""
+    own = '[cause.connect_refused]\ntitle="No"\nexplanation="No."\nfix="Ask Ann."\nretry="later"\n'
+    assert BOOK.with_own(own).describe("connect_refused").remedy("graph") == "Ask Ann."
+    two = BOOK.with_own(f'{own}fix_web="Ask Ben."\n').describe("connect_refused")
+    assert (two.remedy("graph"), two.remedy("tcp")) == ("Ask Ben.", "Ask Ann.")

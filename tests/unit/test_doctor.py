@@ -125,6 +125,18 @@ def test_a_missing_role_is_no_failure_where_auth_was_never_reached() -> None:
     assert check_of(target, "smtp.tcp").cause == "connect_refused"
 
 
+def test_each_host_that_refuses_has_the_remedy_of_its_own() -> None:
+    """443 for the sign-in host, 587 for the mail server."""
+    closed = reached(failed="tcp", problem="192.0.2.1: Connection refused")
+    entra = check_of(seen(authority_host=closed), "authority.tcp")
+    broken = mail(probe=probe("tcp", "127.0.0.1: Connection refused"))
+    exchange = check_of(seen(mail_in=signed(), mail=broken), "smtp.tcp")
+    assert entra.cause == exchange.cause == "connect_refused"
+    assert "443" in entra.fix
+    assert "587" not in entra.fix
+    assert "587" in exchange.fix
+
+
 def test_no_command_is_made_of_a_value_that_a_shell_reads_otherwise() -> None:
     """A mailbox or an id with quotes in it makes no command at all."""
     off = "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the "
