@@ -11,11 +11,21 @@ from monitor.compose import outbox_row
 from monitor.diagnose import UNKNOWN, Rulebook
 from monitor.findings import explains
 from monitor.log import get
+from monitor.mail import repairs
 from monitor.mail.outages import BrokenPath, WaitingItem, most_urgent_first
-from monitor.model import OPERATOR, AlarmChange, Mail, MailKind, OutboxMail, OutboxState
+from monitor.model import (
+    OPERATOR,
+    AlarmChange,
+    Mail,
+    MailKind,
+    OutboxMail,
+    OutboxState,
+    Tenant,
+)
 from monitor.recipients import Audience
 from monitor.render import Renderer
 from monitor.routes import MAIL_SCOPE, OPERATOR_PATH, Paths, channel_path, mail_scope, tenant_of
+from monitor.senders import OAuthSender
 from monitor.store import AlarmWrite, Store
 from monitor.store.outages import REFUSED
 
@@ -88,6 +98,7 @@ class OutageWatch:
         rulebook: explains causes.
         audience: the operator.
         paths: the sending paths, with the fallbacks.
+        senders: what is behind the paths that sign in with an app.
         everyone: whether the first channel reaches addresses, so that each person gets it.
         clock: the current instant, aware UTC.
     """
@@ -100,6 +111,7 @@ class OutageWatch:
         rulebook: Rulebook,
         audience: Audience,
         paths: Callable[[], Paths],
+        senders: Callable[[], Sequence[OAuthSender]],
         everyone: bool,
         clock: Callable[[], datetime],
     ) -> None:
@@ -108,6 +120,7 @@ class OutageWatch:
         self._rulebook = rulebook
         self._audience = audience
         self._paths = paths
+        self._senders = senders
         self._everyone = everyone
         self._clock = clock
 
@@ -225,6 +238,7 @@ class OutageWatch:
             zone=self._zone,
             now=now,
             own=who.own is not None,
+            recipient=who.own or "",
         )
         names = tuple(dict.fromkeys(name for m in mails for name in m.tenants if name != OPERATOR))
         first = channel_path(who.channels[0])
@@ -237,16 +251,41 @@ class OutageWatch:
         whose = OPERATOR if path == OPERATOR_PATH else tenant_of(path)
         found = self._store.examinations().get(whose or "")
         told = explains(found, "sending", cause)
-        mailbox = next((part for part in ways.identity.get(path, ()) if "@" in part), "")
+        cause = (told.cause if told else None) or cause
+        real = ways.identity.get(path, ())
+        mailbox = next((part for part in real if "@" in part), "")
         return BrokenPath(
             path=path,
             mailbox=mailbox,
             since=min(mail.date for mail in mails),
-            cause=(told.cause if told else None) or cause,
+            cause=cause,
             title=about.title,
             fix=told.fix if told else about.fix,
             said=last.last_error or "",
+            app=self._app(path, cause),
+            server=":".join(real[:2]) if mailbox else "",
         )
+
+    def _app(self, path: str, cause: str) -> repairs.SendingApp | None:
+        """What a path signs in with; None for a plain relay."""
+        sender = next((one for one in self._senders() if one.path == path), None)
+        if sender is None:
+            return None
+        tenant = self._store.tenant(sender.tenant)
+        own = tenant.sender.credential if tenant and tenant.sender else None
+        shared = tenant.app if tenant else None
+        # The page is in the directory of the sender's app, which may be another than the tenant's.
+        where = Tenant(
+            sender.tenant, sender.directory_id, sender.cloud.name, sender.client_id,
+            sender.credential,
+            app=shared if tenant and sender.client_id == tenant.client_id else None,
+        )  # fmt: skip
+        link, label = repairs.page(sender.cloud, where, sender.client_id, cause)
+        return repairs.SendingApp(
+            sender.client_id, sender.directory_id, sender.credential.form,
+            senders_own=own is not None, shared=(own is None and shared) or "",
+            link=link, link_label=label,
+        )  # fmt: skip
 
     def _items(self, mails: Sequence[OutboxMail]) -> list[WaitingItem]:
         """What waits, the most urgent first."""

@@ -107,6 +107,7 @@ class Outgoing:
             rulebook=self.rulebook,
             audience=self.audience,
             paths=self.carriers.paths,
+            senders=self.carriers.senders,
             everyone=first is not None and self.outlets.named(first).carries_mail,
             clock=self.clock,
         )

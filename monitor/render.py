@@ -261,12 +261,14 @@ class Renderer:
         zone: ZoneInfo,
         now: datetime,
         own: bool = False,
+        recipient: str = "",
     ) -> Mail:
         """What goes by another way when mail is broken: the paths, the fix, and all that waits.
 
-        `own`: it is for one recipient, by its own channels.
+        `own`: it is for one `recipient`, by its own channels.
         """
-        view = outages.outage_view(broken, waiting, mails, zone=zone, now=now, own=own)
+        asked = self._reader.asked_by(recipient) if own else ""
+        view = outages.outage_view(broken, waiting, mails, zone=zone, now=now, own=own, asked=asked)
         mail = self._alarm(MailKind.MAIL_PATH_BROKEN, view, thread=("mail",), urgent=True)
         return replace(mail, attachments=outages.waiting_sheet(waiting, zone=zone, now=now))
 

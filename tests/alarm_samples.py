@@ -10,6 +10,7 @@ from typing import Any
 
 import monitor
 from monitor.mail.outages import most_urgent_first
+from monitor.mail.repairs import SendingApp
 from monitor.model import (
     CanaryResult,
     Finding,
@@ -255,14 +256,34 @@ def calm(count: int = 37) -> Mail:
     return renderer().storm(lines, zone=BERLIN, now=NOW)
 
 
-def mail_path_broken(count: int = 4, *, own: bool = False) -> Mail:
-    """The operator's path refuses, and some warnings wait; with `own` all for one recipient."""
+OPERATORS_APP = SendingApp(
+    "5d0a7c1e-2b3f-4a64-8c75-9e86afb7c0d1", "3e4f5a6b-7c8d-4e9f-8a0b-1c2d3e4f5a6b",
+    link="https://portal.azure.com/3e4f5a6b-7c8d-4e9f-8a0b-1c2d3e4f5a6b/"
+    "#view/Microsoft_AAD_RegisteredApps/ApplicationMenuBlade/~/Credentials/appId/"
+    "5d0a7c1e-2b3f-4a64-8c75-9e86afb7c0d1/isMSAApp~/false",
+    link_label="Certificates & secrets",
+)  # fmt: skip
+
+
+def broken_path() -> BrokenPath:
+    """The operator's own sender, whose secret has expired."""
     since = NOW - timedelta(hours=1, minutes=48)
-    path = BrokenPath(
+    return BrokenPath(
         "operator", "noc@msp.example", since, "expired_secret", "The client secret has expired",
-        "Make a new client secret and put it into Lapsewatch.",
+        str(CAUSES["expired_secret"]["fix"]),
         "AADSTS7000222: The provided client secret keys are expired.",
+        OPERATORS_APP, "smtp.office365.com:587",
     )  # fmt: skip
+
+
+def mail_path_broken(
+    count: int = 4, *, own: bool = False, people: tuple[str, ...] = (), **changes: Any
+) -> Mail:
+    """The operator's path refuses, and some warnings wait; with `own` all for one recipient.
+
+    `people` are the operator's addresses; `changes` are those of the path.
+    """
+    path = replace(broken_path(), **changes)
     items = [
         WaitingItem("it@contoso.example", f"Invoice mail {n} (contoso)", NOW + timedelta(days=n))
         for n in range(count)
@@ -270,9 +291,10 @@ def mail_path_broken(count: int = 4, *, own: bool = False) -> Mail:
     if not own:
         said = "[Lapsewatch] CANNOT CHECK: litware"
         items.append(WaitingItem("noc@msp.example", said, alarm=True))
-    return renderer().mail_path_broken(
-        [path], most_urgent_first(items), mails=len(items), zone=BERLIN, now=NOW, own=own
-    )
+    return renderer(people=people).mail_path_broken(
+        [path], most_urgent_first(items), mails=len(items), zone=BERLIN, now=NOW, own=own,
+        recipient="it@contoso.example" if own else "",
+    )  # fmt: skip
 
 
 def mended() -> Mail:

@@ -50,11 +50,15 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Something that waits until mail leaves again: what, when it ends, and for whom."""
+    """Something that waits until mail leaves again: what, when it ends, and for whom.
+
+    `mark` tells what has ended from what is to come.
+    """
 
     what: str
     end: str
     recipient: str
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)

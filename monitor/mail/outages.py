@@ -7,22 +7,33 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from monitor.mail import sheets, words
-from monitor.mail.alarms import AlarmView, Waiting, filled
+from monitor.mail import repairs, sheets, words
+from monitor.mail.alarms import AlarmView, Waiting
+from monitor.mail.repairs import SendingApp
 from monitor.mail.views import Fact
-from monitor.model import Attachment
+from monitor.model import OPERATOR, Attachment
 from monitor.routes import OPERATOR_PATH, tenant_of
 
 LISTED = 25  # what waits, in full; the rest follows in a line each, in the text part
 LINES = 500  # so many lines; a channel may have no attachments, but nobody reads more
 COLUMNS = ("recipient", "what", "end", "days_left")
-_WHY = "You get this by a channel that fallback under [operator] names, because mail {} broken."
-_WHY_OWN = "You get this by a channel that fallback of your address names, because mail {} broken."
+_WHY = (
+    "You get this another way than usual because mail {} broken: whoever set up Lapsewatch chose "
+    "this way for then (fallback under [operator] in lapsewatch.toml)."
+)
+_WHY_OWN = (
+    "You get this another way than usual because mail {} broken: this way was chosen for your "
+    "address (its fallback in the settings of Lapsewatch)."
+)
+_ENDED = "LAPSED"
 
 
 @dataclass(frozen=True, slots=True)
 class BrokenPath:
-    """A path that accepts nothing: since when, what it said last, what that means."""
+    """A path that accepts nothing: since when, what it said last, what that means.
+
+    `app` is what it signs in with, where it does; `server` is host and port.
+    """
 
     path: str
     mailbox: str
@@ -31,6 +42,13 @@ class BrokenPath:
     title: str
     fix: str
     said: str
+    app: SendingApp | None = None
+    server: str = ""
+
+    @property
+    def whose(self) -> str | None:
+        """The tenant whose path it is, or "(operator)"; None for what is no sender's."""
+        return OPERATOR if self.path == OPERATOR_PATH else tenant_of(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +85,7 @@ def outage_view(
     zone: ZoneInfo,
     now: datetime,
     own: bool = False,
+    asked: str = "",
 ) -> AlarmView:
     """The message that mail is broken.
 
@@ -77,6 +96,7 @@ def outage_view(
         zone: of the operator.
         now: the instant, aware UTC.
         own: it is for one recipient, of what waits for that one alone.
+        asked: whom that one has to ask, where it is not the operator.
     """
     whom, why = (" for you", _WHY_OWN) if own else ("", _WHY)
     first = broken[0]
@@ -95,8 +115,8 @@ def outage_view(
         f"{words.plain(first.title, 160)}.",
         action=f"{many} waiting{whom}. "
         + ("What they tell stands below." if own else "Nobody else was told what stands below."),
-        facts=tuple(fact for path in broken for fact in _facts(path, zone)),
-        fix=tuple(words.lines(filled(first.fix, first.mailbox))),
+        facts=tuple(fact for path in broken for fact in _facts(path, zone, asked)),
+        steps=_steps(broken, asked),
         waiting=tuple(_waiting(item, zone, now) for item in waiting[:LISTED]),
         waiting_more=len(rest),
         waiting_rest=tuple(_bounded(rest)),
@@ -104,7 +124,23 @@ def outage_view(
             why.format("is"),
             "It is said again each day until mail works, and once when it does.",
         ),
+        link=first.app.link if first.app and _shows_app(first, asked) else "",
+        link_label=first.app.link_label if first.app else "",
     )
+
+
+def _steps(broken: Sequence[BrokenPath], asked: str) -> tuple[str, ...]:
+    first = broken[0]
+    if asked:
+        return repairs.asking(first.fix, first.mailbox, first.whose, first.app, asked)
+    return repairs.steps(
+        first.fix, first.cause, first.mailbox, first.whose, first.app, others=len(broken) > 1
+    )
+
+
+def _shows_app(path: BrokenPath, asked: str) -> bool:
+    """Somebody who has to ask the operator can do nothing with the operator's app."""
+    return not asked or path.whose != OPERATOR
 
 
 def mended_view(
@@ -160,27 +196,30 @@ def _name(path: BrokenPath) -> str:
     return f"{words.address(path.mailbox)} ({whose})" if path.mailbox else whose
 
 
-def _facts(path: BrokenPath, zone: ZoneInfo) -> tuple[Fact, ...]:
+def _facts(path: BrokenPath, zone: ZoneInfo, asked: str) -> tuple[Fact, ...]:
     said = words.defang(path.said, words.EVIDENCE_CAP)
     return (
         Fact("Broken path", _name(path)),
+        *(repairs.facts(path.app, path.server) if _shows_app(path, asked) else ()),
         Fact("Since", words.long_date(path.since, zone)),
         *((Fact("The answer", said, code=True),) if said else ()),
     )
 
 
 def _waiting(item: WaitingItem, zone: ZoneInfo, now: datetime) -> Waiting:
-    end = ""
+    end, ended = "", item.end is not None and item.end <= now
     if item.end is not None:
         left = words.days_between(item.end, now, zone)
-        verb = "ended" if item.end <= now else "ends"
+        verb = "ended" if ended else "ends"
         end = f"{verb} {words.relative_days(left)}, {words.long_date(item.end, zone)}"
-    return Waiting(words.defang(item.what, 160), end, words.address(item.recipient))
+    what, who = words.defang(item.what, 160), words.address(item.recipient)
+    return Waiting(what, end, who, _ENDED if ended else "")
 
 
 def _line(item: WaitingItem, zone: ZoneInfo, now: datetime) -> str:
     told = _waiting(item, zone, now)
-    return ", ".join(part for part in (told.what, told.end, f"for {told.recipient}") if part)
+    line = ", ".join(part for part in (told.what, told.end, f"for {told.recipient}") if part)
+    return f"{told.mark}: {line}" if told.mark else line
 
 
 def _bounded(lines: Sequence[str]) -> Sequence[str]:

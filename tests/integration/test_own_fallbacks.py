@@ -80,6 +80,10 @@ def test_a_recipient_hears_by_its_own_channel_of_what_waits_for_it_alone(tmp_pat
         assert "fabrikam" in json.dumps(all_).casefold()
         assert "fabrikam" not in json.dumps(mine).casefold()
         assert "App 7" in mine["text"]
+        [one] = [each for each in here.show.app.carriers.senders() if each.path == "operator"]
+        told = f"The sender's app id: {one.client_id}\nDirectory id: {one.directory_id}\n"
+        assert told in all_["text"]
+        assert '`lapsewatch doctor --tenant "(operator)"`' in all_["text"]
         with here.again().app as app:
             live(replace(here.show, app=app), 20, HOUR)
         assert here.told("teams")[1:] == [("recovered", MINE)]
