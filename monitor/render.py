@@ -110,9 +110,11 @@ class Renderer:
         )  # fmt: skip
         ordered = digests.gravest_first(items)
         kind = MailKind.WELCOME if welcome else digests.digest_kind(ordered)
+        older = [(tenant, old) for tenant, old, _ in covered]
+        whole = sheet(ordered, frame, covered=older, still_lapsed=still_lapsed)
         lay_out = partial(
             digests.digest_view, kind, ordered, frame,
-            covered=covered, still_lapsed=still_lapsed, blind=blind,
+            covered=covered, still_lapsed=still_lapsed, blind=blind, left=whole.left,
         )  # fmt: skip
         for shown, lines in digests.SHOWN:
             view = lay_out(shown=shown, lines=lines)
@@ -123,7 +125,7 @@ class Renderer:
             mail,
             references=_references(ordered),
             urgent=digests.is_urgent(ordered),
-            attachments=_attachments(ordered, frame, short=view.main.more > 0),
+            attachments=_attachments(whole.file if view.cut else None, calendar(ordered, frame)),
         )
 
     def cannot_check(
@@ -319,11 +321,8 @@ class Renderer:
         return mark + words.plain(template.render(facts, app=short), 200)
 
 
-def _attachments(
-    items: Sequence[DigestItem], frame: Frame, *, short: bool
-) -> tuple[Attachment, ...]:
-    """The ends for the calendar, and the whole list where the mail shows only a part in full."""
-    files = [sheet(items, frame) if short else None, calendar(items, frame)]
+def _attachments(*files: Attachment | None) -> tuple[Attachment, ...]:
+    """The whole list where the mail shows only a part in full, and the ends for the calendar."""
     return tuple(file for file in files if file is not None)
 
 

@@ -11,6 +11,7 @@ from monitor.mail.views import ActionView
 from monitor.model import Item, Kind, Mail, ObjectType, Sort
 from monitor.render import DigestItem
 from tests import mail_samples as sample
+from tests.mail_nouns import ids
 from tests.report_samples import crowd_report
 
 MOST = 200
@@ -42,23 +43,26 @@ def _later(one: DigestItem, days: int) -> DigestItem:
     found = one.notice.credential
     return sample.item(
         days, who=one.tenant, app_name=found.app_name, kind=found.kind,
-        object_type=found.object_type, owners=found.owners,
+        object_type=found.object_type, owners=found.owners, app_id=found.app_id,
+        object_id=found.object_id, key_id=found.key_id,
     )  # fmt: skip
 
 
 def covered(count: int) -> list[DigestItem]:
     """So many that newer ones took over from."""
-    return [sample.covered_item(day % 8, app_name=_name(day)) for day in range(count)]
+    return [sample.covered_item(day % 8, app_name=_name(day), **ids(day)) for day in range(count)]
 
 
 def removed(count: int) -> list[DigestItem]:
     """So many that are gone."""
-    return [sample.over_item(day, new=False, app_name=_name(day)) for day in range(1, count + 1)]
+    days = range(1, count + 1)
+    return [sample.over_item(day, new=False, app_name=_name(day), **ids(day)) for day in days]
 
 
 def still_used(count: int) -> list[DigestItem]:
     """So many old ones that are in use although newer ones are in place."""
-    return [sample.still_used_item(day % 8, app_name=_name(day)) for day in range(1, count + 1)]
+    days = range(1, count + 1)
+    return [sample.still_used_item(day % 8, app_name=_name(day), **ids(day)) for day in days]
 
 
 def watched(count: int) -> list[DigestItem]:

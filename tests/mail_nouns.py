@@ -156,9 +156,23 @@ def odd_item(days: int = 700, *, who: Tenant | None = None, **changes: Any) -> D
     return DigestItem(who, Notice(one, MailKind.UNEXPECTED, stage, -days, days, reason=reason))
 
 
+def ids(number: int, kind: Kind = Kind.SECRET) -> dict[str, Any]:
+    """The ids of one of many: no two are alike, and what is no app has no app id."""
+    apart = f"{number:04x}"
+    app = None if kind in (Kind.ITEM, Kind.GDAP) else APP_ID[:-4] + apart
+    return {"app_id": app, "object_id": OBJECT_ID[:-4] + apart, "key_id": apart + KEY_ID[4:]}
+
+
+def three_tenants() -> list[Tenant]:
+    """The customers of an MSP, each with a directory of its own."""
+    names = ("Contoso", "Fabrikam", "Northwind Traders")
+    place = tenant().directory_id[:-1]
+    return [tenant(name, directory_id=f"{place}{n}") for n, name in enumerate(names, start=1)]
+
+
 def many_turns(count: int, make: Any = over_item) -> list[DigestItem]:
     """The morning after a week of work: several tenants, every kind, long names."""
-    tenants = [tenant(name) for name in ("Contoso", "Fabrikam", "Northwind Traders")]
+    tenants = three_tenants()
     extra: dict[str, Any] = {}
     found = []
     for number in range(count):
@@ -168,7 +182,8 @@ def many_turns(count: int, make: Any = over_item) -> list[DigestItem]:
         found.append(
             make(
                 number + 1, who=tenants[number % 3], app_name=name,
-                kind=list(Kind)[number % len(Kind)], **extra,
+                kind=list(Kind)[number % len(Kind)],
+                **ids(number, list(Kind)[number % len(Kind)]), **extra,
             )
         )  # fmt: skip
     return found
@@ -191,7 +206,7 @@ def still_used_item(days: int = 6, *, who: Tenant | None = None, **changes: Any)
 def many(count: int) -> list[DigestItem]:
     """A morning at an MSP: several tenants, every kind, long names."""
     kinds = list(Kind)
-    tenants = [tenant(name) for name in ("Contoso", "Fabrikam", "Northwind Traders")]
+    tenants = three_tenants()
     found = []
     for number in range(count):
         kind = kinds[number % len(kinds)]
@@ -206,6 +221,7 @@ def many(count: int) -> list[DigestItem]:
                 kind=kind,
                 object_type=where,
                 owners=[(), None, ("ada.lovelace@contoso.example", "b@c.example")][number % 3],
+                **ids(number, kind),
             )
         )
     return found

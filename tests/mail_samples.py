@@ -100,7 +100,11 @@ def _aside() -> dict[str, Any]:
         "covered": [(tenant(), old, new)],
         "still_lapsed": [(tenant(), credential(-45, app_name="Old scanner"))],
         "blind": [(tenant("Fabrikam"), blind)],
-    }
+        "as_of": {
+            "Contoso": READ, "Tailspin": READ, "Northwind Traders": READ,
+            "Fabrikam": NOW - timedelta(days=2),
+        },
+    }  # fmt: skip
 
 
 def _due() -> dict[str, Mail]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from monitor.mail import closings, guides, leads, views, welcomes, words
+from monitor.mail import closings, firsts, guides, leads, sheets, views, welcomes, words
 from monitor.mail.guides import Guide
+from monitor.mail.sections import Section, section, whole
 from monitor.mail.views import TONES, BlindView, DigestItem, Frame, ItemView, is_lapsed
 from monitor.model import CLOSINGS, Credential, Kind, MailKind, Notice, Tenant, TenantHealth
 from monitor.severity import severity
 
 # What needs action in full: more would bury the first ones. The rest follow in a line each, all
-# of them in the text part. The HTML part gets fewer of both where it would become too big.
+# of them in the text part and in a file. The HTML part gets fewer of both where it is too big.
 SHOWN = ((25, 400), (25, 100), (18, 40), (12, 0), (6, 0))
 SHOWN_ASIDE = 10  # what is only good to know
 CARDS = 4  # up to so many items get a card each; more are easier to scan as rows
@@ -33,27 +34,14 @@ _MAIN = {
 _DUE = (MailKind.REMINDER, MailKind.LAPSED)
 _TITLES = {
     **closings.TITLES,
-    MailKind.LAPSED: "What has lapsed or ends soon",
-    MailKind.WELCOME: "What is lapsed or due now",
+}
+_TITLES_OF = {  # only what has lapsed, only what ends, both
+    MailKind.LAPSED: ("What has lapsed", "", "What has lapsed or ends soon"),
+    MailKind.WELCOME: ("What has lapsed", "What is due now", "What is lapsed or due now"),
 }
 
 
 Covered = tuple[Tenant, Credential, Credential | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A list; `more` counts what is not shown in full, and `brief` has a line for each of it.
-
-    `lines` is how many of those lines the HTML part has room for.
-    """
-
-    title: str
-    lead: str
-    items: tuple[ItemView, ...]
-    more: int = 0
-    brief: tuple[str, ...] = ()
-    lines: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +59,9 @@ class Headline:
     counted: str
     need: str
     first: str
+    soon: str
+    since: str
+    today: str
     rest: int
     where: str
     single: bool
@@ -80,7 +71,9 @@ class Headline:
 class DigestView:
     """A whole digest; `steps` are those of a welcome, which begins with them.
 
-    `before` is what to do as it stands before the list, `guides` as it stands after it.
+    `before` is what to do as it stands before the list, `guides` as it stands after it. `cut` says
+    whether something is not shown in full, so that a file must have it. `beside` says in the
+    first lines what stands at the end.
     """
 
     head: Headline
@@ -93,6 +86,8 @@ class DigestView:
     foot: tuple[str, ...]
     steps: tuple[str, ...] = ()
     before: tuple[Guide, ...] = ()
+    cut: bool = False
+    beside: str = ""
 
 
 # --- assembly ------------------------------------------------------------------------------------
@@ -108,28 +103,35 @@ def digest_view(
     blind: Sequence[tuple[Tenant, TenantHealth]],
     shown: int = SHOWN[0][0],
     lines: int = SHOWN[0][1],
+    left: int = 0,
 ) -> DigestView:
     """Everything that one digest says; `items` are its notices, gravest first.
 
     `shown` caps what is told in full, `lines` the lines that follow in the HTML part; what is
-    only good to know gets less room than that.
+    only good to know gets less room than that. `left` is what its file has no room for.
     """
-    beside = min(SHOWN_ASIDE, shown // 2)
+    room = min(SHOWN_ASIDE, shown // 2)
     main = [item for item in items if item.notice.kind in _MAIN.get(kind, _DUE)]
-    listed, found = _main(kind, main, frame, shown), _guides(kind, main, shown, frame)
+    listed = replace(_main(kind, main, frame, shown), lines=lines)
+    beside = _aside(kind, items, covered, still_lapsed, frame, room)
+    cut = any(part.more for part in (listed, *beside))
+    found = _guides(kind, main, frame, file=sheets.NAME if cut else "")
     commands = any(guide.commands for guide in found) or any(one.commands for one in listed.items)
-    before, after = leads.split(found, items=len(main), commands=commands)
+    lapsed = sum(is_lapsed(item.notice) for item in main) > 1
+    before, after = leads.split(found, items=len(main), commands=commands, lapsed=lapsed)
     return DigestView(
         head=headline(kind, main, frame),
-        main=replace(listed, lines=lines),
+        main=whole(listed, left),
         cards=len(main) <= CARDS,
         guides=after,
-        aside=_aside(kind, items, covered, still_lapsed, frame, beside),
-        blind=tuple(views.blind_view(*pair, frame) for pair in blind[:beside]),
-        blind_more=max(len(blind) - beside, 0),
+        aside=tuple(whole(part, left) for part in beside),
+        blind=tuple(views.blind_view(*pair, frame) for pair in blind[:room]),
+        blind_more=max(len(blind) - room, 0),
         foot=_foot(kind, main, frame),
         steps=welcomes.next_steps(main) if kind is MailKind.WELCOME else (),
         before=before,
+        cut=cut,
+        beside=firsts.beside(still_lapsed, blind),
     )
 
 
@@ -146,9 +148,7 @@ def _main(kind: MailKind, items: Sequence[DigestItem], frame: Frame, cap: int) -
     if kind is MailKind.COVERED:
         shown = [_covered(item, frame) for item in items]
         return section("What can go", "", shown, cap)
-    title = _TITLES.get(
-        kind, "What is still used" if leads.all_used(items) else "What needs renewal"
-    )
+    title = _title(kind, items)
     if kind in _TURNS:
         shows = views.unexpected if kind is MailKind.UNEXPECTED else views.over
         return section(title, "", [shows(item, frame) for item in items], cap)
@@ -156,18 +156,27 @@ def _main(kind: MailKind, items: Sequence[DigestItem], frame: Frame, cap: int) -
     return section(title, "", [views.warned(item, frame, card=few) for item in items], cap)
 
 
+def _title(kind: MailKind, items: Sequence[DigestItem]) -> str:
+    if kind in _TITLES_OF:
+        lapsed = sum(is_lapsed(item.notice) for item in items)
+        only, due, both = _TITLES_OF[kind]
+        return only if lapsed == len(items) else both if lapsed else due
+    used = leads.all_used(items)
+    return _TITLES.get(kind, "What is still used" if used else "What needs renewal")
+
+
 def _covered(item: DigestItem, frame: Frame) -> ItemView:
     return views.covered(item.tenant, item.notice.credential, item.notice.successor, frame)
 
 
 def _guides(
-    kind: MailKind, items: Sequence[DigestItem], cap: int, frame: Frame
+    kind: MailKind, items: Sequence[DigestItem], frame: Frame, *, file: str
 ) -> tuple[Guide, ...]:
     if kind in _TURNS:
         return closings.steps(kind, items)
     if kind is not MailKind.COVERED:
-        found = leads.shared_guides(items[:cap], few=CARDS)
-        return found if len(items) <= CARDS else leads.with_forms(found, items[:cap], frame)
+        found = leads.shared_guides(items, few=CARDS)
+        return found if len(items) <= CARDS else leads.with_forms(found, items, frame, file=file)
     word = words.kind_word(items[0].notice.credential.kind)
     same = len({item.notice.credential.kind for item in items}) == 1
     return (Guide("covered", "", guides.covered_steps(word if same else "one")),)
@@ -238,21 +247,20 @@ def digest_kind(items: Sequence[DigestItem]) -> MailKind:
 
 
 def gravest_first(items: Sequence[DigestItem]) -> list[DigestItem]:
-    """By severity, then by end, then by name, so that equal digests look equal."""
+    """By severity; then what lapsed, the newest first, and what ends, the soonest first; by name.
 
-    def order(item: DigestItem) -> tuple[int, bool, float, str, str, str]:
+    What broke yesterday is news; what has been broken for weeks was told before.
+    """
+
+    def order(item: DigestItem) -> tuple[object, ...]:
         one = item.notice.credential
         grave = severity(one, item.notice.successor)
         end = one.end.timestamp() if one.end else 0.0
-        return grave, one.end is None, end, item.tenant.name, one.app_name, one.uid
+        due = (1, end) if not is_lapsed(item.notice) else (0, -end)
+        name = firsts.by_number(one.app_name)
+        return grave, one.end is None, *due, item.tenant.name, name, one.uid
 
     return sorted(items, key=order)
-
-
-def section(title: str, lead: str, views: Sequence[ItemView], cap: int) -> Section:
-    """A list with its cap; nothing is left out, but what is beyond the cap gets one line."""
-    brief = tuple(f"{view.when} ({view.date}): {view.app}, {view.what}" for view in views[cap:])
-    return Section(title, lead, tuple(views[:cap]), len(brief), brief)
 
 
 # --- the headline --------------------------------------------------------------------------------
@@ -264,23 +272,26 @@ def headline(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> Headl
     lead = [item for item in items if kind is not MailKind.LAPSED or is_lapsed(item.notice)]
     notice = lead[0].notice
     soonest = min((item.notice for item in lead), key=lambda each: each.days_left)
-    rest = len(items) - len(lead)
+    due = [item for item in items if not is_lapsed(item.notice)]
     old, used = ("old ", ", still used") if notice.still_used else ("", "")
     return Headline(
         word=_WORDS.get(kind, "ACTION"),
         tone=tone(kind, soonest),
-        verdict=_verdict(kind, lead, rest, frame),
+        verdict=_verdict(kind, items, frame),
         action=_action(kind, items, frame),
         app=words.plain(notice.credential.app_name) or "(no name)",
         kind=old + words.thing(notice.credential),
         ending=closings.ending(lead[0], frame)
         if kind in _TURNS
-        else words.ending(notice.days_left, is_lapsed(notice)) + used,
+        else firsts.ending(lead[0], frame) + used,
         short_date=_short_date(notice, frame),
         counted=_counted(kind, lead),
         need="are still used after renewal" if leads.all_used(lead) else "need renewal",
         first=words.relative_days(soonest.days_left),
-        rest=rest,
+        soon=firsts.subject(lead, frame),
+        since=firsts.since(lead, frame),
+        today=firsts.ends_today(due, frame),
+        rest=len(items) - len(lead),
         where=place(items),
         single=len(lead) == 1,
     )
@@ -305,11 +316,6 @@ def _short_date(notice: Notice, frame: Frame) -> str:
     return words.short_day(words.local(notice.credential.end, frame.zone).date(), today)
 
 
-def _first(items: Sequence[DigestItem]) -> str:
-    """When the first of them ends, which need not be the gravest."""
-    return words.relative_days(min(item.notice.days_left for item in items))
-
-
 def _counted(kind: MailKind, items: Sequence[DigestItem]) -> str:
     if kind is MailKind.WELCOME:
         return welcomes.counted(items)
@@ -318,15 +324,28 @@ def _counted(kind: MailKind, items: Sequence[DigestItem]) -> str:
     return words.counted([item.notice.credential.kind for item in items])
 
 
-def _verdict(kind: MailKind, items: Sequence[DigestItem], rest: int, frame: Frame) -> str:
+def _verdict(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> str:
     if kind in _TURNS:
         return closings.verdict(kind, items, place(items), frame)
+    due = [item for item in items if not is_lapsed(item.notice)]
     if kind is MailKind.WELCOME:
-        return welcomes.verdict(items, place(items))
-    return _one(kind, items[0], rest) if len(items) == 1 else _many(kind, items, rest)
+        told = welcomes.verdict(items, place(items))
+        count, hour = firsts.today(due, frame)
+        return f"{told} {count} {'expires' if count == 1 else 'expire'} {hour}." if count else told
+    if kind is MailKind.LAPSED:
+        lapsed = [item for item in items if is_lapsed(item.notice)]
+        return _lapsed(lapsed, place(items), frame) + firsts.others(due, frame)
+    return _one(kind, items[0], frame) if len(items) == 1 else _many(kind, items, frame)
 
 
-def _one(kind: MailKind, item: DigestItem, rest: int) -> str:
+def _lapsed(items: Sequence[DigestItem], where: str, frame: Frame) -> str:
+    if len(items) == 1:
+        return _one(MailKind.LAPSED, items[0], frame)
+    told = words.counted([item.notice.credential.kind for item in items])
+    return f"{told} in {words.defang(where)} {firsts.expired(items, frame)}."
+
+
+def _one(kind: MailKind, item: DigestItem, frame: Frame) -> str:
     notice, word = item.notice, words.thing(item.notice.credential)
     app = words.defang(notice.credential.app_name) or "(no name)"
     what = f'{word} of "{app}" in {words.defang(item.tenant.name)}'
@@ -336,23 +355,23 @@ def _one(kind: MailKind, item: DigestItem, rest: int) -> str:
         )
     if notice.still_used:
         return f"The old {what} is still used, and ends {words.relative_days(notice.days_left)}."
-    return f"The {what} {words.ending(notice.days_left, is_lapsed(notice))}.{_others(rest)}"
-
-
-def _many(kind: MailKind, items: Sequence[DigestItem], rest: int) -> str:
-    where = words.defang(place(items))
-    counted, first = _counted(kind, items), _first(items)
     if kind is MailKind.LAPSED:
-        return f"{counted} in {where} have expired.{_others(rest)}"
+        return f"The {what} {firsts.expired([item], frame)}."
+    return f"The {what} expires {firsts.when([item], frame)}."
+
+
+def _many(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> str:
+    where = words.defang(place(items))
+    counted = _counted(kind, items)
     if kind is MailKind.COVERED:
-        return f"{counted} in {where} end soon, the first {first}. Newer ones are in place."
+        return (
+            f"{counted} in {where} end soon, {firsts.first(items, frame)}. Newer ones are in place."
+        )
     if leads.all_used(items):
-        return f"{counted} in {where} are still used after their renewal. The first ends {first}."
-    return f"{counted} in {where} need renewal. The first expires {first}."
-
-
-def _others(rest: int) -> str:
-    return f" {rest} more {'needs' if rest == 1 else 'need'} renewal." if rest else ""
+        first = firsts.sentence(items, frame, ("ends", "end"))
+        return f"{counted} in {where} are still used after their renewal. {first}"
+    first = firsts.sentence(items, frame, ("expires", "expire"))
+    return f"{counted} in {where} need renewal. {first}"
 
 
 def _action(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -13,7 +12,6 @@ from monitor.model import Cloud, Credential, Kind, Note, ObjectType, Sort, Tenan
 
 # Blades as they stand in the address bar of the portal.
 _APPS = "#view/Microsoft_AAD_RegisteredApps"
-LISTED = 10  # directories that are named with their ids
 _ENTERPRISE = "#view/Microsoft_AAD_IAM/ManagedAppMenuBlade/~"
 
 
@@ -260,18 +258,6 @@ def _use(kind: Kind) -> tuple[str, ...]:
 
 def _delete(word: str) -> str:
     return f"Delete the old {word}. This mail shows how its key id begins."
-
-
-def legend(tenants: Sequence[Tenant]) -> str:
-    """What stands for the words in capitals of commands that are shared."""
-    ids = {tenant.name: tenant.directory_id for tenant in tenants}
-    shown = [f"{plain(ids[name], 36)} ({defang(name, 40)})" for name in sorted(ids)[:LISTED]]
-    more = len(ids) - len(shown)
-    told = ", ".join(shown) + (f" and {more} more" if more else "")
-    return (
-        "APP_ID and OBJECT_ID are shown with each one above. NEW_NAME: any name. "
-        f"DIRECTORY_ID: {told}."
-    )
 
 
 def renewed_steps(word: str, own: bool) -> tuple[str, ...]:

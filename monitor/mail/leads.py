@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from monitor.mail import guides, renewals
+from monitor.mail import guides, legends, renewals
 from monitor.mail.guides import Guide
 from monitor.mail.views import DigestItem, Frame
 from monitor.model import Kind, Note, Tenant
 
 STEPS = 6  # so many are read before a list; more would bury its first lines
 _FIRST = "Begin at the top: the most urgent come first."
+_FIRST_LAPSED = "Begin at the top: the most urgent come first; of what has lapsed, the newest."
 _RENEW = (
     "A secret or certificate: make the new one beside the old one, put it where the old one is "
     "used, and check that it signs in. Then delete the old one."
@@ -19,7 +20,7 @@ _RENEW = (
 
 
 def split(
-    found: Sequence[Guide], *, items: int, commands: bool
+    found: Sequence[Guide], *, items: int, commands: bool, lapsed: bool = False
 ) -> tuple[tuple[Guide, ...], tuple[Guide, ...]]:
     """The guides that stand before the list, and those that stand after it.
 
@@ -30,6 +31,7 @@ def split(
         found: what to do about the items.
         items: how many of them there are.
         commands: whether commands follow the list.
+        lapsed: whether several of them have lapsed.
     """
     if items <= 1 or not found:
         return (), tuple(found)
@@ -38,7 +40,8 @@ def split(
         return before, tuple(replace(guide, steps=()) for guide in found if guide.commands)
     rest = "The steps for each kind and the commands" if commands else "The steps for each kind"
     dates = all(guide.key.startswith((Kind.ITEM, Kind.GDAP)) for guide in found)
-    steps = (_FIRST, *(() if dates else (_RENEW,)), f"{rest} stand after the list.")
+    first = _FIRST_LAPSED if lapsed else _FIRST
+    steps = (first, *(() if dates else (_RENEW,)), f"{rest} stand after the list.")
     return (Guide("short", "", steps),), tuple(found)
 
 
@@ -63,11 +66,12 @@ def _steps(item: DigestItem, only: Tenant | None = None, note: Note | None = Non
 
 
 def with_forms(
-    found: Sequence[Guide], items: Sequence[DigestItem], frame: Frame
+    found: Sequence[Guide], items: Sequence[DigestItem], frame: Frame, *, file: str = ""
 ) -> tuple[Guide, ...]:
     """The guides with commands that hold for each of their items, once what differs is filled in.
 
-    There is no room for the commands of each one beside its row.
+    There is no room for the commands of each one beside its row. `items` are all that the mail is
+    about, also those it tells in a line or in its `file` only.
     """
     made = []
     for guide in found:
@@ -77,8 +81,8 @@ def with_forms(
         form = renewals.shared_form(ones, frame.now, min(lives, default=None))
         if all_used(mine):  # the newer one is there already
             form = ()
-        legend = guides.legend([item.tenant for item in mine]) if form else ""
-        made.append(replace(guide, commands=form, legend=legend))
+        told = legends.legend(form, [item.tenant for item in mine], file=file)
+        made.append(replace(guide, commands=form, legend=told))
     return tuple(made)
 
 

@@ -7,24 +7,55 @@ import csv
 import io
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from monitor.cells import cell_text
 from monitor.mail import guides, words
 from monitor.mail.views import DigestItem, Frame
-from monitor.model import Attachment, MailKind
+from monitor.model import CLOSINGS, Attachment, Credential, MailKind, Tenant
 
+NAME = "lapsewatch.csv"
 COLUMNS = (
-    "state", "days_left", "end", "tenant", "app_name", "app_id", "object_type", "object_id",
-    "kind", "name", "key_id", "start", "owners", "link",
+    "state", "days_left", "end", "tenant", "directory_id", "app_name", "app_id",
+    "object_type", "object_id", "kind", "name", "key_id", "start", "owners", "link",
 )  # fmt: skip
 LARGEST = 1_000_000  # bytes; servers take 10 MB and more, but nobody reads as much
 _CELL = 200  # characters of what other people name
 _OWNERS = 20
 
 
-def sheet(items: Sequence[DigestItem], frame: Frame) -> Attachment:
-    """All items of a digest, in the order given, as RFC 4180 says; see `table`."""
-    return table("lapsewatch.csv", COLUMNS, [_row(item, frame) for item in items])
+class Sheet(NamedTuple):
+    """A file and how many of its lines it had no room for."""
+
+    file: Attachment
+    left: int
+
+
+def sheet(
+    items: Sequence[DigestItem],
+    frame: Frame,
+    *,
+    covered: Sequence[tuple[Tenant, Credential]] = (),
+    still_lapsed: Sequence[tuple[Tenant, Credential]] = (),
+) -> Sheet:
+    """All that a digest lists, as RFC 4180 says: its items in the order given, then the rest."""
+    rows = [_item(item, frame) for item in items]
+    rows += [_row(*pair, "lapsed", frame.days_left(pair[1].end), frame) for pair in still_lapsed]
+    rows += [_row(*pair, "covered", frame.days_left(pair[1].end), frame) for pair in covered]
+    return _sheet(NAME, COLUMNS, rows)
+
+
+def pointer(total: int, left: int) -> str:
+    """Where the whole list is: both parts of a mail say it, and many readers see only one.
+
+    Args:
+        total: how long the list is.
+        left: how many lines the file had no room for.
+    """
+    if left:
+        rest = f"the attached {NAME} all but the last {left}"
+        return f"The text part of this mail has a line for each one, {rest}."
+    return f"All {total} are in the attached {NAME}."
 
 
 def table(name: str, columns: Sequence[str], rows: Sequence[Sequence[str | int]]) -> Attachment:
@@ -32,7 +63,11 @@ def table(name: str, columns: Sequence[str], rows: Sequence[Sequence[str | int]]
 
     A cell that a spreadsheet would run as a formula starts with an apostrophe.
     """
-    lines, size = [_line(columns)], 0
+    return _sheet(name, columns, rows).file
+
+
+def _sheet(name: str, columns: Sequence[str], rows: Sequence[Sequence[str | int]]) -> Sheet:
+    lines, size, left = [_line(columns)], 0, 0
     for number, row in enumerate(rows):
         lines.append(_line(row))
         size += len(lines[-1])
@@ -42,7 +77,7 @@ def table(name: str, columns: Sequence[str], rows: Sequence[Sequence[str | int]]
             break
     # With a byte order mark, or Excel reads umlauts as something else.
     content = codecs.BOM_UTF8 + b"".join(lines)
-    return Attachment(name, "text/csv; charset=utf-8", content)
+    return Sheet(Attachment(name, "text/csv; charset=utf-8", content), left)
 
 
 def _line(cells: Sequence[str | int]) -> bytes:
@@ -52,20 +87,25 @@ def _line(cells: Sequence[str | int]) -> bytes:
     return out.getvalue().encode()
 
 
-def _row(item: DigestItem, frame: Frame) -> list[str | int]:
-    one, notice = item.notice.credential, item.notice
-    state = (
-        "covered"
-        if notice.kind is MailKind.COVERED
-        else str(words.state_word(notice.stage, notice.days_left))
-    )
-    cloud = frame.clouds.get(item.tenant.cloud)
+def _item(item: DigestItem, frame: Frame) -> list[str | int]:
+    notice = item.notice
+    state = str(words.state_word(notice.stage, notice.days_left))
+    if notice.kind in (MailKind.COVERED, MailKind.UNEXPECTED, *CLOSINGS):
+        state = str(notice.kind)
+    return _row(item.tenant, notice.credential, state, notice.days_left, frame)
+
+
+def _row(
+    tenant: Tenant, one: Credential, state: str, days_left: int | None, frame: Frame
+) -> list[str | int]:
+    cloud = frame.clouds.get(tenant.cloud)
     owners = "not known" if one.owners is None else "; ".join(one.owners[:_OWNERS])
     return [
         state,
-        notice.days_left,
+        "" if days_left is None else days_left,
         iso(one.end),
         one.tenant,
+        tenant.directory_id,
         one.app_name[:_CELL],
         one.app_id or "",
         str(one.object_type),
@@ -75,7 +115,7 @@ def _row(item: DigestItem, frame: Frame) -> list[str | int]:
         one.key_id or "",
         iso(one.start),
         owners[: 5 * _CELL],
-        guides.portal_link(cloud, item.tenant, one) if cloud else "",
+        guides.portal_link(cloud, tenant, one) if cloud else "",
     ]
 
 

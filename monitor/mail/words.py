@@ -12,6 +12,7 @@ from monitor.model import Credential, CredentialState, Kind, Sort, Stage
 
 NAME_CAP = 80
 EVIDENCE_CAP = 400
+LAST_WORDS = 24  # letters of the end of a name that is shortened in its middle
 SUBJECT_CAP = 78  # lists show about 70, and a header line ends there
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -123,8 +124,24 @@ def pieces(line: str) -> list[Piece]:
 
 
 def shorten(text: str, cap: int) -> str:
-    """The text, or its beginning and three dots."""
-    return text if len(text) <= cap else text[: max(cap - 3, 1)].rstrip() + "..."
+    """The text, or its beginning and its last words: names that begin alike differ at the end.
+
+    Cut at words; what has none is cut at its end.
+    """
+    if len(text) <= cap:
+        return text
+    last = text[-min(cap // 3, LAST_WORDS) - 1 :]
+    gap = next((mark for mark in " -_" if mark in last), "")
+    end = last.partition(gap)[2].strip() if gap else ""
+    gap = gap if end else ""
+    dots = f" ... {end}" if gap == " " else f"{gap}...{gap}{end}"
+    return _begin(text, gap or " ", max(cap - len(dots), 1)) + dots
+
+
+def _begin(text: str, gap: str, room: int) -> str:
+    """Whole words, unless a long one, such as an id, would take too much with it."""
+    whole = text[: room + 1].rpartition(gap)[0].strip()
+    return whole if len(whole) * 2 > room else text[:room].rstrip()
 
 
 def local(instant: datetime, zone: ZoneInfo) -> datetime:

@@ -10,7 +10,8 @@ import pytest
 from monitor.model import Item, Kind, MailKind, Note, ObjectType, Sort
 from monitor.render import DigestItem
 from tests import mail_samples as sample
-from tests.acceptance.test_mail_rules import HOSTILE, Page, shape, spoken
+from tests.acceptance.test_mail_parts import spoken
+from tests.acceptance.test_mail_rules import HOSTILE, Page, shape
 
 NOTE = Note(
     "Contoso",

@@ -9,7 +9,7 @@ import pytest
 
 from monitor.mail.words import days_between, defang, plain, span
 from monitor.render import long_date, relative_days
-from tests.mail_samples import BERLIN
+from tests.mail_samples import BERLIN, LONG_NAME
 
 # --- dates ---------------------------------------------------------------------------------------
 
@@ -86,3 +86,27 @@ def test_a_name_shows_what_it_holds_and_is_never_a_link(name: str, shown: str) -
 def test_a_long_name_is_cut_with_dots() -> None:
     """10 kB of name must not hide the rest."""
     assert plain("a" * 10_000) == "a" * 77 + "..."
+
+
+@pytest.mark.parametrize(
+    ("name", "cap", "shown"),
+    [
+        (
+            LONG_NAME,
+            80,
+            "Synchronisation service for the human resources ... northern region (2019)",
+        ),
+        (LONG_NAME, 40, "Synchronisation ... region (2019)"),
+        (f"{'prod-sync-west-' * 9}01", 40, "prod-sync-west-prod-...-sync-west-01"),
+        ("short enough", 12, "short enough"),
+    ],
+)
+def test_a_long_name_is_cut_at_words_in_its_middle(name: str, cap: int, shown: str) -> None:
+    """Whoever reads two of them sees which is which."""
+    assert plain(name, cap) == shown
+
+
+def test_names_that_differ_at_their_end_only_stay_apart() -> None:
+    """So do those of the same service in two regions."""
+    assert plain(LONG_NAME) != plain(LONG_NAME.replace("2019", "2020"))
+    assert LONG_NAME[:77] == LONG_NAME.replace("2019", "2020")[:77]  # known-bad: its beginning
