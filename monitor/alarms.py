@@ -103,8 +103,9 @@ class AlarmWriter:
         def render(zone: ZoneInfo) -> Mail:
             if change is AlarmChange.CLOSE:
                 return self._renderer.recovered_tenant(
-                    tenant, blind_since=first, zone=zone, now=news.now
-                )
+                    tenant, blind_since=first, zone=zone, now=news.now,
+                    cause=before.cause if before else None,
+                )  # fmt: skip
             return self._renderer.cannot_check(
                 tenant,
                 health=health,
@@ -144,7 +145,7 @@ class AlarmWriter:
 
         def render(zone: ZoneInfo) -> Mail:
             if change is AlarmChange.CLOSE:
-                return self._recovered(sender, since or probe.started_at, zone, news.now)
+                return self._recovered(sender, before, since or probe.started_at, zone, news.now)
             return self._renderer.canary_failed(
                 tenant_name=sender.tenant,
                 mailbox=sender.mailbox,
@@ -152,7 +153,7 @@ class AlarmWriter:
                 title=about.title,
                 explanation=told.explanation if told else diagnosis.explanation,
                 fix=told.fix if told else diagnosis.fix,
-                also=[self._rulebook.describe(cause).title for cause in also],
+                also=[self._explained(cause) for cause in also],
                 finding=told,
                 last_ok=before.last_ok if before else None,
                 since=since,
@@ -166,15 +167,27 @@ class AlarmWriter:
         mails = self._alarm_mails(render, tenant, scope, change, news, about_sender=broken)
         return AlarmWrite(change, scope, news.now, tuple(mails))
 
+    def _explained(self, cause: str) -> str:
+        """A cause as one of several, with what it is: a bare name tells nobody how to look."""
+        about = self._rulebook.describe(cause)
+        return f"{about.title}. {about.explanation}"
+
     def _recovered(
-        self, sender: OAuthSender, broken_since: datetime, zone: ZoneInfo, now: datetime
+        self,
+        sender: OAuthSender,
+        before: SenderHealth | None,
+        broken_since: datetime,
+        zone: ZoneInfo,
+        now: datetime,
     ) -> Mail:
+        last = before.last if before else None
         return self._renderer.recovered_sender(
             tenant_name=sender.tenant,
             mailbox=sender.mailbox,
             broken_since=broken_since,
             zone=zone,
             now=now,
+            cause=last.cause if last else None,
         )
 
     def canary(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cache, partial
@@ -13,7 +12,7 @@ from zoneinfo import ZoneInfo
 from css_inline import CSSInliner
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from monitor.mail import alarms, breaks, digests, outages, reports, shrunk, storms, words
+from monitor.mail import alarms, breaks, digests, outages, readers, reports, shrunk, storms, words
 from monitor.mail.alarms import AlarmView, CanaryFacts
 from monitor.mail.calendars import calendar
 from monitor.mail.digests import DigestView
@@ -22,6 +21,7 @@ from monitor.mail.outages import BrokenPath, WaitingItem
 from monitor.mail.reports import ReportView
 from monitor.mail.sheets import sheet
 from monitor.mail.storms import StormLine
+from monitor.mail.threads import reference, references
 from monitor.mail.views import ActionView, DigestItem, Frame
 from monitor.mail.words import long_date, relative_days
 from monitor.model import (
@@ -47,7 +47,6 @@ __all__ = [
 ]  # fmt: skip
 
 SIZE = 95_000  # bytes of HTML; some mail programs cut at 100 kB
-REFERENCES = 10  # a thread needs few of them, and the header must stay short
 MIN_NAME = 20  # a shorter name in a subject would say nothing
 
 
@@ -57,6 +56,7 @@ class Renderer:
     Args:
         clouds: where the portal of each cloud is, by the cloud's name.
         operator_name: who runs this Lapsewatch, for the foot of the mails.
+        operator_addresses: by which their people are known; others are told to ask them.
         base_url: the status page, if people can reach one.
     """
 
@@ -65,10 +65,12 @@ class Renderer:
         *,
         clouds: Mapping[str, Cloud],
         operator_name: str | None = None,
+        operator_addresses: Collection[str] = (),
         base_url: str | None = None,
     ) -> None:
         self._clouds = clouds
         self._operator = words.defang(operator_name) if operator_name else ""
+        self._reader = readers.Operator(operator_name or "", tuple(operator_addresses))
         self._base_url = base_url.rstrip("/") if base_url else ""
         self._html = _environment(autoescape=True)
         self._text = _environment(autoescape=False)
@@ -116,14 +118,15 @@ class Renderer:
             digests.digest_view, kind, ordered, frame,
             covered=covered, still_lapsed=still_lapsed, blind=blind, left=whole.left,
         )  # fmt: skip
+        asked = self._reader.asked_by(recipient)
         for shown, lines in digests.SHOWN:
-            view = lay_out(shown=shown, lines=lines)
+            view = readers.told(lay_out(shown=shown, lines=lines), asked)
             mail = self._mail(kind, view, app=view.head.app, token=token)
             if len(mail.html.encode()) < SIZE:
                 break
         return replace(
             mail,
-            references=_references(ordered),
+            references=references(ordered),
             urgent=digests.is_urgent(ordered),
             attachments=_attachments(whole.file if view.cut else None, calendar(ordered, frame)),
         )
@@ -152,10 +155,18 @@ class Renderer:
         return self._alarm(MailKind.CANNOT_CHECK, view, thread=("scan", tenant.name), urgent=True)
 
     def recovered_tenant(
-        self, tenant: Tenant, *, blind_since: datetime, zone: ZoneInfo, now: datetime
+        self,
+        tenant: Tenant,
+        *,
+        blind_since: datetime,
+        zone: ZoneInfo,
+        now: datetime,
+        cause: str | None = None,
     ) -> Mail:
-        """The end of a `cannot_check`."""
-        view = alarms.recovered_view(tenant.name, None, blind_since, zone=zone, now=now)
+        """The end of a `cannot_check`; `cause` is what had failed last."""
+        view = alarms.recovered_view(
+            tenant.name, None, blind_since, zone=zone, now=now, cause=cause
+        )
         return self._alarm(MailKind.RECOVERED, view, thread=("scan", tenant.name))
 
     def canary(
@@ -208,7 +219,7 @@ class Renderer:
         view = alarms.canary_failed_view(
             tenant_name, mailbox, probe, title, explanation, fix,
             also=also, last_ok=last_ok, since=since, zone=zone, now=now,
-            path_note=path_note, finding=finding,
+            path_note=path_note, finding=finding, tenant=tenant,
         )  # fmt: skip
         if tenant is not None:
             client_id = (tenant.sender and tenant.sender.client_id) or tenant.client_id
@@ -225,9 +236,12 @@ class Renderer:
         broken_since: datetime,
         zone: ZoneInfo,
         now: datetime,
+        cause: str | None = None,
     ) -> Mail:
-        """The end of a `canary_failed`."""
-        view = alarms.recovered_view(tenant_name, mailbox, broken_since, zone=zone, now=now)
+        """The end of a `canary_failed`; `cause` is what had failed last."""
+        view = alarms.recovered_view(
+            tenant_name, mailbox, broken_since, zone=zone, now=now, cause=cause
+        )
         return self._alarm(MailKind.RECOVERED, view, thread=("canary", tenant_name, mailbox))
 
     def storm(
@@ -280,7 +294,7 @@ class Renderer:
             mail = self._mail(MailKind.REPORT, view, app="")
             if len(mail.html.encode()) < SIZE:
                 break
-        return replace(mail, references=(_reference("report"),))
+        return replace(mail, references=(reference("report"),))
 
     def _linked(
         self, view: AlarmView, tenant: Tenant, client_id: str, cause: str | None, stage: str | None
@@ -295,7 +309,7 @@ class Renderer:
         self, kind: MailKind, view: AlarmView, *, thread: tuple[str, ...], urgent: bool = False
     ) -> Mail:
         mail = self._mail(kind, view, app="")
-        return replace(mail, references=(_reference(*thread),), urgent=urgent)
+        return replace(mail, references=(reference(*thread),), urgent=urgent)
 
     def _mail(
         self,
@@ -381,19 +395,3 @@ def _templates(kind: str) -> Path:
 def _last_look(value: object) -> object:
     """Whatever a template prints is one harmless line, even if a view forgot to see to it."""
     return value if hasattr(value, "__html__") else words.plain(str(value), 2000)
-
-
-def _references(items: Sequence[DigestItem]) -> tuple[str, ...]:
-    """One stable id per credential, so that its reminders make one thread."""
-    seen = dict.fromkeys(
-        _reference(
-            "cred", item.tenant.name, item.notice.credential.uid, life=item.notice.credential.life
-        )
-        for item in items
-    )
-    return tuple(seen)[:REFERENCES]
-
-
-def _reference(what: str, *scope: str, life: int | None = None) -> str:
-    digest = hashlib.sha256("\0".join(scope).encode("utf-8", "replace")).hexdigest()[:16]
-    return f"<{what}-{digest}{'' if life is None else f'.{life}'}@lapsewatch>"

@@ -125,6 +125,7 @@ class App:
         return Renderer(
             clouds=self.configuration.clouds,
             operator_name=self.configuration.operator_name,
+            operator_addresses=[one.address for one in self.configuration.operator_recipients],
             base_url=self.configuration.base_url,
         )
 

@@ -26,6 +26,23 @@ from tests.mail_nouns import BERLIN, NOW, renderer, tenant
 RULES = Path(monitor.__file__).with_name("diagnose_rules.toml")
 CAUSES = tomllib.loads(RULES.read_text(encoding="utf-8"))["cause"]
 
+# As the doctor words it (tests/acceptance/test_doctor.py holds its parts).
+OBJECT_ID_FIX = (
+    'Set `enterprise_object_id = "c0de0000-0000-4000-8000-000000000001"` (it is '
+    '"c0de0000-0000-4000-8000-000000000002") under `[tenant.sender]` in the tenants file, and '
+    "import it. Then an Exchange administrator registers the app under that id by the command "
+    "here. Its first part is only for an app that `Get-ServicePrincipal` lists with the wrong "
+    "ObjectId. Then the new entry gets the mailbox again, as the permission belonged to the old "
+    "one: `Add-MailboxPermission -Identity <mailbox> -User "
+    "c0de0000-0000-4000-8000-000000000001 -AccessRights FullAccess`, or its role where Exchange "
+    "gives it by App RBAC."
+)
+
+
+def explained(cause: str) -> str:
+    """A cause as one of several, as the alarm's writer words it."""
+    return f"{CAUSES[cause]['title']}. {CAUSES[cause]['explanation']}"
+
 
 def shrunk() -> Mail:
     """The question about a tenant that lost most of its credentials at once."""
@@ -79,7 +96,7 @@ def canary_failed(**changes: Any) -> Mail:
         "mailbox": "noreply@contoso.example",
         "probe": failed_probe(),
         **{part: str(about[part]) for part in ("title", "explanation", "fix")},
-        "also": ("security_defaults",),
+        "also": (explained("security_defaults"),),
         "last_ok": NOW - timedelta(days=1),
         "zone": BERLIN,
         "now": NOW,
@@ -99,9 +116,10 @@ def finding(**changes: Any) -> Finding:
         evidence="c0de0000-0000-4000-8000-000000000002 is configured, but the Enterprise "
         "application's is c0de0000-0000-4000-8000-000000000001.",
         cause="object_id_mismatch",
-        explanation="The configured object id is another object's.",
-        fix="Set the right one in the tenants file.",
-        command="New-ServicePrincipal -AppId '9a2b0000-0000-4000-8000-000000000001' "
+        explanation=str(CAUSES["object_id_mismatch"]["explanation"]),
+        fix=OBJECT_ID_FIX,
+        command="Remove-ServicePrincipal -Identity 'c0de0000-0000-4000-8000-000000000002'; "
+        "New-ServicePrincipal -AppId '9a2b4c6d-8e0f-4132-9576-b798dab1c3e5' "
         "-ObjectId 'c0de0000-0000-4000-8000-000000000001'",
     )
     return replace(found, **changes)
@@ -116,8 +134,10 @@ def no_consent() -> Finding:
         cause="consent_missing",
         explanation="The app asks for permissions that no administrator of the tenant has "
         "consented to.",
-        fix="Open the app registration, API permissions. Choose Grant admin consent.",
-        command="az ad app permission admin-consent --id 9a2b0000-0000-4000-8000-000000000001",
+        fix=f"{CAUSES['consent_missing']['fix']} An administrator of that directory grants it "
+        "here: https://login.microsoftonline.com/7b1c9d2e-3f40-4152-a364-b576c788d99a/adminconsent"
+        "?client_id=9a2b4c6d-8e0f-4132-9576-b798dab1c3e5",
+        command="az ad app permission admin-consent --id 9a2b4c6d-8e0f-4132-9576-b798dab1c3e5",
     )
 
 
@@ -147,9 +167,7 @@ def cannot_check(who: Tenant | None = None, **changes: Any) -> Mail:
         "health": health,
         "explanation": "The tenant has not given admin consent to Lapsewatch's app, or took it "
         "back.",
-        "fix": "Open the app registration, API permissions.\n"
-        "Choose Grant admin consent.\n"
-        "Check it: `lapsewatch run scan --tenant Contoso`",
+        "fix": str(CAUSES["consent_missing"]["fix"]),
         "zone": BERLIN,
         "now": NOW,
     }
@@ -176,14 +194,21 @@ def canary(**changes: Any) -> Mail:
 def recovered_tenant(who: Tenant | None = None) -> Mail:
     """The end of a CANNOT CHECK."""
     since = NOW - timedelta(hours=26)
-    return renderer().recovered_tenant(who or tenant(), blind_since=since, zone=BERLIN, now=NOW)
+    return renderer().recovered_tenant(
+        who or tenant(), blind_since=since, zone=BERLIN, now=NOW, cause="consent_missing"
+    )
 
 
 def recovered_sender(name: str = "Contoso", mailbox: str = "noreply@contoso.example") -> Mail:
     """The end of a CANARY FAILED."""
     since = NOW - timedelta(hours=3, minutes=12)
     return renderer().recovered_sender(
-        tenant_name=name, mailbox=mailbox, broken_since=since, zone=BERLIN, now=NOW
+        tenant_name=name,
+        mailbox=mailbox,
+        broken_since=since,
+        zone=BERLIN,
+        now=NOW,
+        cause="smtp_auth_disabled_tenant",
     )
 
 

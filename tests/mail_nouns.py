@@ -35,11 +35,12 @@ LONG_NAME = "Synchronisation service for the human resources archive of the nort
 CLOUDS = {"global": PRESETS["global"]}
 
 
-def renderer(operator: str | None = "Example MSP") -> Renderer:
-    """A renderer as an MSP would set it up."""
+def renderer(operator: str | None = "Example MSP", people: tuple[str, ...] = ()) -> Renderer:
+    """A renderer as an MSP would set it up; `people` are the addresses it is known by."""
     return Renderer(
-        clouds=CLOUDS, operator_name=operator, base_url="https://lapsewatch.msp.example"
-    )
+        clouds=CLOUDS, operator_name=operator, operator_addresses=people,
+        base_url="https://lapsewatch.msp.example",
+    )  # fmt: skip
 
 
 def tenant(name: str = "Contoso", **changes: Any) -> Tenant:
@@ -150,7 +151,8 @@ def over_item(
 def odd_item(days: int = 700, *, who: Tenant | None = None, **changes: Any) -> DigestItem:
     """A notice about a credential that a rule forbids."""
     who = who or tenant()
-    one = credential(days, tenant=who.name, first_seen=NOW - timedelta(hours=4), **changes)
+    values = {"start": NOW - timedelta(hours=9), "first_seen": NOW - timedelta(hours=4), **changes}
+    one = credential(days, tenant=who.name, **values)
     reason = "Payroll signs in with certificates only. Ask the security team."
     stage = Stage.threshold(days)
     return DigestItem(who, Notice(one, MailKind.UNEXPECTED, stage, -days, days, reason=reason))

@@ -58,9 +58,11 @@ __all__ = [
     "still_used_item", "storm", "tenant", "watched", "welcome",
 ]  # fmt: skip
 
+MSP = ("noc@msp.example",)
 
-def digest(*items: DigestItem, **changes: Any) -> Mail:
-    """A digest as of this morning."""
+
+def digest(*items: DigestItem, people: tuple[str, ...] = (), **changes: Any) -> Mail:
+    """A digest as of this morning; `people` are the operator's addresses, where they are known."""
     values: dict[str, Any] = {
         "recipient": "it@contoso.example",
         "zone": BERLIN,
@@ -68,7 +70,7 @@ def digest(*items: DigestItem, **changes: Any) -> Mail:
         "as_of": {entry.tenant.name: READ for entry in items},
         "next_run": NOW + timedelta(days=1),
     }
-    return renderer().digest(items, **{**values, **changes})
+    return renderer(people=people).digest(items, **{**values, **changes})
 
 
 def welcome(*items: DigestItem, **changes: Any) -> Mail:
@@ -124,6 +126,7 @@ def _due() -> dict[str, Mail]:
         "reminder-one": digest(item()),
         "reminder-noted": digest(replace(item(), note=note())),
         "reminder-item": digest(watched()),
+        "reminder-item-customer": digest(watched(), people=MSP),
         "reminder-own": digest(own),
         "reminder-still-used": digest(still_used_item()),
         "reminder-three": digest(item(20), saml, far, **_aside()),
@@ -154,8 +157,10 @@ def _new() -> dict[str, Mail]:
     """What should not be there, and who is newly watched."""
     return {
         "unexpected-one": digest(odd_item(app_name="Payroll")),
+        "unexpected-customer": digest(odd_item(app_name="Payroll"), people=MSP),
         "unexpected-many": digest(*many_turns(7, odd_item)),
         "welcome-one": welcome(item()),
+        "welcome-customer": welcome(*many(27)[1:], people=MSP),
         "welcome-three": welcome(item(-45), item(-1, app_name=LONG_NAME), item(20)),
         "welcome-many": welcome(*many(27)[1:], **_aside()),
     }
@@ -174,7 +179,9 @@ def _alarms() -> dict[str, Mail]:
     return {
         "cannot-check": cannot_check(),
         "cannot-check-shrunk": shrunk(),
-        "cannot-check-examined": cannot_check(finding=no_consent()),
+        "cannot-check-examined": cannot_check(
+            finding=no_consent(), explanation=no_consent().explanation, fix=no_consent().fix
+        ),
         "storm": storm(),
         "storm-over": calm(),
         "mail-path-broken": mail_path_broken(),

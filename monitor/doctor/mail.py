@@ -93,7 +93,7 @@ def _object_id(
             f"{configured} is configured, but the Enterprise application's is {right}."
             + _whose(seen, signed, configured),
             status="warning" if mail.accepted else "failed",
-            fix=_ONLY_HERE if mail.accepted else _right_object_id(right, command, notes),
+            fix=_ONLY_HERE if mail.accepted else _right_object_id(mail, right, command, notes),
             command=_take_over(seen, right) if mail.accepted else command,
         )
 
@@ -105,13 +105,20 @@ def _take_over(seen: TargetSeen, right: str) -> str | None:
     return f"lapsewatch tenant update {name} --object-id {right}" if typed else None
 
 
-def _right_object_id(right: str, command: str | None, notes: Notebook) -> str:
-    first = f'Set enterprise_object_id = "{right}" in the tenants file, and import it. '
+def _right_object_id(mail: MailSeen, right: str, command: str | None, notes: Notebook) -> str:
+    wrong = mail.configured_object_id
+    first = (
+        f'Set `enterprise_object_id = "{right}"` (it is "{wrong}") under `[tenant.sender]` in '
+        "the tenants file, and import it. "
+    )
     if command is None:
         return first + notes.rules.describe("object_id_mismatch").fix
     return first + (
         "Then an Exchange administrator registers the app under that id by the command here. Its "
-        "first part is only for an app that `Get-ServicePrincipal` lists with the wrong ObjectId."
+        "first part is only for an app that `Get-ServicePrincipal` lists with the wrong ObjectId. "
+        "Then the new entry gets the mailbox again, as the permission belonged to the old one: "
+        f"`Add-MailboxPermission -Identity <mailbox> -User {right} -AccessRights FullAccess`, or "
+        "its role where Exchange gives it by App RBAC."
     )
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from monitor.mail import words
+from monitor.findings import VAGUE
+from monitor.mail import pasting, words
 from monitor.mail.views import Fact
 from monitor.model import ARRIVAL_STAGE, OPERATOR, Finding, Probe, StageTiming, Tenant, TenantHealth
 
@@ -29,6 +30,7 @@ class StageView:
     result: str
     seconds: str
     reply: str
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ class Waiting:
 class AlarmView:
     """A mail about one tenant or one sender, or in `groups` about many.
 
-    What waits is told in `waiting`, and the rest of it in a line each in the text part.
+    What waits is told in `waiting`, and the rest of it in a line each in the text part. `steps`
+    are numbered, and the link stands at the first; `apart`: the subject ends with the tenant.
     """
 
     word: str
@@ -82,8 +85,10 @@ class AlarmView:
     many: bool = False
     link: str = ""
     link_label: str = ""
-    command: str = ""
+    commands: tuple[str, ...] = ()
     command_title: str = ""
+    steps: tuple[str, ...] = ()
+    apart: bool = False
 
 
 def cannot_check_view(
@@ -118,14 +123,15 @@ def cannot_check_view(
         tone="lapsed",
         subject=how_long + (f" ({cause})" if cause else ""),
         where=name,
-        verdict=f"{words.defang(name)} cannot be read{f': {cause}' if cause else ''}.",
+        verdict=f"{words.defang(name)} cannot be read{f': {cause}' if cause else ''}"
+        f"{_since(health, zone, now)}.",
         action=_blind_action(health),
         facts=tuple(facts),
         explanation=tuple(words.lines(explanation)),
-        fix=tuple(words.lines(fix)),
+        steps=(*pasting.steps(fix), pasting.again("scan", name)),
         foot=("A mail says RECOVERED when the tenant can be read again.", WHY),
-        command=_command(finding),
-        command_title=_command_title(finding),
+        commands=pasting.block(finding, tenant),
+        command_title=pasting.title(finding),
     )
 
 
@@ -137,21 +143,11 @@ def _found(finding: Finding | None) -> list[Fact]:
     return [Fact("The doctor found", f"{finding.title}: {shown}")]
 
 
-def _command_title(finding: Finding | None) -> str:
-    """Where a command belongs: the mail may be read far from any of these places."""
-    command = (finding.command if finding else None) or ""
-    if re.match(r"[A-Z][a-z]+-[A-Z]", command):
-        return "To paste into Exchange Online PowerShell"
-    return "To paste into a shell with the Azure CLI" if command.startswith("az ") else (
-        "To paste on the machine that runs Lapsewatch"
-    )  # fmt: skip
-
-
-def _command(finding: Finding | None) -> str:
-    """What to paste. The doctor makes no command of a value that a shell reads otherwise."""
-    return (
-        words.plain(finding.command, 2 * words.EVIDENCE_CAP) if finding and finding.command else ""
-    )
+def _since(health: TenantHealth, zone: ZoneInfo, now: datetime) -> str:
+    first = health.first_failure_at
+    if first is None:
+        return ""
+    return f", since {words.long_date(first, zone)} ({words.span(now - first)})"
 
 
 def _blind_action(health: TenantHealth) -> str:
@@ -171,16 +167,28 @@ def _date(instant: datetime | None, zone: ZoneInfo, otherwise: str) -> str:
 
 
 def recovered_view(
-    name: str, mailbox: str | None, since: datetime, *, zone: ZoneInfo, now: datetime
+    name: str,
+    mailbox: str | None,
+    since: datetime,
+    *,
+    zone: ZoneInfo,
+    now: datetime,
+    cause: str | None = None,
 ) -> AlarmView:
-    """The end of an alarm: of a sender where a mailbox is given, else of a tenant."""
+    """The end of an alarm: of a sender where a mailbox is given, else of a tenant.
+
+    `cause` is that of the last failure, where it is known.
+    """
     where, length = words.plain(name, 40), words.span(now - since)
     sender = mailbox is not None
+    failed = words.cause_words(cause)
     facts = (
-        Fact("Failing since", words.long_date(since, zone)),
+        *((Fact("What had failed", failed),) if failed else ()),
+        Fact("Failed since", words.long_date(since, zone)),
         Fact("Working again since", words.long_date(now, zone)),
     )
     again = "can send mail" if sender else "can be read"
+    waited = "What waited for this mailbox alone leaves by itself now."
     caught_up = "Credentials that were renewed or removed meanwhile are up to date."
     return AlarmView(
         word="RECOVERED",
@@ -190,7 +198,7 @@ def recovered_view(
         verdict=f"{_who(name)} {again} again, after {length}.",
         action="Nothing is left to do.",
         facts=(Fact("Mailbox", words.address(mailbox or "")), *facts) if sender else facts,
-        foot=(WHY,) if sender else (caught_up, WHY),
+        foot=(waited if sender else caught_up, WHY),
         sender=sender,
     )
 
@@ -255,6 +263,7 @@ def canary_failed_view(
     now: datetime,
     path_note: str,
     finding: Finding | None = None,
+    tenant: Tenant | None = None,
 ) -> AlarmView:
     """A mail path that is broken, with the server's own words as evidence."""
     where = words.plain(name, 40)
@@ -269,26 +278,55 @@ def canary_failed_view(
         Fact("Tried", f"{words.long_date(probe.finished_at, zone)}, attempt {probe.attempt}"),
     ]
     facts[3:3] = _found(finding)
-    arrival = probe.stage == ARRIVAL_STAGE
-    at = f" at {stage}" if stage and not arrival else ""
+    steps = pasting.steps(filled(fix, mailbox))
     return AlarmView(
         word="CANARY FAILED",
         tone="lapsed",
-        subject=f"{_short_evidence(probe)}{at} since {words.local(start, zone):%H:%M}",
+        subject=_failed_subject(probe, finding, stage, f"{words.local(start, zone):%H:%M}", where),
         where=where,
-        verdict=f"{_who(name)}: {_sentence(title)}"
-        if arrival
-        else f"{_who(name)} cannot send mail: {_sentence(title)}",
-        action="No warning leaves by this mailbox until this is fixed.",
+        verdict=_failed_verdict(name, mailbox, title, arrival=probe.stage == ARRIVAL_STAGE),
+        action=f"No warning leaves by this mailbox since {words.long_date(start, zone)}.",
         facts=tuple(facts),
         explanation=tuple(words.lines(explanation)),
-        fix=tuple(words.lines(filled(fix, mailbox))),
-        also=tuple(words.cause_words(other) for other in also),
+        steps=(*steps, pasting.again("canary", name)),
+        also=_also(also, name, examined=finding is not None),
         stages=tuple(_stage_view(timing, probe.evidence) for timing in probe.timings),
         foot=(*words.lines(path_note), "A mail says RECOVERED when the canary is OK again.", WHY),
-        command=_command(finding),
-        command_title=_command_title(finding),
+        commands=pasting.block(finding, tenant),
+        command_title=pasting.title(finding),
     )
+
+
+def _failed_verdict(name: str, mailbox: str, title: str, *, arrival: bool) -> str:
+    who, box = _who(name), words.address(mailbox)
+    if arrival:
+        return f"{who}, {box}: {_sentence(title)}"
+    return f"{who} cannot send mail as {box}: {_sentence(title)}"
+
+
+def _failed_subject(
+    probe: Probe, finding: Finding | None, stage: str, start: str, where: str
+) -> str:
+    """The cause in plain words, as far as one is known; else the reply's code and its stage.
+
+    A subject has little room: first the stage gives way, then the hour.
+    """
+    cause = finding.cause if finding and finding.cause else probe.cause
+    code = _CODE.search(probe.evidence)
+    told = words.cause_words(cause) if code is None or cause not in VAGUE else code.group().strip()
+    at = f" at {stage}" if stage and probe.stage != ARRIVAL_STAGE else ""
+    room = words.SUBJECT_CAP - len(f"[Lapsewatch] CANARY FAILED:  - {where}")
+    tried = (f"{told}{at} since {start}", f"{told} since {start}")
+    return next((line for line in tried if len(line) <= room), told)
+
+
+def _also(also: Sequence[str], name: str, *, examined: bool) -> tuple[str, ...]:
+    """What else it could be, with what tells them apart: the doctor, unless it has looked."""
+    told = tuple(words.plain(other, words.EVIDENCE_CAP) for other in also)
+    if not told or examined:
+        return told
+    command = f"lapsewatch doctor {pasting.option(name)}"
+    return (*told, f"Which of them it is: `{command}` looks at each.")
 
 
 def filled(fix: str, mailbox: str) -> str:
@@ -310,17 +348,12 @@ def _stage(stage: str | None) -> str:
     return _STAGE_WORDS.get(stage, words.plain(stage)) if stage else ""
 
 
-def _short_evidence(probe: Probe) -> str:
-    """The reply's code, which is what people search for; else the cause in words."""
-    found = _CODE.search(probe.evidence)
-    return found.group().strip() if found else words.cause_words(probe.cause)
-
-
 def _stage_view(timing: StageTiming, evidence: str) -> StageView:
     told = bool(timing.reply) and timing.reply == evidence
     return StageView(
         name=_stage(timing.stage),
         result="ok" if timing.ok else "FAILED",
         seconds=f"{timing.seconds:.2f} s",
+        failed=not timing.ok,
         reply=_ABOVE if told else words.defang(timing.reply, 160),
     )

@@ -112,10 +112,10 @@ def _still_there(item: DigestItem) -> bool:
     return one.removed_at is None and new is not None and new.uid != one.uid
 
 
-def foot(kind: MailKind) -> str:
-    """The first line of the foot."""
+def foot(kind: MailKind, *, one: bool = False) -> str:
+    """The first line of the foot; `one` is for a mail about one only."""
     if kind is MailKind.UNEXPECTED:
-        return "This is said once about each of them."
+        return "This is said once." if one else "This is said once about each of them."
     if kind is MailKind.REMOVED:
         return "If it comes back, the reminders go on."
     return "If the new one goes away again, the reminders go on."

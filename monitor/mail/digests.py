@@ -219,7 +219,7 @@ def _foot(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> tuple[st
     if all(item.notice.credential.kind is Kind.ITEM for item in items):
         first = "Already renewed? Once Lapsewatch knows the new end, the reminders end."
     if kind in _TURNS:
-        first = closings.foot(kind)
+        first = closings.foot(kind, one=len(items) == 1)
     if kind is MailKind.COVERED:
         first = "There is no further reminder of an old one while a newer one is in place."
     why = "was warned about this" if kind in CLOSINGS else f"receives the warnings for {where}"

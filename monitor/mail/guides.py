@@ -60,7 +60,10 @@ def _part(value: str) -> str:
     return quote(plain(value), safe="")
 
 
-_PERMISSIONS = frozenset({"consent_missing", "permission_missing", "wrong_api_permission"})
+_PERMISSIONS = frozenset(
+    {"consent_missing", "permission_missing", "wrong_api_permission", "delegated_permission"}
+)
+_IDENTITY = frozenset({"object_id_mismatch", "sp_not_in_exchange"})  # Exchange has no page for it
 _CREDENTIALS = frozenset({"wrong_secret", "expired_secret", "cert_not_registered"})
 _EXCHANGE_STAGES = frozenset({"auth", "mail", "rcpt", "data"})
 
@@ -69,10 +72,11 @@ def alarm_link(
     cloud: Cloud, tenant: Tenant, client_id: str, cause: str | None, stage: str | None
 ) -> tuple[str, str]:
     """Where an alarm is most likely mended: the address, and what that page is called."""
-    if stage in _EXCHANGE_STAGES and cloud.name == "global":
+    in_entra = cause in _PERMISSIONS | _IDENTITY
+    if stage in _EXCHANGE_STAGES and cloud.name == "global" and not in_entra:
         return "https://admin.exchange.microsoft.com/#/mailboxes", "the Exchange admin center"
     base = _tenant_base(cloud, tenant)
-    if tenant.app and client_id == tenant.client_id:
+    if cause in _IDENTITY or (tenant.app and client_id == tenant.client_id):
         # A shared app is registered elsewhere; here it is an enterprise application only.
         blade = "StartboardApplicationsMenuBlade/~/AppAppsPreview"
         return f"{base}/#view/Microsoft_AAD_IAM/{blade}", "Enterprise applications"
@@ -284,7 +288,7 @@ def unexpected_steps(word: str) -> tuple[str, ...]:
         "activity Certificates and secrets management.",
         f"Nobody knows about it? Delete the {word}, look at the app's sign-ins, and treat it as "
         "an attack until you know better.",
-        "It may stay? Then change the [[forbid]] rule in lapsewatch.toml.",
+        "It may stay? Then change the `[[forbid]]` rule in `lapsewatch.toml`.",
     )
 
 

@@ -158,9 +158,14 @@ def _az_certificate(target: Target) -> Command:
 
 
 def _az_login(target: Target) -> tuple[str, ...]:
-    login = f"az login --tenant {shell.word(target.directory)} --allow-no-subscriptions"
-    cloud = _AZ_CLOUDS.get(target.cloud)
-    return (f"az cloud set --name {cloud}", login) if cloud else (login,)
+    return az_login(target.cloud, target.directory)
+
+
+def az_login(cloud: str, directory: str) -> tuple[str, ...]:
+    """What signs the Azure CLI in to a directory: first the cloud, where it is not the global."""
+    login = f"az login --tenant {shell.word(directory)} --allow-no-subscriptions"
+    named = _AZ_CLOUDS.get(cloud)
+    return (f"az cloud set --name {named}", login) if named else (login,)
 
 
 def _az_reset(target: Target) -> str:

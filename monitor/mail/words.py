@@ -56,6 +56,7 @@ CAUSE_WORDS = {
     "smtp_auth_disabled_tenant": "SMTP AUTH is off for the organisation",
     "smtp_auth_disabled_mailbox": "SMTP AUTH is off for the mailbox",
     "sp_not_in_exchange": "Exchange does not know the service principal",
+    "object_id_mismatch": "wrong Enterprise application object id",
     "cert_not_registered": "certificate not registered",
     "tls_untrusted": "TLS certificate not trusted",
     "scan_incomplete": "the scan did not reach its end",

@@ -214,6 +214,8 @@ def test_while_an_alarm_stands_the_path_is_proven_every_hour(tmp_path: Path, rep
         show.clock.advance(61 * MINUTE)
         assert show.canaries() == {"contoso": CanaryResult.OK}
         assert told(show, "recovered") == told(show, "canary_failed") == ["noc@msp.example"]
+        (over,) = [row for row in show.app.store.outbox() if row.mail.kind.value == "recovered"]
+        assert "What had failed: " in over.mail.text
         show.at(SEVEN + DAY)
         assert show.canaries()["contoso"] is CanaryResult.OK
         assert told(show, "recovered") == ["noc@msp.example"]

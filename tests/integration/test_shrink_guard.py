@@ -76,8 +76,8 @@ def test_a_scan_without_much_of_what_was_there_is_held_and_asked_about_once(
             assert (record.complete, record.cause) == (False, "scan_shrunk")
         assert present(show) == before
         assert asked(show) == [
-            f"[Lapsewatch] CANNOT CHECK: contoso 8 of {before} credentials are gone: "
-            "was that meant?"
+            f"[Lapsewatch] CANNOT CHECK: 8 of {before} credentials are gone, "
+            "was that meant? - contoso"
         ]
         (mail,) = [r for r in show.app.store.outbox() if r.mail.kind is MailKind.CANNOT_CHECK]
         assert mail.recipient == NOC
@@ -155,6 +155,8 @@ def test_when_the_credentials_are_back_the_question_is_over(tmp_path: Path) -> N
         assert show.scan()["contoso"].complete
         show.warn()
         assert show.inbox("recovered") == [NOC]
+        (over,) = [r for r in show.app.store.outbox() if r.mail.kind is MailKind.RECOVERED]
+        assert "What had failed: many credentials are gone at once" in over.mail.text
 
 
 def test_renewing_everything_is_no_loss(tmp_path: Path) -> None:

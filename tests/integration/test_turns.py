@@ -290,6 +290,7 @@ def test_what_a_rule_forbids_is_told_once_in_a_mail_of_its_own(tmp_path: Path) -
             '[Lapsewatch] UNEXPECTED: secret on "Backup" should not be there - contoso'
         )
         assert "Certificates only." in odd.mail.text
+        assert "It may stay? Ask " in odd.mail.text  # the operator, who has the settings
         assert odd.mail.urgent
         assert here.morning(1) == []
         here.rotate()

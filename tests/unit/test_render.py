@@ -46,7 +46,7 @@ from tests.mail_samples import BERLIN, CLOUDS, NOW, READ
         ("recovered-tenant", "RECOVERED: Contoso readable again after 26 h"),
         ("recovered-sender", "RECOVERED: canary OK again after 3 h 12 min - Contoso"),
         ("canary", "CANARY OK - Contoso - 2026-11-23 #0412"),
-        ("canary-failed", "CANARY FAILED: 535 5.7.139 at AUTH since 08:00 - Contoso"),
+        ("canary-failed", "CANARY FAILED: SMTP AUTH is off for the organisation - Contoso"),
     ],
 )
 def test_the_subject_says_what_where_and_when(name: str, subject: str) -> None:
