@@ -32,6 +32,14 @@ OBJECT_ID = "c0de0001-2345-4789-8bcd-ef0123456789"
 KEY_ID = "ab12cd34-5e6f-4a7b-8c9d-0e1f2a3b4c5d"
 LONG_NAME = "Synchronisation service for the human resources archive of the northern region (2019)"
 
+# What is no app registration.
+_WHERE = {
+    Kind.SAML_SIGNING: ObjectType.SERVICE_PRINCIPAL,
+    Kind.SYMMETRIC_KEY: ObjectType.SERVICE_PRINCIPAL,
+    Kind.GDAP: ObjectType.RELATIONSHIP,
+    Kind.ITEM: ObjectType.ITEM,
+}
+
 CLOUDS = {"global": PRESETS["global"]}
 
 
@@ -138,10 +146,13 @@ def over_item(
     """A notice that it is over: by a newer one (or a newer life of the same key), or removed."""
     who = who or tenant()
     removed = NOW - timedelta(hours=3) if gone or not new else None
-    old = credential(days, tenant=who.name, removed_at=removed, **changes)
-    other = {"uid": f"{old.uid}/new", "key_id": "ffee0011-22", "name": "smtp-2026"}
-    later: dict[str, Any] = {"life": 2} if life else other
     end = NOW + timedelta(days=372, hours=1)
+    old = credential(days, tenant=who.name, removed_at=removed, **changes)
+    key_id = f"ffee{old.key_id[:4]}" if "key_id" in changes and old.key_id else "ffee0011-22"
+    other = {"uid": f"{old.uid}/new", "key_id": key_id, "name": "smtp-2026"}
+    later: dict[str, Any] = {"life": 2} if life else other
+    if life and new:  # as `turns.closing` says it: the end before is not known any more
+        old = replace(old, end=end)
     newer = replace(old, end=end, removed_at=None, **later) if new else None
     kind = MailKind.RENEWED if new else MailKind.REMOVED
     stage = Stage.threshold(max(days, 0))
@@ -179,12 +190,14 @@ def many_turns(count: int, make: Any = over_item) -> list[DigestItem]:
     found = []
     for number in range(count):
         if make is over_item:
-            extra = {"new": number % 4 != 3, "gone": number % 3 == 1, "life": number % 5 == 2}
+            same = number % 5 == 2 or list(Kind)[number % len(Kind)] in (Kind.GDAP, Kind.ITEM)
+            extra = {"new": number % 4 != 3, "gone": number % 3 == 1 and not same, "life": same}
         name = LONG_NAME if number % 5 == 4 else f"Line of business app {number}"
         found.append(
             make(
                 number + 1, who=tenants[number % 3], app_name=name,
                 kind=list(Kind)[number % len(Kind)],
+                object_type=_WHERE.get(list(Kind)[number % len(Kind)], ObjectType.APPLICATION),
                 **ids(number, list(Kind)[number % len(Kind)]), **extra,
             )
         )  # fmt: skip

@@ -32,9 +32,6 @@ _MAIN = {
     **dict.fromkeys(CLOSINGS, CLOSINGS),
 }
 _DUE = (MailKind.REMINDER, MailKind.LAPSED)
-_TITLES = {
-    **closings.TITLES,
-}
 _TITLES_OF = {  # only what has lapsed, only what ends, both
     MailKind.LAPSED: ("What has lapsed", "", "What has lapsed or ends soon"),
     MailKind.WELCOME: ("What has lapsed", "What is due now", "What is lapsed or due now"),
@@ -138,8 +135,8 @@ def digest_view(
 
 
 def is_urgent(items: Sequence[DigestItem]) -> bool:
-    """Whether the mail is marked as important: something has lapsed or ends within a week."""
-    return any(
+    """Whether the mail is marked as important: something lapsed, ends within a week or went."""
+    return bool(closings.at_once(items)) or any(
         item.notice.kind is MailKind.UNEXPECTED
         or (item.notice.kind in _DUE and (is_lapsed(item.notice) or item.notice.days_left <= 7))
         for item in items
@@ -153,7 +150,8 @@ def _main(kind: MailKind, items: Sequence[DigestItem], frame: Frame, cap: int) -
     title = _title(kind, items)
     if kind in _TURNS:
         shows = views.unexpected if kind is MailKind.UNEXPECTED else views.over
-        return section(title, "", [shows(item, frame) for item in items], cap)
+        listed = closings.in_order(items, cap) if kind is MailKind.RENEWED else items
+        return section(title, "", [shows(item, frame) for item in listed], cap)
     few = len(items) <= CARDS
     return section(title, "", [views.warned(item, frame, card=few) for item in items], cap)
 
@@ -163,8 +161,9 @@ def _title(kind: MailKind, items: Sequence[DigestItem]) -> str:
         lapsed = sum(is_lapsed(item.notice) for item in items)
         only, due, both = _TITLES_OF[kind]
         return only if lapsed == len(items) else both if lapsed else due
-    used = leads.all_used(items)
-    return _TITLES.get(kind, "What is still used" if used else "What needs renewal")
+    if kind in _TURNS:
+        return closings.title(kind, items)
+    return "What is still used" if leads.all_used(items) else "What needs renewal"
 
 
 def _covered(item: DigestItem, frame: Frame) -> ItemView:
@@ -204,7 +203,7 @@ def _aside(
     over = [item for item in items if item.notice.kind in CLOSINGS and kind not in CLOSINGS]
     done = [views.over(item, frame) for item in over]
     sections = (
-        section(closings.DONE, "You were warned about these before.", done, cap),
+        section(*closings.beside(over), done, cap),
         section("Still lapsed", "These get no reminder of their own any more.", lapsed, cap),
         section(
             "Covered by a newer one", "Make sure that everything uses the newer one.", newer, cap
@@ -221,10 +220,11 @@ def _foot(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> tuple[st
     if all(item.notice.credential.kind is Kind.ITEM for item in items):
         first = "Already renewed? Once Lapsewatch knows the new end, the reminders end."
     if kind in _TURNS:
-        first = closings.foot(kind, one=len(items) == 1)
+        first = closings.foot(kind, items)
     if kind is MailKind.COVERED:
         first = "There is no further reminder of an old one while a newer one is in place."
-    why = "was warned about this" if kind in CLOSINGS else f"receives the warnings for {where}"
+    these = "this" if len(items) == 1 else "these"
+    why = f"was warned about {these}" if kind in CLOSINGS else f"receives the warnings for {where}"
     foot = [first, f"You get this mail because {words.address(frame.recipient)} {why}."]
     if frame.next_run is not None and kind not in (MailKind.WELCOME, *CLOSINGS):
         run = words.long_date(frame.next_run, frame.zone)
@@ -278,12 +278,12 @@ def headline(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> Headl
     old, used = ("old ", ", still used") if notice.still_used else ("", "")
     return Headline(
         word=_WORDS.get(kind, "ACTION"),
-        tone=tone(kind, soonest),
+        tone=closings.tone(kind, items) if kind in _TURNS else tone(kind, soonest),
         verdict=_verdict(kind, items, frame),
         action=_action(kind, items, frame),
         app=words.plain(notice.credential.app_name) or "(no name)",
         kind=old + words.thing(notice.credential),
-        ending=closings.ending(lead[0], frame)
+        ending=closings.ending(lead, frame)
         if kind in _TURNS
         else firsts.ending(lead[0], frame) + used,
         short_date=_short_date(notice, frame),
@@ -301,7 +301,7 @@ def headline(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> Headl
 
 def tone(kind: MailKind, notice: Notice) -> str:
     """The colour of the banner; the word beside it says the same."""
-    calm = {MailKind.COVERED: "good", MailKind.WELCOME: "calm", **closings.TONES}
+    calm = {MailKind.COVERED: "good", MailKind.WELCOME: "calm"}
     return calm.get(kind) or TONES[words.state_word(notice.stage, notice.days_left)]
 
 

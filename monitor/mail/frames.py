@@ -45,7 +45,10 @@ class ActionView:
 
 @dataclass(frozen=True, slots=True)
 class ItemView:
-    """One credential in a digest; `commands` make its successor."""
+    """One credential in a digest; `commands` make its successor.
+
+    `rest` is what a line has to say beside what it is and when: there is no room for its facts.
+    """
 
     state: str
     tone: str
@@ -59,6 +62,7 @@ class ItemView:
     link_label: str
     commands: tuple[Command, ...] = ()
     actions: tuple[ActionView, ...] = ()
+    rest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

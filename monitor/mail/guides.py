@@ -126,16 +126,6 @@ def what_breaks(credential: Credential, lapsed: bool, note: Note | None = None) 
     return f"Whatever {still} {word} {'fails' if lapsed else 'stops'}: {how}"
 
 
-def what_removal_breaks(credential: Credential) -> str:
-    """What it means that a credential is gone and nothing took its place."""
-    word = kind_word(credential.kind)
-    if credential.kind is Kind.GDAP:
-        return "Your people have no delegated admin rights at this customer by it any more."
-    if credential.kind is Kind.SAML_SIGNING:
-        return "Users cannot sign in to this app by single sign-on with it any more."
-    return f"Whatever still signs in with this {word} fails. If nothing does, all is well."
-
-
 # https://learn.microsoft.com/partner-center/customers/gdap-introduction
 _GDAP = Guide(
     key="gdap",
@@ -296,23 +286,6 @@ def _pointed(guide: Guide, credential: Credential) -> Guide:
         if not which and (begins := _BEGINS.match(value or "")):
             which = f" It is the one whose {label} begins {begins[0]}."
     return replace(guide, steps=tuple(step.replace(f" {_SHOWN}", which) for step in guide.steps))
-
-
-def renewed_steps(word: str, own: bool) -> tuple[str, ...]:
-    """What is left to do when a credential was renewed and the old one is still there."""
-    first = "Put the new value into Lapsewatch, which signs in with this one." if own else (
-        "Make sure that everything uses the new one. The app's sign-in log shows the key id in use."
-    )  # fmt: skip
-    return (first, f"Remove the old {word}.")
-
-
-def removed_steps(word: str) -> tuple[str, ...]:
-    """What is to do when a credential is gone and nothing took its place."""
-    return (
-        f"Was this meant, because nothing uses the {word} any more? Then nothing is to do.",
-        "If not, the audit log of Entra (Monitoring, Audit logs) shows who removed it and when.",
-        "Whatever still needs it gets a new one: a deleted value cannot be brought back.",
-    )
 
 
 def unexpected_steps(word: str) -> tuple[str, ...]:

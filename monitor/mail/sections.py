@@ -37,7 +37,8 @@ def _line(view: ItemView) -> str:
     found = [(fact.label, fact.value) for fact in view.facts if fact.code]
     if not found and view.app_id not in ("", "none"):
         found = [("App id", view.app_id)]
-    return ", ".join([told, *(f"{label.lower()} {value}" for label, value in found)])
+    beside = [view.rest] if view.rest else []
+    return ", ".join([told, *beside, *(f"{label.lower()} {value}" for label, value in found)])
 
 
 def whole(part: Section, left: int) -> Section:

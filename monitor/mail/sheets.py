@@ -18,6 +18,7 @@ NAME = "lapsewatch.csv"
 COLUMNS = (
     "state", "days_left", "end", "tenant", "directory_id", "app_name", "app_id",
     "object_type", "object_id", "kind", "name", "key_id", "start", "owners", "link",
+    "removed_at", "newer_key_id", "newer_end",
 )  # fmt: skip
 LARGEST = 1_000_000  # bytes; servers take 10 MB and more, but nobody reads as much
 _CELL = 200  # characters of what other people name
@@ -92,7 +93,11 @@ def _item(item: DigestItem, frame: Frame) -> list[str | int]:
     state = str(words.state_word(notice.stage, notice.days_left))
     if notice.kind in (MailKind.COVERED, MailKind.UNEXPECTED, *CLOSINGS):
         state = str(notice.kind)
-    return _row(item.tenant, notice.credential, state, notice.days_left, frame)
+    row = _row(item.tenant, notice.credential, state, notice.days_left, frame)
+    new = notice.successor
+    if new is None or new.uid == notice.credential.uid:
+        return row
+    return [*row[:-2], new.key_id or "", iso(new.end)]
 
 
 def _row(
@@ -116,6 +121,9 @@ def _row(
         iso(one.start),
         owners[: 5 * _CELL],
         guides.portal_link(cloud, tenant, one) if cloud else "",
+        iso(one.removed_at),
+        "",
+        "",
     ]
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from monitor import severity
-from monitor.mail import guides, notes, own_steps, pasting, renewals, words
+from monitor.mail import guides, notes, own_steps, pasting, remains, renewals, words
 from monitor.mail.frames import ActionView as ActionView
 from monitor.mail.frames import BlindView as BlindView
 from monitor.mail.frames import DigestItem as DigestItem
@@ -129,31 +129,43 @@ def over(item: DigestItem, frame: Frame) -> ItemView:
     if new is None:
         return _removed(item, frame)
     same_key = new.uid == old.uid
-    rest = _old_one(old, frame)
+    changed = Fact("The old one", _old_one(old, frame))
     facts = (
         Fact("Now valid to", frame.date(new.end)),
-        Fact("The new one", "the same key, with a later end" if same_key else _newer(new, frame)),
-        *(() if same_key else (Fact("The old one", rest),)),
+        Fact("What changed", remains.same_key(old.kind)) if same_key else changed,
         *_identity(old),
         *((Fact("Take care", own_steps.CARE),) if old.own else ()),
         Fact("Owner", _owners(old)),
         Fact("Facts as of", _as_of(item.tenant, new, frame)),
     )
-    left = words.relative_days(frame.days_left(new.end))
-    when = "now without an end date" if new.end is None else f"now ends {left}"
-    shown = _view(item.tenant, old, frame, "RENEWED", "good", when, facts)
-    return replace(shown, date=frame.date(new.end))
+    when = f"now valid {_how_long(frame.days_left(new.end))}"
+    shown = _view(item.tenant, new, frame, "RENEWED", "good", when, facts)
+    left = "" if same_key or old.removed_at is not None else _still_there(old, frame)
+    return replace(shown, rest=left)
+
+
+def _how_long(days: int | None) -> str:
+    if days is None:
+        return "without an end date"
+    told = words.relative_days(days)
+    return f"for {told.removeprefix('in ')}" if told.startswith("in ") else f"but ends {told}"
 
 
 def _old_one(old: Credential, frame: Frame) -> str:
+    named = _named(old)
     if old.removed_at is not None:
-        return "It is gone."
+        return f"{named} is gone."
     ended = old.end is not None and old.end <= frame.now
-    word = "ended" if ended else "ends"
-    return (
-        f"It is still there and {word} {frame.date(old.end)}. "
-        "Remove it after everything uses the new one."
-    )
+    until = f", and ended {frame.date(old.end)}" if ended else f" until {frame.date(old.end)}"
+    shown = f"{named} is still there{until if old.end is not None else ''}."
+    return f"{shown} Delete it after everything uses the new one."
+
+
+def _still_there(old: Credential, frame: Frame) -> str:
+    if old.end is None:
+        return f"old one ({_key(old)}) still there"
+    until = ", ended" if old.end <= frame.now else " until"
+    return f"old one ({_key(old)}) still there{until} {words.short_date(old.end, frame.zone)}"
 
 
 def _removed(item: DigestItem, frame: Frame) -> ItemView:
@@ -164,11 +176,14 @@ def _removed(item: DigestItem, frame: Frame) -> ItemView:
         Fact("Seen to be gone", since),
         Fact("Ended" if ended else "Would have ended", frame.date(old.end)),
         *_identity(old),
-        Fact("What breaks", guides.what_removal_breaks(old)),
+        Fact("What breaks", remains.what_removal_breaks(old)),
         Fact("Owner", _owners(old)),
     )
     when = f"seen to be gone {day}".strip()
-    return replace(_view(item.tenant, old, frame, "REMOVED", "calm", when, facts), date=since)
+    end = "" if old.end is None else words.short_date(old.end, frame.zone)
+    rest = f"{'ended' if ended else 'would have ended'} {end}" if end else ""
+    shown = _view(item.tenant, old, frame, "REMOVED", "calm", when, facts)
+    return replace(shown, date=since, rest=rest)
 
 
 def _seen(at: datetime | None, frame: Frame) -> tuple[str, str]:
@@ -276,9 +291,13 @@ def _key(credential: Credential) -> str:
     return "no key id"
 
 
+def _named(one: Credential) -> str:
+    name = words.defang(one.name or "", 60)
+    return f'"{name}" ({_key(one)})' if name else _key(one)
+
+
 def _newer(new: Credential, frame: Frame) -> str:
-    name = words.defang(new.name or "", 60)
-    shown = f'"{name}" ({_key(new)})' if name else _key(new)
+    shown = _named(new)
     if new.end is None:
         return f"{shown}, without an end date"
     return f"{shown}, valid to {frame.date(new.end)}"

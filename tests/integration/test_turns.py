@@ -75,7 +75,7 @@ def test_a_rotation_ends_with_one_word_to_whoever_was_told(tmp_path: Path) -> No
         assert here.morning(1) == [(ME, "renewed")]
         assert here.subject().startswith('[Lapsewatch] RENEWED: "Backup" secret now valid to ')
         text = here.show.app.store.outbox(limit=1)[0].mail.text
-        assert "It is still there" in text
+        assert " is still there until " in text
         assert [here.morning(day) for day in (2, 3, 22)] == [[], [], []]
         assert here.morning(23) == [(ME, "covered")]
         assert here.show.inbox("renewed") == [ME]

@@ -16,18 +16,21 @@ from tests.mail_samples import (
     shrunk,
 )
 
-STILL = "Remove it after everything uses the new one."
+STILL = "Delete it after everything uses the new one."
 
 
 def test_one_renewal_names_the_new_one_and_the_old_one() -> None:
-    """Subject, successor by name, key id and end, and what is left to do."""
+    """Subject, both by name, key id and end, and what is left to do with which."""
     mail = digest(over_item())
     assert mail.kind is MailKind.RENEWED
     assert mail.subject == (
         '[Lapsewatch] RENEWED: "Backup SMTP" secret now valid to 30 Nov 2027 - Contoso'
     )
     for part in (mail.text, mail.html):
-        for words in ('"smtp-2026" (key id ffee0011), valid to Tue 30 Nov 2027', STILL):
+        for words in (
+            'secret "smtp-2026" (key id ffee0011) in Contoso', "Tue 30 Nov 2027, 09:00 CET",
+            '"smtp-2024" (key id ab12cd34) is still there until Sat 5 Dec 2026, 09:00 CET.', STILL,
+        ):  # fmt: skip
             assert words in part.replace("&#34;", '"')
     assert not mail.urgent
 
@@ -36,7 +39,7 @@ def test_a_renewal_whose_old_one_is_gone_leaves_nothing_to_do() -> None:
     """And says so."""
     mail = digest(over_item(gone=True))
     assert STILL not in mail.text
-    assert "The old one: It is gone." in mail.text
+    assert 'The old one: "smtp-2024" (key id ab12cd34) is gone.' in mail.text
     assert "Nothing is left to do in Entra." in mail.text
     assert "What to do" not in mail.text
 
@@ -44,7 +47,9 @@ def test_a_renewal_whose_old_one_is_gone_leaves_nothing_to_do() -> None:
 def test_a_newer_life_of_the_same_key_says_that_it_is_the_same_key() -> None:
     """There is no old one to remove."""
     mail = digest(over_item(life=True))
-    assert "the same key, with a later end" in mail.text
+    assert "What changed: It is the same key: its end is later than before." in mail.text
+    assert "new one" not in mail.text
+    assert "old one" not in mail.text
     assert STILL not in mail.text
 
 
@@ -125,7 +130,7 @@ def test_many_unexpected_ones_fit_in_a_mail() -> None:
 def test_a_lapsed_one_that_is_renewed_says_when_it_ended() -> None:
     """The old one is still there, and useless."""
     mail = digest(over_item(-9))
-    assert "It is still there and ended" in mail.text
+    assert "is still there, and ended Sat 14 Nov 2026, 09:00 CET. " in mail.text
 
 
 def test_the_question_about_a_shrunken_tenant_has_its_own_words() -> None:
