@@ -33,9 +33,14 @@ def _renewals(items: Sequence[DigestItem]) -> list[DigestItem]:
 
 
 def at_once(items: Sequence[DigestItem]) -> list[list[DigestItem]]:
-    """Those of a tenant that were gone in one scan, for each scan where they are many."""
+    """Those of a tenant that were gone in one scan, for each scan where they are many.
+
+    Watched dates were taken from a list of the operator's, and that by intent.
+    """
     scans: dict[tuple[str, datetime | None], list[DigestItem]] = defaultdict(list)
     for item in gone(items):
+        if item.notice.credential.kind is Kind.ITEM:
+            continue
         scans[item.tenant.name, item.notice.credential.removed_at].append(item)
     return sorted((each for each in scans.values() if len(each) >= MANY), key=len, reverse=True)
 
@@ -125,7 +130,7 @@ def verdict(kind: MailKind, items: Sequence[DigestItem], where: str, frame: Fram
     if len(items) == 1:
         one = items[0].notice.credential
         app = words.defang(one.app_name) or "(no name)"
-        what = f'{words.kind_word(one.kind)} of "{app}" in {words.defang(items[0].tenant.name)}'
+        what = f'{words.thing(one)} of "{app}" in {words.defang(items[0].tenant.name)}'
         if kind is MailKind.UNEXPECTED:
             return f"There is a {what} that should not be there."
         said = "is gone, and no newer one is in its place"

@@ -19,14 +19,15 @@ _RESTORE = (
     "Was the whole app deleted? For 30 days it can be restored: App registrations, "
     "Deleted applications."
 )
+_OWN = "Put the new value into Lapsewatch, which signs in with this one."
 _RELATION = (
-    "Do your people still work for this customer by it? Open Partner Center (Customers, the "
-    "customer, Admin relationships) and request a new one with the same roles."
+    "Are these rights still needed? Open Partner Center (Customers, the customer, Admin "
+    "relationships) and request them anew, with the same roles."
 )
-_RELATION_WHO = "The audit log of Entra (Monitoring, Audit logs) may show who ended it."
+_RELATION_WHO = "The audit log of Entra (Monitoring, Audit logs) may show who did that."
 _DATE = (
-    "Should it still be watched? Put it back on the list of watched dates: it was taken from "
-    "there, not from Entra."
+    "What should still be watched goes back on the list of watched dates: it was taken from there, "
+    "not from Entra."
 )
 _BESIDE = {
     Kind.GDAP: "a GDAP relationship is requested anew in Partner Center",
@@ -70,7 +71,8 @@ def renewed_steps(left: Sequence[Credential]) -> tuple[str, ...]:
         how = f"{log}; for a SAML or token-encryption certificate, {test}" if tested else log
     old = f"the old {called(left)}"
     which = "" if len(left) == 1 else ": each entry here says which one is still there"
-    return (f"Make sure that everything uses the new one: {how}.", f"Then delete {old}{which}.")
+    found = (f"Make sure that everything uses the new one: {how}.", f"Then delete {old}{which}.")
+    return (_OWN, *found) if any(one.own for one in left) else found
 
 
 def removed_steps(gone: Sequence[Credential], *, at_once: bool) -> tuple[str, ...]:

@@ -210,6 +210,14 @@ def test_four_at_once_are_not_many_and_two_scans_are_not_one() -> None:
     assert closings.at_once([apart, *five[1:]]) == []
     other = replace(five[0], tenant=tenant("Fabrikam"))
     assert closings.at_once([other, *five[1:]]) == []
+    dates = [
+        replace(
+            one,
+            notice=replace(one.notice, credential=replace(one.notice.credential, kind=Kind.ITEM)),
+        )
+        for one in five
+    ]
+    assert closings.at_once(dates) == []  # taken from a list of ours, by intent
 
 
 def went(name: str, count: int) -> list[DigestItem]:
