@@ -32,9 +32,9 @@ OBJECT_ID_FIX = (
     'Set `enterprise_object_id = "c0de0000-0000-4000-8000-000000000001"` (it is '
     '"c0de0000-0000-4000-8000-000000000002") under `[tenant.sender]` in the tenants file, and '
     "import it. Then an Exchange administrator registers the app under that id by the command "
-    "here. Its first part is only for an app that `Get-ServicePrincipal` lists with the wrong "
-    "ObjectId. Then the new entry gets the mailbox again, as the permission belonged to the old "
-    "one: `Add-MailboxPermission -Identity <mailbox> -User "
+    "here. Remove-ServicePrincipal is only for an app that `Get-ServicePrincipal` lists with the "
+    "wrong ObjectId. Then the new entry gets the mailbox again, as the permission belonged to the "
+    "old one: `Add-MailboxPermission -Identity <mailbox> -User "
     "c0de0000-0000-4000-8000-000000000001 -AccessRights FullAccess`, or its role where Exchange "
     "gives it by App RBAC."
 )

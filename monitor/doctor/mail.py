@@ -114,8 +114,9 @@ def _right_object_id(mail: MailSeen, right: str, command: str | None, notes: Not
     if command is None:
         return first + notes.rules.describe("object_id_mismatch").fix
     return first + (
-        "Then an Exchange administrator registers the app under that id by the command here. Its "
-        "first part is only for an app that `Get-ServicePrincipal` lists with the wrong ObjectId. "
+        "Then an Exchange administrator registers the app under that id by the command here. "
+        "Remove-ServicePrincipal is only for an app that `Get-ServicePrincipal` lists with the "
+        "wrong ObjectId. "
         "Then the new entry gets the mailbox again, as the permission belonged to the old one: "
         f"`Add-MailboxPermission -Identity <mailbox> -User {right} -AccessRights FullAccess`, or "
         "its role where Exchange gives it by App RBAC."

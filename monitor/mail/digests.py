@@ -334,7 +334,7 @@ def _verdict(kind: MailKind, items: Sequence[DigestItem], frame: Frame) -> str:
     if kind is MailKind.LAPSED:
         lapsed = [item for item in items if is_lapsed(item.notice)]
         due = [item for item in items if not is_lapsed(item.notice)]
-        return _lapsed(lapsed, place(items), frame) + firsts.others(due, frame)
+        return _lapsed(lapsed, place(lapsed), frame) + firsts.others(due, frame)
     return _one(kind, items[0], frame) if len(items) == 1 else _many(kind, items, frame)
 
 

@@ -113,7 +113,7 @@ def outage_view(
         where="",
         verdict=f"No mail leaves by {_name(first)} since {words.long_date(first.since, zone)}: "
         f"{words.plain(first.title, 160)}.",
-        action=f"{many} waiting{whom}. "
+        action=f"{many} waiting{whom}. {_gravest(waiting, zone, now)}"
         + ("What they tell stands below." if own else "Nobody else was told what stands below."),
         facts=tuple(fact for path in broken for fact in _facts(path, zone, asked)),
         steps=_steps(broken, asked),
@@ -127,6 +127,18 @@ def outage_view(
         link=first.app.link if first.app and _shows_app(first, asked) else "",
         link_label=first.app.link_label if first.app else "",
     )
+
+
+def _gravest(waiting: Sequence[WaitingItem], zone: ZoneInfo, now: datetime) -> str:
+    """What of it cannot wait: how many have ended, and when the next ones do."""
+    ends = [item.end for item in waiting if item.end is not None]
+    lapsed = sum(end <= now for end in ends)
+    told = [f"{lapsed} {'has' if lapsed == 1 else 'have'} lapsed"] if lapsed else []
+    if to_come := [end for end in ends if end > now]:
+        left = words.days_between(min(to_come), now, zone)
+        many = sum(words.days_between(end, now, zone) == left for end in to_come)
+        told.append(f"{many} {'ends' if many == 1 else 'end'} {words.relative_days(left)}")
+    return f"Of what they tell, {' and '.join(told)}. " if told else ""
 
 
 def _steps(broken: Sequence[BrokenPath], asked: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from monitor.model import OPERATOR, Finding, Tenant
 from monitor.onboard import ENVIRONMENTS
 
 _CMDLET = re.compile(r"[A-Z][a-z]+-[A-Z]")
+_APART = re.compile(r"; (?=New-ServicePrincipal )")  # the first of the two is only for some
 _NEXT = re.compile(r"(?<=\.) (?=Then )")
 # Letters that a mail program makes no link of, and a shell no sense.
 _TYPED = re.compile(r"(?!www\.)[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.IGNORECASE)
@@ -34,7 +35,8 @@ def block(finding: Finding | None, tenant: Tenant | None) -> tuple[str, ...]:
     command = (finding.command if finding else None) or ""
     if not command or (tenant and tenant.app and command.startswith("az ad app ")):
         return ()
-    return (*_signed_in(command, tenant), words.plain(command, 2 * words.EVIDENCE_CAP))
+    rows = _APART.split(words.plain(command, 2 * words.EVIDENCE_CAP))
+    return (*_signed_in(command, tenant), *rows)
 
 
 def _signed_in(command: str, tenant: Tenant | None) -> tuple[str, ...]:

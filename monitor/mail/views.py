@@ -315,7 +315,7 @@ def _identity(credential: Credential) -> tuple[Fact, ...]:
 def _owners(credential: Credential, note: Note | None = None) -> str:
     if credential.kind is Kind.ITEM:
         return words.address(note.owner) if note and note.owner else "not known"
-    if credential.owners is None:
+    if credential.owners is None or credential.kind is Kind.GDAP:  # a relationship has none
         return "not known"
     if not credential.owners:
         return "nobody owns this app"

@@ -106,7 +106,9 @@ def next_steps(items: Sequence[DigestItem]) -> tuple[str, ...]:
     if len(names) > 1:
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
         shown = [words.defang(tenant.name) for tenant in tenants[:NAMED]]
-        steps.append(f"NAME stands for one of: {', '.join(shown)}{more}")
+        spaced = any(" " in tenant.name for tenant in tenants)
+        quoted = "; in quotes where it has a space" if spaced else ""
+        steps.append(f"NAME stands for one of: {', '.join(shown)}{more}{quoted}")
     return tuple(steps)
 
 

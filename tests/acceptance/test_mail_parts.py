@@ -27,6 +27,7 @@ def spoken(text: str) -> set[str]:
 
 LISTS = re.compile(r"(?m)^And (\d+) more:\n((?:- .*\n)+)(.*)(?:\n(See .*): https://\S+)?")
 FILED = re.compile(r"All (\d+) are in the attached lapsewatch\.csv\.")
+WAITING = "lapsewatch-waiting.csv"
 
 
 def parts_differ(mail: Mail) -> Iterator[str]:
@@ -41,9 +42,11 @@ def parts_differ(mail: Mail) -> Iterator[str]:
             yield f"{found[1]} more, but {len(lines)} lines"
         where = FILED.match(found[3])
         yield from _not_filed(mail, lines, int(where[1])) if where else ()
+        waits = any(file.name == WAITING for file in mail.attachments)
+        yield from _not_waiting(mail, lines) if waits else ()
         cut = "".join(f"{line}\n" for line in found[2].splitlines()[shown:])
         told = told.replace(cut, "", 1)
-        heads = _pointers(len(lines), shown, filed=bool(where))
+        heads = _pointers(len(lines), shown, filed=bool(where), waits=waits)
         head = next((head for head in heads if head in said), None)
         if head is None:
             yield f"the HTML part does not say that {len(lines) - shown} of {len(lines)} are cut"
@@ -62,8 +65,13 @@ def parts_differ(mail: Mail) -> Iterator[str]:
     yield from sorted(f"a link in the HTML only: {link}" for link in Page(mail.html).links - links)
 
 
-def _pointers(count: int, shown: int, *, filed: bool) -> list[str]:
-    """How the HTML part may say that lines of a list are not in it."""
+def _pointers(count: int, shown: int, *, filed: bool, waits: bool) -> list[str]:
+    """How the HTML part may say that lines of a list are not in it.
+
+    What waits is told by channels too, which take the text and no file: the text lists all of it.
+    """
+    if waits:
+        return [f"And {count} more. All of it is in the attached {WAITING}."]
     if shown == count:
         return [f"And {count} more:"]
     if filed:
@@ -90,6 +98,24 @@ def _not_filed(mail: Mail, lines: list[str], total: int) -> Iterator[str]:
             yield f"not in the file: {line}"
         else:
             rows.remove(row)
+
+
+def _not_waiting(mail: Mail, lines: list[str]) -> Iterator[str]:
+    """What waits and is not in the file of that; each row stands for one line."""
+    file = next((each for each in mail.attachments if each.name == WAITING), None)
+    text = file.content.decode("utf-8-sig") if file else ""
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    for line in lines:
+        row = next((row for row in rows if _waits(row, line)), None)
+        if row is None:
+            yield f"not in the file of what waits: {line}"
+        else:
+            rows.remove(row)
+
+
+def _waits(row: Mapping[str, str], line: str) -> bool:
+    """Whether a line is about this row: what waits, and for whom."""
+    return defang(row["what"]) in line and line.endswith(f"for {row['recipient']}")
 
 
 def _is_about(row: Mapping[str, str], line: str) -> bool:

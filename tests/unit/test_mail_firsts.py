@@ -57,6 +57,15 @@ def test_ends_at_several_hours_of_today_are_told_from_the_first_on() -> None:
     )
 
 
+def test_the_first_line_names_the_tenants_of_what_has_lapsed_and_no_others() -> None:
+    """What is due elsewhere is counted beside it; the subject's end is about all."""
+    gone = [sample.item(-1, app_name=f"App {n}", uid=str(n)) for n in range(2)]
+    due = sample.item(9, app_name="Other", uid="9", who=sample.tenant("Tailspin"))
+    mail = sample.digest(*gone, due)
+    assert "LAPSED. 2 secrets in Contoso expired yesterday (22 Nov). 1 more needs" in mail.text
+    assert mail.subject.endswith(" - 2 tenants")
+
+
 def test_a_welcome_says_what_ends_today() -> None:
     """No reminder of it comes before its end."""
     mail = sample.welcome(*several(0, 0, 20))

@@ -11,6 +11,8 @@ from monitor.mail.outages import LINES, LISTED, WaitingItem, most_urgent_first
 from tests.alarm_samples import canary_failed, mail_path_broken
 from tests.mail_nouns import NOW, tenant
 
+WAITING = "lapsewatch-waiting.csv"
+
 
 def test_all_that_waits_is_in_the_text_and_in_a_file() -> None:
     """A chat takes no file, and a spreadsheet sorts better."""
@@ -32,7 +34,8 @@ def test_the_html_shows_the_first_and_counts_the_rest() -> None:
     """The most urgent are read; nobody reads two hundred."""
     html = mail_path_broken(200).html
     assert html.count("Invoice mail") == LISTED - 1  # the other one is an alarm
-    assert f"And {201 - LISTED} more. The text part of this mail lists them." in html
+    assert f"And {201 - LISTED} more. All of it is in the attached {WAITING}." in html
+    assert [file.name for file in mail_path_broken(200).attachments] == [WAITING]
 
 
 def test_what_fits_brings_no_file() -> None:
