@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,8 @@ import pytest
 import structlog
 
 from jobs.send_warnings import JOB
+from monitor.model import OutboxMail
+from monitor.timetable import daily_instant
 from tests.faults.house import House, short
 from tests.faults.office import BUSY, GONE, OPEN, Office
 from tests.faults.sayings import LADDER, WEEKS, Thing, Uid, urgency
@@ -82,16 +84,28 @@ class Walk:
         today = house.now.astimezone(self.zone).date()
         rows = {mail.message_id: mail for mail in house.mails()}
         new = [rows[x.message_id] for x in house.office.letters[seen:] if x.message_id in rows]
+        self._says_what_is_so(new)
         return [(today, short(one.uid), one.stage) for mail in new for one in mail.notices]
 
+    def _says_what_is_so(self, mails: Iterable[OutboxMail]) -> None:
+        """What leaves after the end says that it has lapsed, however long it has waited."""
+        ends = {uid[1]: thing.end for uid, thing in self.things.items()}
+        for one in (notice for mail in mails for notice in mail.notices):
+            end = ends[short(one.uid)]
+            assert end is not None
+            assert one.stage.startswith("L") or end > self.house.now, one
+
     def _most_urgent_is_told(self, told: Told) -> None:
-        """Where mail works again, what has lapsed was told as lapsed, whatever came before it."""
+        """Where mail works again, what has lapsed was told as lapsed, whatever came before it.
+
+        By the run of the day after the end at the latest.
+        """
         for uid, thing in self.things.items():
             assert thing.end is not None
             stage = urgency(thing.end, self.house.now, self.zone)
             if stage is not None and stage > 0 and self.house.now < thing.end + AFTER:
-                started = thing.end.astimezone(self.zone).date()
-                ran = self.house.now.astimezone(self.zone).date() > started
+                after = thing.end.astimezone(self.zone).date() + DAY
+                ran = self.house.now >= daily_instant(after, time(SEND_HOUR), self.zone)
                 assert not ran or (uid[1], "L0") in {(key, one) for _, key, one in told}
 
 
