@@ -60,8 +60,8 @@ def test_the_first_alarm_mail_names_it(everything: Everything, line: str) -> Non
     assert plain(about.explanation)[:60] in text
     fix = plain(row.first["fix"].replace("<mailbox>", mailbox_of(ward, LINES[line])))
     assert fix[:60] in text
-    if row.first["command"]:
-        assert row.first["command"] in text
+    if row.first["command"]:  # what is only for some apps has a line of its own
+        assert row.first["command"].replace("; New-", " New-") in text
     if plan := [one for one in row.subjects if "CANNOT CHECK" in one]:
         assert len(plan) == 1
     assert len(row.canaries) <= 1
